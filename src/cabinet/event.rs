@@ -1,0 +1,155 @@
+//! Everything that can happen to a cabinet. Events are in the past tense; the shell sends them, [`super::Cabinet::step`]
+//! answers each with an [`super::Outcome`].
+
+use super::outcome::CommandResult;
+use super::power::UpsReading;
+use super::roster::RosterChange;
+use super::types::{
+    AlarmId, Code, CommandId, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
+};
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The process started: once in its life, before anything else.
+    Started(Start),
+    /// All input lines were read: at start, after a rebuild of the core, and now and then as a self-check. A line that is
+    /// missing here cannot be read.
+    LinesRead(Vec<(Input, Level)>),
+    /// One line has a new level (raw: the core debounces).
+    LineChanged { input: Input, level: Level },
+    /// The badge reader read a badge or a key tag.
+    CodeRead(Code),
+    /// A login number was typed on the pad instead of a badge.
+    LoginTyped(Code),
+    /// A PIN (or a vouched code) was typed on the pad.
+    PinTyped(Pin),
+    /// The cancel button of the pad.
+    CancelPressed,
+    /// Somebody asked for something through the control socket.
+    Requested(Request),
+    /// A command came to its end.
+    CommandDone { id: CommandId, result: CommandResult },
+    /// The UPS was polled, or could not be.
+    UpsRead(UpsReading),
+    /// Whether the store can take records of openings.
+    StoreChanged(StoreState),
+    /// A deadline of the core may have come.
+    Tick,
+    /// The process was told to end.
+    Stopping { why: StopReason },
+}
+
+/// The circumstances of a start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Start {
+    /// The program's version, for the record.
+    pub version: String,
+    /// The last proof of life before this start; none at the very first one.
+    pub last_proof: Option<Stamp>,
+}
+
+/// Whether the store has room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreState {
+    /// Records of every kind.
+    Writable,
+    /// No room on the disk: only alarms, evidence and shutdown, from the reserve. Nothing is opened.
+    Reserve,
+}
+
+/// Why the process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopReason {
+    /// SIGTERM or SIGINT while the system stays up.
+    Service,
+    /// The system goes down.
+    SystemShutdown,
+}
+
+/// A request from outside, by an authenticated caller. The core decides what the caller may do.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Request {
+    pub origin: Origin,
+    /// The roster role that the caller's account maps to, none if it maps to none.
+    pub role: Option<super::types::Role>,
+    pub ask: Ask,
+}
+
+/// What is asked for.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Ask {
+    /// The person identified at the cabinet wants these keys.
+    Pull(Pull),
+    /// The person identified at the cabinet brings keys back.
+    Return {
+        /// Ids or labels; empty = whatever is in the hand.
+        keys: Vec<String>,
+    },
+    /// The person at the cabinet is done without opening.
+    Cancel,
+    /// "Which key is in slot 9?": this one.
+    Declare {
+        slot: SlotNo,
+        key: String,
+    },
+    AlarmAcknowledge {
+        alarm: AlarmId,
+    },
+    /// A second person stands for a lone emergency pull afterwards.
+    Countersign {
+        alarm: AlarmId,
+        by: UserId,
+    },
+    /// Import or edit of the roster. `dry_run` answers with the difference and changes nothing.
+    ChangeRoster {
+        change: RosterChange,
+        dry_run: bool,
+    },
+    /// A new PIN for somebody, already hashed.
+    SetPin {
+        user: UserId,
+        pin: PinHash,
+    },
+    /// A manager vouches for somebody whose PIN or badge is forgotten: a code, already hashed, for one entry.
+    Vouch {
+        user: UserId,
+        by: UserId,
+        code: PinHash,
+        for_minutes: u32,
+    },
+    /// A step in a key's life.
+    KeyLife {
+        key: KeyId,
+        step: KeyStep,
+        note: Option<String>,
+    },
+}
+
+/// What [`Ask::Pull`] says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pull {
+    /// Ids or labels.
+    pub keys: Vec<String>,
+    pub reason: Reason,
+    /// Work-order number or the like.
+    pub reference: Option<String>,
+    /// For whom: a contractor, a resident.
+    pub purpose: Option<String>,
+    /// A lone person in an emergency takes a two-person key, if the roster lets them.
+    pub alone: bool,
+}
+
+/// A step in a key's life. Adding and moving (another home) are roster changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyStep {
+    Lost,
+    Found,
+    /// The lock was re-keyed: earlier copies open nothing any more.
+    Rekeyed,
+    Retired,
+    /// The last custody entry was a mistake (typed or declared wrongly).
+    EnteredByMistake,
+}

@@ -1,0 +1,339 @@
+//! What the ledger keeps: one [`Record`] per fact, numbered, stamped, with its origin.
+//!
+//! A fact's kind and payload are what the ledger stores (`docs/ledger-format.md`): integers, text, lists; no floats, no secrets.
+//! Facts keep figures and names of things; sentences are rendered from them ([`Fact`]'s `Display`).
+
+use super::event::{KeyStep, StopReason};
+use super::outcome::Denial;
+use super::power::{Supply, UpsFigures};
+use super::roster::Difference;
+use super::types::{AlarmId, BootId, DoorNo, Evidence, Input, KeyId, Origin, Reason, SessionId, SlotNo, Stamp, UserId};
+use serde::{Deserialize, Serialize};
+
+/// One entry of the ledger as the core makes it. Salt and hashes are the store's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// From 1, without gaps, within an epoch.
+    pub seq: u64,
+    pub stamp: Stamp,
+    pub by: Origin,
+    pub fact: Fact,
+}
+
+/// What is recorded. The variant's name in kebab case is the record's `kind`; its fields are the payload.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(tag = "kind", content = "fact", rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum Fact {
+    // --- life of the daemon
+    /// The daemon started. `dark` is what went before: not seen by anybody.
+    Started {
+        version: String,
+        dark: Option<Dark>,
+    },
+    Stopped {
+        why: StopReason,
+    },
+    /// The slots at the very first start, as they were found.
+    SlotsAdopted {
+        present: Vec<SlotNo>,
+        empty: Vec<SlotNo>,
+        fault: Vec<SlotNo>,
+    },
+    /// The slots were compared across a dark interval; each difference has a record of its own before this one.
+    DarkCompared {
+        differences: u32,
+    },
+    /// A slot is not as it was before the dark interval (or between two readings of all lines): nobody saw it change.
+    FoundChanged {
+        slot: SlotNo,
+        present: bool,
+        key: Option<KeyId>,
+    },
+    /// Wall time jumped or became known: records of this boot before this one are off by `by_ms` (true minus recorded).
+    ClockCorrected {
+        by_ms: i64,
+    },
+    ConfigLoaded {
+        hash: String,
+        changed: Vec<String>,
+    },
+
+    // --- roster
+    RosterChanged {
+        source: String,
+        hash: Option<String>,
+        version: u64,
+        replace: bool,
+        difference: Vec<Difference>,
+    },
+    PinSet {
+        user: UserId,
+    },
+    /// `by` stands for `user` with a code for one entry.
+    Vouched {
+        user: UserId,
+        by: UserId,
+        for_minutes: u32,
+    },
+
+    // --- access
+    /// Refused, `count` times within a minute for the same reason and person.
+    Denied {
+        user: Option<UserId>,
+        denial: Denial,
+        count: u32,
+        #[serde(default, skip_serializing_if = "is_false")]
+        failure: bool,
+    },
+    /// Somebody proved who they are. The session is named by this record's seq.
+    SessionStarted {
+        user: UserId,
+        #[serde(default, skip_serializing_if = "is_false")]
+        vouched: bool,
+        #[serde(default, skip_serializing_if = "is_false")]
+        clock_unverified: bool,
+    },
+    /// A second person joined.
+    SessionJoined {
+        session: SessionId,
+        user: UserId,
+    },
+    /// The intent: what may be taken or returned, why, and the doors whose locks are energised next.
+    SessionAuthorised {
+        session: SessionId,
+        pull: Vec<KeyId>,
+        give_back: Vec<KeyId>,
+        reason: Reason,
+        reference: Option<String>,
+        purpose: Option<String>,
+        doors: Vec<DoorNo>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        alone: bool,
+    },
+    SessionClosed {
+        session: SessionId,
+        how: SessionEnd,
+        duration_ms: u64,
+        taken: u32,
+        returned: u32,
+    },
+
+    // --- doors and slots
+    DoorOpened {
+        door: DoorNo,
+        session: Option<SessionId>,
+    },
+    DoorClosed {
+        door: DoorNo,
+        session: Option<SessionId>,
+        open_ms: u64,
+    },
+    /// A slot became empty. `key`: what hung there as far as known, and how that is known.
+    Taken {
+        slot: SlotNo,
+        key: Option<KeyId>,
+        evidence: Option<Evidence>,
+        session: Option<SessionId>,
+        holder: Option<UserId>,
+        reason: Reason,
+        reference: Option<String>,
+        purpose: Option<String>,
+        /// Whether the session asked for it and may have it.
+        entitled: bool,
+    },
+    /// A slot became occupied. Without `key` nobody knows yet which key it is; `candidates` are those it may be.
+    Returned {
+        slot: SlotNo,
+        key: Option<KeyId>,
+        evidence: Option<Evidence>,
+        session: Option<SessionId>,
+        by: Option<UserId>,
+        candidates: Vec<KeyId>,
+    },
+    /// Which key hangs in a slot became known later.
+    SlotIdentified {
+        slot: SlotNo,
+        key: KeyId,
+        evidence: Evidence,
+        session: Option<SessionId>,
+    },
+    /// A key thought to hang in `slot` was scanned in somebody's hand: what hangs there is another.
+    TagContradicted {
+        slot: SlotNo,
+        key: KeyId,
+        session: Option<SessionId>,
+        holder: Option<UserId>,
+    },
+    SensorFault {
+        input: Input,
+        fault: SensorFault,
+    },
+    SensorRecovered {
+        input: Input,
+        present: bool,
+    },
+    /// A lock relay command failed or its end is not known.
+    LockFault {
+        door: DoorNo,
+        session: Option<SessionId>,
+    },
+
+    // --- life of a key
+    KeyStepped {
+        key: KeyId,
+        step: KeyStep,
+        note: Option<String>,
+    },
+
+    // --- alarms
+    AlarmRaised {
+        alarm: Alarm,
+    },
+    AlarmAcknowledged {
+        alarm: AlarmId,
+    },
+    AlarmCleared {
+        alarm: AlarmId,
+        why: Cleared,
+    },
+
+    // --- power
+    SupplyChanged {
+        from: Supply,
+        to: Supply,
+        figures: UpsFigures,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The interval nobody saw: from the last proof of life to a start.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Dark {
+    pub from: Stamp,
+    /// The boot that the daemon came up in; another one than `from.boot` if the machine itself was down.
+    pub boot: BootId,
+    /// Whether the daemon had said that it stops.
+    pub announced: bool,
+    /// Its length, by [`Stamp::elapsed_ms`]: a lower bound when the clock is not trusted.
+    pub lasted_ms: u64,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionEnd {
+    /// Door closed, lock off.
+    Completed,
+    /// Authorised, but the door was not opened in time.
+    NeverOpened,
+    /// Nothing was asked for in time, or no second person came.
+    TimedOut,
+    /// The person cancelled before the door opened.
+    Cancelled,
+    /// The lock did not answer.
+    LockFault,
+    /// The daemon ended in the middle: what the relay did is unknown, it is not repeated.
+    Unknown,
+    /// The daemon was stopped with the door open.
+    Interrupted,
+}
+
+/// What is wrong with a sensor.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum SensorFault {
+    /// The line cannot be read.
+    Unreadable,
+    /// It changes faster than any hand.
+    Chatter,
+    /// It says the opposite of what a tag scan proved.
+    Contradicted,
+}
+
+/// An alarm as raised.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+#[serde(tag = "alarm", rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum Alarm {
+    /// A door opened with no session: forced, or the cabinet key.
+    OpenWithoutSession {
+        door: DoorNo,
+    },
+    /// `level` 1, 2, 3: it grows with time.
+    DoorLeftOpen {
+        door: DoorNo,
+        level: u8,
+    },
+    /// A key was taken that was not asked for or not allowed.
+    WrongKey {
+        slot: SlotNo,
+        key: Option<KeyId>,
+        session: Option<SessionId>,
+    },
+    /// A key hangs where it does not belong, or where none should be.
+    UnexpectedSlot {
+        slot: SlotNo,
+        key: Option<KeyId>,
+    },
+    /// A key came back and nobody knows which.
+    UnknownReturn {
+        slot: SlotNo,
+    },
+    /// Something changed while nobody saw it.
+    DarkDifference {
+        slot: SlotNo,
+    },
+    SensorFault {
+        input: Input,
+    },
+    LockFault {
+        door: DoorNo,
+    },
+    Tampered,
+    Overdue {
+        key: KeyId,
+    },
+    OutAtClosing {
+        keys: Vec<KeyId>,
+    },
+    /// A two-person key was taken alone in an emergency: open until countersigned.
+    LoneEmergency {
+        session: SessionId,
+        user: UserId,
+    },
+    /// Shown nowhere near the cabinet.
+    Duress {
+        session: SessionId,
+        user: UserId,
+    },
+    /// Somebody in the roster has not been here for a long time.
+    InactiveUser {
+        user: UserId,
+    },
+    NoRoom,
+    UpsUnreachable,
+}
+
+impl Alarm {
+    /// Whether it must not be shown at the cabinet nor in anything read beside it.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::Duress { .. })
+    }
+}
+
+/// Why an alarm was cleared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cleared {
+    /// Its cause is gone.
+    Resolved,
+    /// A person acknowledged it and nothing else can clear it.
+    Acknowledged,
+    Countersigned,
+    /// A higher level took its place.
+    Escalated,
+}

@@ -1,0 +1,324 @@
+//! What a step decides: records to be made durable, rows that follow from them, commands to be performed afterwards.
+//!
+//! The two lists are apart so that the order can be seen: **record, then act**.
+
+use super::books::{Row, View};
+use super::fact::Record;
+use super::roster::Difference;
+use super::types::{AlarmId, CommandId, DoorNo, KeyId, Mono, Pin, PinHash, RequestKey, Role, SlotNo, UserId};
+use std::fmt;
+
+/// The answer of [`super::Cabinet::step`].
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Outcome {
+    /// To be appended to the ledger, in order.
+    pub records: Vec<Record>,
+    /// The rows of the views that these records changed, whole; `None` = the row goes. Same transaction as the records.
+    pub rows: Vec<(View, Option<Row>)>,
+    /// To be performed after the commit, in order.
+    pub commands: Vec<Command>,
+}
+
+impl Outcome {
+    /// Whether there is anything to commit.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        !self.records.is_empty() || !self.rows.is_empty()
+    }
+
+    /// Puts `later` behind this outcome, so that a batch of events becomes one transaction. Of two versions of a row the
+    /// later one counts.
+    pub fn append(&mut self, later: Self) {
+        self.records.extend(later.records);
+        for (view, row) in later.rows {
+            match self.rows.iter_mut().find(|(seen, _)| *seen == view) {
+                Some(slot) => slot.1 = row,
+                None => self.rows.push((view, row)),
+            }
+        }
+        self.commands.extend(later.commands);
+    }
+}
+
+/// Something to be done by the shell. It ends in exactly one [`super::Event::CommandDone`], or in [`CommandResult::Unknown`] when
+/// the core that gave it is gone or `deadline` passes; it is never repeated.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Command {
+    pub id: CommandId,
+    /// By then its end is known, or it counts as unknown.
+    pub deadline: Mono,
+    pub action: Action,
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Energise a door's lock relay, for at most `for_ms` (the driver bounds it too).
+    Unlock { door: DoorNo, for_ms: u32 },
+    /// De-energise it now.
+    Relock { door: DoorNo },
+    /// Energise a slot's latch, for at most `for_ms`.
+    Unlatch { slot: SlotNo, for_ms: u32 },
+    /// De-energise it now.
+    Relatch { slot: SlotNo },
+    /// A slot's LED.
+    Light { slot: SlotNo, on: bool },
+    /// A pattern on the buzzer.
+    Sound(Sound),
+    /// Tell the person at the cabinet.
+    Show(Message),
+    /// Hash a PIN off the event loop and compare.
+    CheckPin { user: UserId, pin: Pin, hash: PinHash },
+    /// Answer a request from outside.
+    Reply { request: RequestKey, answer: Answer },
+}
+
+/// How a command ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CommandResult {
+    Done,
+    Failed(String),
+    Pin(PinVerdict),
+    /// Nobody knows: the core was rebuilt, or the deadline passed.
+    Unknown,
+}
+
+/// How a PIN compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PinVerdict {
+    Match,
+    /// The duress PIN: to be treated as a match in everything that shows.
+    Duress,
+    Mismatch,
+}
+
+/// A pattern on the buzzer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sound {
+    Granted,
+    Refused,
+    WrongKey,
+    CloseDoor,
+    Alarm,
+}
+
+/// The answer to a request: it was done, or why not.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Done, in a sentence, with the number of the last record that it made (0 = none).
+    Done {
+        text: String,
+        seq: u64,
+    },
+    /// The difference an import would make (dry run), or made.
+    Difference {
+        lines: Vec<Difference>,
+        applied: bool,
+    },
+    Refused(Denial),
+    /// Everything that is wrong with what was sent.
+    Problems(Vec<String>),
+}
+
+/// Why something was refused. A value, not an error: it is recorded, shown and counted.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "why")]
+pub enum Denial {
+    UnknownBadge,
+    UnknownLogin,
+    WrongPin,
+    /// Nobody set a PIN for this person yet.
+    NoPin,
+    Revoked,
+    NotYetValid,
+    Expired,
+    OutsideSchedule,
+    /// Too many failures: wait.
+    Throttled {
+        wait_s: u32,
+    },
+    /// The disk is full: nothing can be recorded, so nothing opens.
+    NoRoom,
+    NobodyIdentified,
+    Busy,
+    KeyUnknown {
+        key: String,
+    },
+    KeyNotAllowed {
+        key: KeyId,
+    },
+    KeyNotHere {
+        key: KeyId,
+    },
+    /// It is not with the person who wants to return it.
+    KeyNotOut {
+        key: KeyId,
+    },
+    SecondPersonNeeded {
+        key: KeyId,
+    },
+    SecondPersonNotEntitled,
+    SamePerson,
+    LoneEmergencyNotAllowed,
+    AskFirst,
+    RoleNeeded {
+        role: Role,
+    },
+    AlarmUnknown {
+        alarm: AlarmId,
+    },
+    SlotUnknown {
+        slot: SlotNo,
+    },
+    SlotEmpty {
+        slot: SlotNo,
+    },
+    UserUnknown {
+        user: UserId,
+    },
+    NothingToChange,
+    LockFault {
+        door: DoorNo,
+    },
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownBadge => f.write_str("this badge is not in the roster; ask a manager"),
+            Self::UnknownLogin => f.write_str("this number is not in the roster; ask a manager"),
+            Self::WrongPin => f.write_str("wrong PIN"),
+            Self::NoPin => f.write_str("no PIN is set for this person; an admin sets one with `cabinetd user pin`"),
+            Self::Revoked => f.write_str("access was revoked; ask a manager"),
+            Self::NotYetValid => f.write_str("access is not valid yet; ask a manager"),
+            Self::Expired => f.write_str("access has expired; ask a manager"),
+            Self::OutsideSchedule => f.write_str("outside this person's hours; ask a manager"),
+            Self::Throttled { wait_s } => write!(f, "too many failures: try again in {wait_s} s"),
+            Self::NoRoom => f.write_str(
+                "the disk is full, nothing can be recorded, so nothing opens; make room, or use the cabinet key",
+            ),
+            Self::NobodyIdentified => f.write_str("nobody is identified at the cabinet: badge and PIN first"),
+            Self::Busy => f.write_str("somebody else is using the cabinet"),
+            Self::KeyUnknown { key } => write!(f, "no key is called \"{key}\"; `cabinetd keymap` lists them"),
+            Self::KeyNotAllowed { key } => write!(f, "key {key} is not open to this person; ask a manager"),
+            Self::KeyNotHere { key } => write!(f, "key {key} is not in the cabinet; `cabinetd keymap` says who has it"),
+            Self::KeyNotOut { key } => write!(f, "key {key} is not out"),
+            Self::SecondPersonNeeded { key } => {
+                write!(f, "key {key} needs a second person: badge and PIN of somebody else")
+            }
+            Self::SecondPersonNotEntitled => f.write_str("this person may not stand as the second one for this key"),
+            Self::SamePerson => f.write_str("the second person must be somebody else"),
+            Self::LoneEmergencyNotAllowed => {
+                f.write_str("this person may not take a two-person key alone, or the reason is not an emergency")
+            }
+            Self::AskFirst => f.write_str("say first what is wanted: `cabinetd pull` or `cabinetd return`"),
+            Self::RoleNeeded { role } => {
+                write!(f, "this needs the role {role:?}; map the account's group to it under [accounts] in the config")
+            }
+            Self::AlarmUnknown { alarm } => write!(f, "no alarm {alarm} is open; `cabinetd status` lists them"),
+            Self::SlotUnknown { slot } => write!(f, "there is no slot {slot} in this cabinet"),
+            Self::SlotEmpty { slot } => write!(f, "nothing hangs in slot {slot}"),
+            Self::UserUnknown { user } => write!(f, "no user is called \"{user}\"; `cabinetd user list` lists them"),
+            Self::NothingToChange => f.write_str("nothing to change"),
+            Self::LockFault { door } => {
+                write!(f, "the lock of door {door} does not answer; use the cabinet key and call the technician")
+            }
+        }
+    }
+}
+
+/// What the person at the cabinet is told.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "say")]
+pub enum Message {
+    EnterPin,
+    Checking,
+    Welcome {
+        name: String,
+    },
+    SayWhatYouWant {
+        name: String,
+    },
+    SecondPersonPlease {
+        key: KeyId,
+    },
+    Denied {
+        denial: Denial,
+    },
+    InUse {
+        name: String,
+    },
+    Open {
+        door: DoorNo,
+        slots: Vec<SlotNo>,
+    },
+    Taken {
+        slot: SlotNo,
+        key: Option<String>,
+    },
+    WrongKey {
+        slot: SlotNo,
+        key: Option<String>,
+    },
+    Returned {
+        slot: SlotNo,
+        key: Option<String>,
+    },
+    /// Which key is in this slot? Scan its tag, or `cabinetd declare`.
+    WhichKey {
+        slot: SlotNo,
+    },
+    HangKey {
+        key: String,
+        slot: Option<SlotNo>,
+    },
+    TagUnknownHere,
+    CloseDoor {
+        door: DoorNo,
+    },
+    NeverOpened {
+        door: DoorNo,
+    },
+    LockFault {
+        door: DoorNo,
+    },
+    Goodbye {
+        taken: u32,
+        returned: u32,
+    },
+    TimedOut,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some = |key: &Option<String>| key.clone().unwrap_or_else(|| "a key".to_owned());
+        match self {
+            Self::EnterPin => f.write_str("Enter your PIN."),
+            Self::Checking => f.write_str("Checking…"),
+            Self::Welcome { name } => write!(f, "Welcome, {name}."),
+            Self::SayWhatYouWant { name } => write!(f, "Welcome, {name}. Which key, and why?"),
+            Self::SecondPersonPlease { key } => write!(f, "Key {key} needs a second person: badge and PIN, please."),
+            Self::Denied { denial } => write!(f, "Refused: {denial}."),
+            Self::InUse { name } => write!(f, "{name} is using the cabinet."),
+            Self::Open { door, slots } if slots.is_empty() => write!(f, "Door {door} is open to you."),
+            Self::Open { door, slots } => {
+                let list: Vec<String> = slots.iter().map(ToString::to_string).collect();
+                write!(f, "Door {door} is open to you: slot {}.", list.join(", "))
+            }
+            Self::Taken { slot, key } => write!(f, "{} taken from slot {slot}.", some(key)),
+            Self::WrongKey { slot, key } => write!(f, "Wrong key: put {} back into slot {slot}.", some(key)),
+            Self::Returned { slot, key } => write!(f, "{} is back in slot {slot}.", some(key)),
+            Self::WhichKey { slot } => write!(f, "Which key is in slot {slot}? Scan its tag."),
+            Self::HangKey { key, slot: Some(slot) } => write!(f, "{key}: hang it into slot {slot}."),
+            Self::HangKey { key, slot: None } => write!(f, "{key}: hang it into any free slot."),
+            Self::TagUnknownHere => f.write_str("That is a key's tag. Badge first, please."),
+            Self::CloseDoor { door } => write!(f, "Please close door {door}."),
+            Self::NeverOpened { door } => write!(f, "Door {door} was not opened; it is locked again."),
+            Self::LockFault { door } => write!(f, "The lock of door {door} does not answer."),
+            Self::Goodbye { taken, returned } => write!(f, "Done: {taken} taken, {returned} returned."),
+            Self::TimedOut => f.write_str("Timed out. Badge again, please."),
+        }
+    }
+}

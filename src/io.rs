@@ -1,0 +1,1 @@
+//! The adapters. Each sends events into one queue and performs what it is told; none calls another.

@@ -1,0 +1,3 @@
+//! `cabinetd`: the daemon of an electronic key cabinet.
+
+pub mod cabinet;
