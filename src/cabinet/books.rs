@@ -4,13 +4,14 @@
 //! (but for the roster's secrets, which no record holds), and `ledger verify` does just that and compares.
 //! Everything volatile (debounce, half-typed PINs, commands under way) lives elsewhere, in the rooms.
 
+use super::event::KeyStep;
 use super::fact::{Alarm, Fact, Record, SensorFault};
 use super::outcome::Answer;
 use super::power::{Supply, UpsFigures};
 use super::roster::{Key, Roster, User};
 use super::types::{
-    Actor, AlarmId, BootId, DoorNo, Evidence, Input, KeyId, Origin, PinHash, Reason, RequestKey, SessionId, SlotNo,
-    Stamp, UserId,
+    Actor, AlarmId, DoorNo, Evidence, Input, KeyId, Origin, PinHash, Reason, RequestKey, SessionId, SlotNo, Stamp,
+    UserId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,10 +169,13 @@ pub struct Life {
     pub started: Stamp,
     /// Whether the last thing it said was that it stops.
     pub stopped: bool,
-    /// Whether the slots were ever read.
-    pub adopted: bool,
     /// Wall clock minus boot clock, in ms, within the boot of `started`.
     pub wall_minus_mono_ms: i64,
+    /// SHA-256 of the config in force, hex.
+    pub config_hash: String,
+    /// Whether the lines are lost.
+    #[serde(default)]
+    pub lines_lost: bool,
 }
 
 /// The supply and since when.
@@ -219,3 +223,417 @@ pub struct Answered {
 
 /// How many answers are remembered.
 pub const ANSWERS: u8 = 64;
+
+/// The durable state. Rows that changed since the last [`Books::take_changes`] are remembered.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Books {
+    pub slots: BTreeMap<SlotNo, Slot>,
+    pub custody: BTreeMap<KeyId, Custody>,
+    pub doors: BTreeMap<DoorNo, DoorState>,
+    pub session: Option<Session>,
+    pub alarms: BTreeMap<AlarmId, OpenAlarm>,
+    pub life: Option<Life>,
+    pub supply: Option<SupplyState>,
+    pub throttle: Option<Throttle>,
+    pub faults: BTreeMap<Input, SensorFault>,
+    pub people: BTreeMap<UserId, Person>,
+    pub vouched: BTreeMap<UserId, Vouched>,
+    pub roster: Roster,
+    pub roster_version: u64,
+    pub answered: BTreeMap<u8, Answered>,
+    /// The number of the next record.
+    pub next_seq: u64,
+    changed: BTreeSet<View>,
+}
+
+/// How fast the device's bucket of failures leaks: `failures_per_hour` thousandths per 3.6 s.
+#[must_use]
+pub fn leaked(throttle: &Throttle, at: Stamp, failures_per_hour: u32) -> u64 {
+    let leak = throttle.as_of.elapsed_ms(at).saturating_mul(u64::from(failures_per_hour)) / 3_600;
+    throttle.level_milli.saturating_sub(leak)
+}
+
+impl Books {
+    /// The books as stored. Rows of one view must be unique.
+    #[must_use]
+    pub fn from_rows(next_seq: u64, rows: Vec<(View, Row)>) -> Self {
+        let mut books = Self { next_seq, ..Self::default() };
+        for (view, row) in rows {
+            match (view, row) {
+                (View::Slot(slot), Row::Slot(row)) => drop(books.slots.insert(slot, row)),
+                (View::Custody(key), Row::Custody(row)) => drop(books.custody.insert(key, row)),
+                (View::Door(door), Row::Door(row)) => drop(books.doors.insert(door, row)),
+                (View::Session, Row::Session(row)) => books.session = Some(row),
+                (View::Alarm(alarm), Row::Alarm(row)) => drop(books.alarms.insert(alarm, row)),
+                (View::Life, Row::Life(row)) => books.life = Some(row),
+                (View::Supply, Row::Supply(row)) => books.supply = Some(row),
+                (View::Throttle, Row::Throttle(row)) => books.throttle = Some(row),
+                (View::Fault(input), Row::Fault(row)) => drop(books.faults.insert(input, row)),
+                (View::Person(user), Row::Person(row)) => drop(books.people.insert(user, row)),
+                (View::Vouched(user), Row::Vouched(row)) => drop(books.vouched.insert(user, row)),
+                (View::User(user), Row::User(row)) => drop(books.roster.users.insert(user, row)),
+                (View::Key(key), Row::Key(row)) => drop(books.roster.keys.insert(key, row)),
+                (View::RosterVersion, Row::RosterVersion(row)) => books.roster_version = row,
+                (View::Answered(place), Row::Answered(row)) => drop(books.answered.insert(place, row)),
+                // A row under a foreign address: the store built the address from the row, so this cannot be.
+                (_, _) => debug_assert!(false, "row and view differ"),
+            }
+        }
+        books
+    }
+
+    /// The row at an address as it is now; none = there is none.
+    #[must_use]
+    pub fn row(&self, view: &View) -> Option<Row> {
+        match view {
+            View::Slot(slot) => self.slots.get(slot).cloned().map(Row::Slot),
+            View::Custody(key) => self.custody.get(key).cloned().map(Row::Custody),
+            View::Door(door) => self.doors.get(door).cloned().map(Row::Door),
+            View::Session => self.session.clone().map(Row::Session),
+            View::Alarm(alarm) => self.alarms.get(alarm).cloned().map(Row::Alarm),
+            View::Life => self.life.clone().map(Row::Life),
+            View::Supply => self.supply.clone().map(Row::Supply),
+            View::Throttle => self.throttle.clone().map(Row::Throttle),
+            View::Fault(input) => self.faults.get(input).copied().map(Row::Fault),
+            View::Person(user) => self.people.get(user).cloned().map(Row::Person),
+            View::Vouched(user) => self.vouched.get(user).cloned().map(Row::Vouched),
+            View::User(user) => self.roster.users.get(user).cloned().map(Row::User),
+            View::Key(key) => self.roster.keys.get(key).cloned().map(Row::Key),
+            View::RosterVersion => Some(Row::RosterVersion(self.roster_version)),
+            View::Answered(place) => self.answered.get(place).cloned().map(Row::Answered),
+        }
+    }
+
+    /// The rows that changed, whole, and forgets that they did.
+    pub fn take_changes(&mut self) -> Vec<(View, Option<Row>)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().map(|view| (view.clone(), self.row(&view))).collect()
+    }
+
+    /// Every row, for comparing books.
+    #[must_use]
+    pub fn all_rows(&self) -> Vec<(View, Row)> {
+        let views = (self.slots.keys().map(|id| View::Slot(*id)))
+            .chain(self.custody.keys().map(|id| View::Custody(id.clone())))
+            .chain(self.doors.keys().map(|id| View::Door(*id)))
+            .chain([View::Session, View::Life, View::Supply, View::Throttle, View::RosterVersion])
+            .chain(self.alarms.keys().map(|id| View::Alarm(*id)))
+            .chain(self.faults.keys().map(|id| View::Fault(*id)))
+            .chain(self.people.keys().map(|id| View::Person(id.clone())))
+            .chain(self.vouched.keys().map(|id| View::Vouched(id.clone())))
+            .chain(self.roster.users.keys().map(|id| View::User(id.clone())))
+            .chain(self.roster.keys.keys().map(|id| View::Key(id.clone())))
+            .chain(self.answered.keys().map(|id| View::Answered(*id)));
+        views.filter_map(|view| self.row(&view).map(|row| (view, row))).collect()
+    }
+
+    /// Takes a record in. `failures_per_hour` is the leak of the device's bucket (config).
+    #[expect(clippy::too_many_lines, clippy::match_same_arms, reason = "one table: fact by fact, what it changes")]
+    pub fn apply(&mut self, record: &Record, failures_per_hour: u32) {
+        self.next_seq = record.seq + 1;
+        let (seq, stamp) = (record.seq, record.stamp);
+        match &record.fact {
+            Fact::Started { .. } => {
+                let (config_hash, lines_lost) =
+                    self.life.take().map_or((String::new(), false), |life| (life.config_hash, life.lines_lost));
+                let wall_minus_mono_ms = offset_ms(stamp);
+                self.life = Some(Life { started: stamp, stopped: false, wall_minus_mono_ms, config_hash, lines_lost });
+                self.touch(View::Life);
+            }
+            Fact::Stopped { .. } => self.with_life(|life| life.stopped = true),
+            Fact::ClockCorrected { .. } => self.with_life(|life| life.wall_minus_mono_ms = offset_ms(stamp)),
+            Fact::ConfigLoaded { hash } => self.with_life(|life| life.config_hash.clone_from(hash)),
+            Fact::LinesLost => self.with_life(|life| life.lines_lost = true),
+            Fact::LinesBack => self.with_life(|life| life.lines_lost = false),
+            Fact::SlotsAdopted { slots } => {
+                for found in slots {
+                    self.fill(found.slot, found.present, found.key.clone(), Evidence::HomeSlot, seq, stamp, None, &[]);
+                }
+            }
+            Fact::FoundChanged { slot, present: true, key } => {
+                let candidates: Vec<KeyId> = key.iter().cloned().collect();
+                self.fill(*slot, true, None, Evidence::HomeSlot, seq, stamp, None, &candidates);
+            }
+            Fact::FoundChanged { slot, present: false, key } => {
+                self.empty(*slot, seq, stamp);
+                if let Some(key) = key {
+                    self.set_custody(key, Custody::Unaccounted { since: stamp, seq });
+                }
+            }
+            Fact::RosterChanged { version, .. } => {
+                self.roster_version = *version;
+                self.touch(View::RosterVersion);
+            }
+            // What these say of secrets is kept in rows that no record holds.
+            Fact::PinSet { .. } | Fact::Vouched { .. } => {}
+            Fact::Denied { failure: false, .. } | Fact::LockFault { .. } | Fact::DarkCompared { .. } => {}
+            Fact::Denied { user, count, failure: true, .. } => {
+                let level = self.throttle.as_ref().map_or(0, |throttle| leaked(throttle, stamp, failures_per_hour));
+                self.throttle = Some(Throttle { level_milli: level + 1_000 * u64::from(*count), as_of: stamp });
+                self.touch(View::Throttle);
+                if let Some(user) = user {
+                    let person = self.people.entry(user.clone()).or_default();
+                    person.failures = person.failures.saturating_add(*count);
+                    person.last_failure = Some(stamp);
+                    self.touch(View::Person(user.clone()));
+                }
+            }
+            Fact::SessionStarted { user, vouched, .. } => {
+                self.session = Some(Session {
+                    id: SessionId(seq),
+                    user: user.clone(),
+                    second: None,
+                    started: stamp,
+                    granted: None,
+                    opened: false,
+                });
+                self.touch(View::Session);
+                self.visited(user, stamp);
+                if *vouched {
+                    self.vouched.remove(user);
+                    self.touch(View::Vouched(user.clone()));
+                }
+            }
+            Fact::SessionJoined { user, .. } => {
+                self.with_session(|session| session.second = Some(user.clone()));
+                self.visited(user, stamp);
+            }
+            Fact::SessionAuthorised { pull, give_back, reason, reference, purpose, doors, alone, .. } => {
+                let grant = Grant {
+                    pull: pull.clone(),
+                    give_back: give_back.clone(),
+                    reason: *reason,
+                    reference: reference.clone(),
+                    purpose: purpose.clone(),
+                    doors: doors.clone(),
+                    alone: *alone,
+                };
+                self.with_session(|session| session.granted = Some(grant));
+            }
+            Fact::SessionClosed { .. } => {
+                self.session = None;
+                self.touch(View::Session);
+            }
+            Fact::DoorOpened { door, session } => {
+                self.doors.insert(*door, DoorState { open: true, since: stamp, session: *session });
+                self.touch(View::Door(*door));
+                if session.is_some() {
+                    self.with_session(|session| session.opened = true);
+                }
+            }
+            Fact::DoorClosed { door, session, .. } => {
+                self.doors.insert(*door, DoorState { open: false, since: stamp, session: *session });
+                self.touch(View::Door(*door));
+            }
+            Fact::Taken { slot, key, session, holder, reason, reference, purpose, .. } => {
+                self.empty(*slot, seq, stamp);
+                if let Some(key) = key {
+                    let custody = match (holder, session) {
+                        (Some(holder), Some(session)) => Custody::Out(Holding {
+                            holder: holder.clone(),
+                            session: *session,
+                            slot: *slot,
+                            since: stamp,
+                            seq,
+                            reason: *reason,
+                            reference: reference.clone(),
+                            purpose: purpose.clone(),
+                        }),
+                        _ => Custody::Unaccounted { since: stamp, seq },
+                    };
+                    self.set_custody(key, custody);
+                }
+            }
+            Fact::Returned { slot, key, evidence, session, candidates, .. } => {
+                let evidence = evidence.unwrap_or(Evidence::HomeSlot);
+                self.fill(*slot, true, key.clone(), evidence, seq, stamp, *session, candidates);
+            }
+            Fact::SlotIdentified { slot, key, evidence, session } => {
+                let session = session.or_else(|| self.slots.get(slot).and_then(|slot| slot.session));
+                self.fill(*slot, true, Some(key.clone()), *evidence, seq, stamp, session, &[]);
+            }
+            Fact::TagContradicted { slot, key, session, holder } => {
+                self.unname(*slot);
+                let custody = match (holder, session) {
+                    (Some(holder), Some(session)) => Custody::Out(Holding {
+                        holder: holder.clone(),
+                        session: *session,
+                        slot: *slot,
+                        since: stamp,
+                        seq,
+                        reason: Reason::Unstated,
+                        reference: None,
+                        purpose: None,
+                    }),
+                    _ => Custody::Unaccounted { since: stamp, seq },
+                };
+                self.set_custody(key, custody);
+            }
+            Fact::SensorFault { input, fault } => {
+                self.faults.insert(*input, *fault);
+                self.touch(View::Fault(*input));
+            }
+            Fact::SensorRecovered { input, .. } => {
+                self.faults.remove(input);
+                self.touch(View::Fault(*input));
+            }
+            Fact::KeyStepped { key, step, .. } => self.key_stepped(key, *step, seq, stamp),
+            Fact::AlarmRaised { alarm } => {
+                let id = AlarmId(seq);
+                let open = OpenAlarm { id, alarm: alarm.clone(), raised: stamp, acknowledged: None };
+                self.alarms.insert(id, open);
+                self.touch(View::Alarm(id));
+            }
+            Fact::AlarmAcknowledged { alarm } => {
+                if let Some(open) = self.alarms.get_mut(alarm) {
+                    open.acknowledged = Some(record.by.clone());
+                    self.touch(View::Alarm(*alarm));
+                }
+            }
+            Fact::AlarmCleared { alarm, .. } => {
+                self.alarms.remove(alarm);
+                self.touch(View::Alarm(*alarm));
+            }
+            Fact::SupplyChanged { to, figures, .. } => {
+                self.supply = Some(SupplyState { supply: *to, since: stamp, figures: *figures });
+                self.touch(View::Supply);
+            }
+        }
+    }
+
+    /// Puts a roster in place of the present one. Its rows hold secrets that no record does.
+    pub fn set_roster(&mut self, next: Roster) {
+        let old = std::mem::replace(&mut self.roster, next);
+        let users = old.users.keys().chain(self.roster.users.keys());
+        let touched: BTreeSet<View> = users
+            .filter(|id| old.users.get(*id) != self.roster.users.get(*id))
+            .map(|id| View::User(id.clone()))
+            .chain(
+                (old.keys.keys().chain(self.roster.keys.keys()))
+                    .filter(|id| old.keys.get(*id) != self.roster.keys.get(*id))
+                    .map(|id| View::Key(id.clone())),
+            )
+            .collect();
+        self.changed.extend(touched);
+    }
+
+    /// Keeps a code for one entry.
+    pub fn set_vouched(&mut self, user: UserId, vouched: Vouched) {
+        self.touch(View::Vouched(user.clone()));
+        self.vouched.insert(user, vouched);
+    }
+
+    /// Remembers an answer, over the oldest one.
+    pub fn remember_answer(&mut self, answered: Answered) {
+        let place = (0..ANSWERS)
+            .min_by_key(|place| self.answered.get(place).map_or(0, |kept| kept.seq))
+            .expect("the ring has places");
+        self.answered.insert(place, answered);
+        self.touch(View::Answered(place));
+    }
+
+    fn touch(&mut self, view: View) {
+        self.changed.insert(view);
+    }
+
+    fn with_life(&mut self, change: impl FnOnce(&mut Life)) {
+        if let Some(life) = &mut self.life {
+            change(life);
+            self.touch(View::Life);
+        }
+    }
+
+    fn with_session(&mut self, change: impl FnOnce(&mut Session)) {
+        if let Some(session) = &mut self.session {
+            change(session);
+            self.touch(View::Session);
+        }
+    }
+
+    fn visited(&mut self, user: &UserId, stamp: Stamp) {
+        let person = Person { failures: 0, last_failure: None, last_visit: Some(stamp) };
+        self.people.insert(user.clone(), person);
+        self.touch(View::Person(user.clone()));
+    }
+
+    fn set_custody(&mut self, key: &KeyId, custody: Custody) {
+        self.custody.insert(key.clone(), custody);
+        self.touch(View::Custody(key.clone()));
+    }
+
+    fn empty(&mut self, slot: SlotNo, seq: u64, since: Stamp) {
+        let row =
+            Slot { present: Presence::Empty, key: None, evidence: None, seq, since, session: None, candidates: vec![] };
+        self.slots.insert(slot, row);
+        self.touch(View::Slot(slot));
+    }
+
+    /// The key of a slot is not known any more.
+    fn unname(&mut self, slot: SlotNo) {
+        if let Some(row) = self.slots.get_mut(&slot) {
+            row.key = None;
+            row.evidence = None;
+            self.touch(View::Slot(slot));
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one row, field by field")]
+    fn fill(
+        &mut self,
+        slot: SlotNo,
+        present: bool,
+        key: Option<KeyId>,
+        evidence: Evidence,
+        seq: u64,
+        since: Stamp,
+        session: Option<SessionId>,
+        candidates: &[KeyId],
+    ) {
+        if !present {
+            return self.empty(slot, seq, since);
+        }
+        // A key hangs in one slot only: another one that claimed it does not know any more what hangs there.
+        if let Some(key) = &key {
+            let elsewhere: Vec<SlotNo> = (self.slots.iter())
+                .filter(|(other, row)| **other != slot && row.key.as_ref() == Some(key))
+                .map(|(other, _)| *other)
+                .collect();
+            for other in elsewhere {
+                self.unname(other);
+            }
+            self.set_custody(key, Custody::In { slot, evidence });
+        }
+        // And a key that was thought to hang here, but does not, is not accounted for.
+        let before = self.slots.get(&slot).and_then(|row| row.key.clone());
+        if let Some(before) = before.filter(|before| key.as_ref() != Some(before)) {
+            self.set_custody(&before, Custody::Unaccounted { since, seq });
+        }
+        let evidence = key.as_ref().map(|_| evidence);
+        let present = Presence::Present;
+        self.slots.insert(slot, Slot { present, key, evidence, seq, since, session, candidates: candidates.to_vec() });
+        self.touch(View::Slot(slot));
+    }
+
+    fn key_stepped(&mut self, key: &KeyId, step: KeyStep, seq: u64, since: Stamp) {
+        let custody = match step {
+            KeyStep::Lost => Custody::Lost { since, seq },
+            KeyStep::Found | KeyStep::EnteredByMistake => Custody::Unaccounted { since, seq },
+            KeyStep::Retired => Custody::Retired { since, seq },
+            KeyStep::Rekeyed => return,
+        };
+        let slot = match self.custody.get(key) {
+            Some(Custody::In { slot, .. }) => Some(*slot),
+            _ => None,
+        };
+        if let Some(slot) = slot {
+            self.unname(slot);
+        }
+        self.set_custody(key, custody);
+    }
+}
+
+/// Wall clock minus boot clock.
+#[must_use]
+pub fn offset_ms(stamp: Stamp) -> i64 {
+    stamp.wall.0.saturating_sub_unsigned(stamp.mono.0)
+}

@@ -47,6 +47,8 @@ pub struct Start {
     pub version: String,
     /// The last proof of life before this start; none at the very first one.
     pub last_proof: Option<Stamp>,
+    /// SHA-256 of the config in force, hex.
+    pub config_hash: String,
 }
 
 /// Whether the store has room.

@@ -33,11 +33,9 @@ pub enum Fact {
     Stopped {
         why: StopReason,
     },
-    /// The slots at the very first start, as they were found.
+    /// Slots seen for the first time, as they were found. A key is named where its home slot is occupied.
     SlotsAdopted {
-        present: Vec<SlotNo>,
-        empty: Vec<SlotNo>,
-        fault: Vec<SlotNo>,
+        slots: Vec<Adopted>,
     },
     /// The slots were compared across a dark interval; each difference has a record of its own before this one.
     DarkCompared {
@@ -53,10 +51,13 @@ pub enum Fact {
     ClockCorrected {
         by_ms: i64,
     },
+    /// The config in force, when it is another one than before.
     ConfigLoaded {
         hash: String,
-        changed: Vec<String>,
     },
+    /// No input line can be read any more: until they are back nobody sees the slots.
+    LinesLost,
+    LinesBack,
 
     // --- roster
     RosterChanged {
@@ -110,6 +111,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_false")]
         alone: bool,
     },
+    /// `taken`: keys that this session has out at its end. `returned`: slots that it filled and that still are.
     SessionClosed {
         session: SessionId,
         how: SessionEnd,
@@ -222,6 +224,16 @@ pub struct Dark {
     pub lasted_ms: u64,
 }
 
+/// A slot as found at its first reading.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Adopted {
+    pub slot: SlotNo,
+    pub present: bool,
+    /// The key whose home it is, if it is occupied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+}
+
 /// How a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "kebab-case")]
@@ -236,9 +248,9 @@ pub enum SessionEnd {
     Cancelled,
     /// The lock did not answer.
     LockFault,
-    /// The daemon ended in the middle: what the relay did is unknown, it is not repeated.
+    /// The daemon ended in the middle, after the intent: what the relay and the person did is unknown. Nothing is repeated.
     Unknown,
-    /// The daemon was stopped with the door open.
+    /// The daemon was stopped in the middle, or ended before anything was authorised.
     Interrupted,
 }
 
@@ -286,9 +298,15 @@ pub enum Alarm {
     DarkDifference {
         slot: SlotNo,
     },
+    /// A slot changed although its door was closed.
+    ChangedBehindDoor {
+        slot: SlotNo,
+    },
     SensorFault {
         input: Input,
     },
+    /// No line can be read.
+    LinesLost,
     LockFault {
         door: DoorNo,
     },
