@@ -1,13 +1,344 @@
 //! The core: decides, and keeps the books. No clock, no randomness, no files, no sockets, no async.
+//!
+//! ```text
+//! Event ──▶ Cabinet::step(now, event) ──▶ Outcome { records, rows, commands }
+//!              │  access    who is it, may they            (identification, PINs, throttling)
+//!              │  visit     one person's session           (ask, authorise, open, close)
+//!              │  door      contacts, left open            ┐
+//!              │  slot      keys taken and returned        ├ what the lines say
+//!              │  sensing   debounce, faults, comparing    ┘
+//!              │  custody   overdue, closing time, a key's life
+//!              │  request   asks from outside, answered once
+//!              │  alarm     raised, acknowledged, cleared
+//!              └  power     which supply
+//! ```
+//!
+//! The durable half of the state is [`books::Books`], which only records change. The volatile half is in the rooms and may be
+//! lost at any moment: [`Cabinet::restore`] is the one way up, for boot, crash, full disk and wake.
+//!
+//! Deliberately absent: transport, rendering, salts and hashes, retries. The core never waits.
 
+mod access;
+mod alarm;
 pub mod books;
+mod custody;
+mod door;
 pub mod event;
 pub mod fact;
 pub mod outcome;
 pub mod power;
+mod request;
 pub mod roster;
+mod sensing;
 pub mod settings;
+mod slot;
 pub mod types;
+mod visit;
 
 pub use event::Event;
 pub use outcome::Outcome;
+
+use books::Books;
+use event::{Start, StopReason, StoreState};
+use fact::{Dark, Fact, Record, SessionEnd};
+use outcome::{Action, Command, CommandResult, Message, Sound};
+use power::UpsReading;
+use settings::Settings;
+use std::collections::BTreeMap;
+use types::{CommandId, DoorNo, Mono, Now, Origin, UserId};
+
+/// A cabinet: its rules, its books, and what is under way.
+#[derive(Clone, Debug)]
+pub struct Cabinet {
+    settings: Settings,
+    books: Books,
+    store: StoreState,
+    desk: access::Desk,
+    denials: access::Denials,
+    visit: visit::Visit,
+    doors: door::Doors,
+    sensing: sensing::Sensing,
+    watch: custody::Watch,
+    silences: u32,
+    /// Commands under way, by number, with what their end means.
+    pending: BTreeMap<CommandId, Pending>,
+    next_command: u64,
+}
+
+/// A command under way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Pending {
+    deadline: Mono,
+    purpose: Purpose,
+}
+
+/// What the end of a command means to the core.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Purpose {
+    Unlock {
+        door: DoorNo,
+    },
+    CheckPin {
+        user: UserId,
+    },
+    /// Nothing: a light, a sound, a word, an answer.
+    Courtesy,
+}
+
+/// Why a deadline is set.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reason {
+    /// A line's new level has held long enough, or a chattering one has been quiet.
+    Debounce,
+    /// A half-typed PIN is forgotten.
+    PinTimeout,
+    /// A coalesced denial is written.
+    DenialWindow,
+    /// Nothing was asked for, no second person came, or the door was not opened.
+    VisitTimeout,
+    /// A door was left open.
+    DoorLeftOpen,
+    /// A command's end is overdue.
+    CommandOverdue,
+    /// A key is overdue.
+    KeyOverdue,
+    /// Office hours end, or are looked up again.
+    OfficeHours,
+    /// A scanned tag is forgotten.
+    TagForgotten,
+}
+
+/// One step: the moment, by whom, and what came of it so far.
+#[derive(Debug)]
+struct Turn {
+    now: Now,
+    by: Origin,
+    out: Outcome,
+}
+
+impl Turn {
+    const fn mono(&self) -> Mono {
+        self.now.mono
+    }
+}
+
+impl Cabinet {
+    /// The cabinet as the store has it. `first_command` must be above every number that an earlier core of this process used.
+    ///
+    /// What was under way is gone: commands count as unknown and are not repeated; a session stays as it was recorded.
+    /// The lines must be read anew ([`Event::LinesRead`]).
+    #[must_use]
+    pub fn restore(settings: Settings, books: Books, store: StoreState, first_command: CommandId, now: Now) -> Self {
+        let mut cabinet = Self {
+            settings,
+            books,
+            store,
+            desk: access::Desk::Idle,
+            denials: access::Denials::default(),
+            visit: visit::Visit::default(),
+            doors: door::Doors::default(),
+            sensing: sensing::Sensing::default(),
+            watch: custody::Watch::default(),
+            silences: 0,
+            pending: BTreeMap::new(),
+            next_command: first_command.0,
+        };
+        cabinet.resume_visit(now);
+        cabinet.plan_watch(now);
+        cabinet
+    }
+
+    /// The durable state.
+    #[must_use]
+    pub const fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The rules.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the store takes everything, as far as the core was told.
+    #[must_use]
+    pub const fn store_state(&self) -> StoreState {
+        self.store
+    }
+
+    /// The number that the next command will get.
+    #[must_use]
+    pub const fn next_command(&self) -> CommandId {
+        CommandId(self.next_command)
+    }
+
+    /// Somebody is busy here: a session, a PIN half typed or being checked, an open door.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.books.session.is_some() || self.desk.is_busy() || self.books.doors.values().any(|door| door.open)
+    }
+
+    /// Takes an event in and decides. The books run ahead of the disk from here on: commit the outcome, or discard the cabinet.
+    pub fn step(&mut self, now: Now, event: Event) -> Outcome {
+        let mut turn = Turn { now, by: Origin::cabinet(), out: Outcome::default() };
+        let turn_ref = &mut turn;
+        self.notice_clock(turn_ref, &event);
+        self.deadlines_passed(turn_ref);
+        match event {
+            Event::Started(start) => self.started(turn_ref, start),
+            Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
+            Event::LineChanged { input, level } => self.line_changed(turn_ref, input, level),
+            Event::CodeRead(code) => self.code_read(turn_ref, &code),
+            Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
+            Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),
+            Event::CancelPressed => self.cancel_pressed(turn_ref),
+            Event::Requested(request) => self.requested(turn_ref, request),
+            Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
+            Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
+            Event::StoreChanged(state) => self.store_changed(turn_ref, state),
+            Event::Tick => {}
+            Event::Stopping { why } => self.stopping(turn_ref, why),
+        }
+        self.deadlines_passed(turn_ref);
+        let mut out = turn.out;
+        out.rows = self.books.take_changes();
+        out
+    }
+
+    /// When [`Event::Tick`] is wanted next, and why.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Mono, Reason)> {
+        let commands = self.pending.values().map(|pending| (pending.deadline, Reason::CommandOverdue)).min();
+        [
+            self.sensing.next_deadline(&self.settings),
+            self.desk.next_deadline(),
+            self.denials.next_deadline(),
+            self.visit.next_deadline(),
+            self.doors.next_deadline(&self.settings),
+            self.watch.next_deadline(),
+            commands,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn deadlines_passed(&mut self, turn: &mut Turn) {
+        self.settle_lines(turn);
+        self.forget_pin(turn);
+        self.write_denials(turn);
+        self.visit_deadline(turn);
+        self.door_deadlines(turn);
+        self.watch_deadlines(turn);
+        let overdue: Vec<CommandId> =
+            self.pending.iter().filter(|(_, pending)| pending.deadline <= turn.mono()).map(|(id, _)| *id).collect();
+        for id in overdue {
+            self.command_done(turn, id, &CommandResult::Unknown);
+        }
+    }
+
+    // ------------------------------------------------------------ recording and commanding
+
+    /// Records a fact: numbered, stamped, and taken into the books.
+    fn record(&mut self, turn: &mut Turn, fact: Fact) -> u64 {
+        let seq = self.books.next_seq;
+        let record = Record { seq, stamp: turn.now.stamp(), by: turn.by.clone(), fact };
+        self.books.apply(&record, self.settings.access.failures_per_hour);
+        turn.out.records.push(record);
+        seq
+    }
+
+    fn command(&mut self, turn: &mut Turn, action: Action, purpose: Purpose) {
+        let id = CommandId(self.next_command);
+        self.next_command += 1;
+        let deadline = turn.mono().plus_ms(self.settings.sessions.command_ms);
+        if purpose != Purpose::Courtesy {
+            self.pending.insert(id, Pending { deadline, purpose });
+        }
+        turn.out.commands.push(Command { id, deadline, action });
+    }
+
+    fn courtesy(&mut self, turn: &mut Turn, action: Action) {
+        self.command(turn, action, Purpose::Courtesy);
+    }
+
+    fn show(&mut self, turn: &mut Turn, message: Message) {
+        self.courtesy(turn, Action::Show(message));
+    }
+
+    fn sound(&mut self, turn: &mut Turn, sound: Sound) {
+        self.courtesy(turn, Action::Sound(sound));
+    }
+
+    fn command_done(&mut self, turn: &mut Turn, id: CommandId, result: &CommandResult) {
+        let Some(pending) = self.pending.remove(&id) else { return };
+        match pending.purpose {
+            Purpose::Unlock { door } => match result {
+                CommandResult::Done | CommandResult::Pin(_) => self.lock_energised(turn, door),
+                CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door),
+            },
+            Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
+            Purpose::Courtesy => {}
+        }
+    }
+
+    // ------------------------------------------------------------ the daemon's own life
+
+    fn started(&mut self, turn: &mut Turn, start: Start) {
+        let announced = self.books.life.as_ref().is_some_and(|life| life.stopped);
+        let dark = start.last_proof.map(|from| Dark {
+            from,
+            boot: turn.now.boot,
+            announced,
+            lasted_ms: from.elapsed_ms(turn.now.stamp()),
+        });
+        self.record(turn, Fact::Started { version: start.version, dark });
+        if self.books.life.as_ref().is_none_or(|life| life.config_hash != start.config_hash) {
+            self.record(turn, Fact::ConfigLoaded { hash: start.config_hash });
+        }
+        if let Some(session) = &self.books.session {
+            // After the intent nobody knows how far it went; before it, nothing was energised.
+            let how = if session.granted.is_some() { SessionEnd::Unknown } else { SessionEnd::Interrupted };
+            self.close_visit(turn, how);
+        }
+        self.sensing.compare_next();
+        self.plan_watch(turn.now);
+    }
+
+    fn stopping(&mut self, turn: &mut Turn, why: StopReason) {
+        if self.books.session.is_some() {
+            self.close_visit(turn, SessionEnd::Interrupted);
+        }
+        self.write_all_denials(turn);
+        self.record(turn, Fact::Stopped { why });
+    }
+
+    fn store_changed(&mut self, turn: &mut Turn, state: StoreState) {
+        let before = std::mem::replace(&mut self.store, state);
+        match (before, state) {
+            (_, StoreState::Reserve) => {
+                self.raise(turn, fact::Alarm::NoRoom);
+            }
+            (StoreState::Reserve, StoreState::Writable) => self.resolve(turn, |alarm| *alarm == fact::Alarm::NoRoom),
+            (StoreState::Writable, StoreState::Writable) => {}
+        }
+    }
+
+    /// The wall clock against the boot clock: a jump is recorded before anything else of this step.
+    fn notice_clock(&mut self, turn: &mut Turn, event: &Event) {
+        const JUMP_MS: i64 = 2_000;
+        let Some(life) = &self.books.life else { return };
+        if matches!(event, Event::Started(_)) || life.started.boot != turn.now.boot {
+            return;
+        }
+        let by_ms = books::offset_ms(turn.now.stamp()) - life.wall_minus_mono_ms;
+        if by_ms.abs() >= JUMP_MS && self.store == StoreState::Writable {
+            self.record(turn, Fact::ClockCorrected { by_ms });
+            self.plan_watch(turn.now);
+        }
+    }
+
+    fn ups_read(&mut self, turn: &mut Turn, reading: &UpsReading) {
+        self.note_supply(turn, reading);
+    }
+}

@@ -162,7 +162,6 @@ pub enum Denial {
     SecondPersonNotEntitled,
     SamePerson,
     LoneEmergencyNotAllowed,
-    AskFirst,
     RoleNeeded {
         role: Role,
     },
@@ -179,9 +178,6 @@ pub enum Denial {
         user: UserId,
     },
     NothingToChange,
-    LockFault {
-        door: DoorNo,
-    },
 }
 
 impl fmt::Display for Denial {
@@ -213,7 +209,6 @@ impl fmt::Display for Denial {
             Self::LoneEmergencyNotAllowed => {
                 f.write_str("this person may not take a two-person key alone, or the reason is not an emergency")
             }
-            Self::AskFirst => f.write_str("say first what is wanted: `cabinetd pull` or `cabinetd return`"),
             Self::RoleNeeded { role } => {
                 write!(f, "this needs the role {role:?}; map the account's group to it under [accounts] in the config")
             }
@@ -222,9 +217,6 @@ impl fmt::Display for Denial {
             Self::SlotEmpty { slot } => write!(f, "nothing hangs in slot {slot}"),
             Self::UserUnknown { user } => write!(f, "no user is called \"{user}\"; `cabinetd user list` lists them"),
             Self::NothingToChange => f.write_str("nothing to change"),
-            Self::LockFault { door } => {
-                write!(f, "the lock of door {door} does not answer; use the cabinet key and call the technician")
-            }
         }
     }
 }

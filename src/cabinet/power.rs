@@ -2,7 +2,9 @@
 //!
 //! Nothing is decided here yet but which [`Supply`] the cabinet is on; the power policy will live in this room.
 
+use super::fact::{Alarm, Fact};
 use super::types::Mono;
+use super::{Cabinet, Turn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -95,6 +97,31 @@ impl UpsReading {
             (true, _, false) => Supply::OnBattery,
             (false, true, _) => Supply::OnLine,
             (false, false, _) => Supply::Unreachable(UpsSilence::Waiting),
+        }
+    }
+}
+
+/// So many polls in a row must fail before the UPS counts as unreachable: one lost answer is no news.
+const SILENCES: u32 = 2;
+
+impl Cabinet {
+    /// Which supply the cabinet is on; each change is a record.
+    pub(super) fn note_supply(&mut self, turn: &mut Turn, reading: &UpsReading) {
+        let to = reading.supply();
+        let figures = reading.state.as_ref().map_or_else(|_| UpsFigures::default(), |state| state.figures);
+        let from = self.books.supply.as_ref().map_or(Supply::Unknown, |state| state.supply);
+        let silent = matches!(to, Supply::Unreachable(_));
+        self.silences = if silent { self.silences.saturating_add(1) } else { 0 };
+        let was_silent = matches!(from, Supply::Unreachable(_));
+        // While it is silent, why it is silent may flutter; that is no news either.
+        if to == from || (silent && (was_silent || self.silences < SILENCES)) {
+            return;
+        }
+        self.record(turn, Fact::SupplyChanged { from, to, figures });
+        if silent {
+            self.raise(turn, Alarm::UpsUnreachable);
+        } else {
+            self.resolve(turn, |alarm| *alarm == Alarm::UpsUnreachable);
         }
     }
 }

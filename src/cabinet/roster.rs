@@ -220,6 +220,12 @@ impl Roster {
                 problems.push(format!("key {key}: not in the roster"));
             }
         }
+        // A revocation outlives the person's absence from a file.
+        if change.replace {
+            for user in self.users.values().filter(|user| user.revoked) {
+                next.users.entry(user.id.clone()).or_insert_with(|| user.clone());
+            }
+        }
         next.check(slots, &mut problems);
         if problems.is_empty() {
             let differences = self.differences(&next);

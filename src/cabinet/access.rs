@@ -1,0 +1,354 @@
+//! Who is it, and may they come in: badge or login number, PIN or vouched code, validity, hours, and the charge for failures.
+//!
+//! Only failures are charged. A person's delay grows with each failure in a row; the device as a whole bears some failures an
+//! hour, and when these are used up a badge that has not failed itself still gets its chance, so that ten wrong tries lock
+//! nobody else out. Both counts live in the books and survive a restart. While the clock is not trusted, hours and validity
+//! warn but do not deny; a revocation always denies.
+
+use super::books::{Vouched, leaked};
+use super::event::StoreState;
+use super::fact::{Alarm, Fact};
+use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
+use super::roster::User;
+use super::types::{Code, Mono, Origin, Pin, PinHash, UserId};
+use super::{Cabinet, Purpose, Reason, Turn};
+
+/// Digits of a vouched code; PINs are shorter, so that the length tells them apart.
+pub const VOUCHED_DIGITS: usize = 8;
+/// A denial of the same kind is written at most once in this time; further ones are counted.
+const DENIAL_WINDOW_MS: u64 = 60_000;
+/// Different denials counted at the same time.
+const DENIAL_KINDS: usize = 64;
+
+/// What is going on at the reader.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Desk {
+    Idle,
+    /// Somebody said who they are; the PIN is awaited.
+    AwaitingPin {
+        user: UserId,
+        shown: Shown,
+        until: Mono,
+    },
+    /// The PIN is being hashed.
+    Checking {
+        user: UserId,
+        vouched: bool,
+    },
+}
+
+/// How somebody said who they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shown {
+    Badge,
+    Login,
+}
+
+impl Desk {
+    pub(super) const fn is_busy(&self) -> bool {
+        !matches!(self, Self::Idle)
+    }
+
+    pub(super) const fn next_deadline(&self) -> Option<(Mono, Reason)> {
+        match self {
+            Self::AwaitingPin { until, .. } => Some((*until, Reason::PinTimeout)),
+            Self::Idle | Self::Checking { .. } => None,
+        }
+    }
+}
+
+/// Denials that are being counted, not yet written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Denials {
+    open: Vec<Counted>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Counted {
+    user: Option<UserId>,
+    denial: Denial,
+    /// Since the last one written.
+    count: u32,
+    until: Mono,
+}
+
+impl Denials {
+    pub(super) fn next_deadline(&self) -> Option<(Mono, Reason)> {
+        self.open.iter().map(|counted| (counted.until, Reason::DenialWindow)).min()
+    }
+}
+
+impl Cabinet {
+    /// The reader read something: a key's tag, a badge, or neither.
+    pub(super) fn code_read(&mut self, turn: &mut Turn, code: &Code) {
+        if let Some(key) = self.books.roster.by_tag(code) {
+            let key = key.id.clone();
+            return self.tag_read(turn, &key);
+        }
+        let badges_count = self.settings.access.badge_and_pin || self.settings.access.badge_alone;
+        match self.books.roster.by_badge(code).filter(|_| badges_count) {
+            Some(user) => {
+                let user = user.id.clone();
+                self.identify(turn, user, Shown::Badge);
+            }
+            None => self.unknown_person(turn, Denial::UnknownBadge),
+        }
+    }
+
+    pub(super) fn login_typed(&mut self, turn: &mut Turn, login: &Code) {
+        let user = self.books.roster.by_login(login).filter(|_| self.settings.access.login_and_pin);
+        match user {
+            Some(user) => {
+                let user = user.id.clone();
+                self.identify(turn, user, Shown::Login);
+            }
+            None => self.unknown_person(turn, Denial::UnknownLogin),
+        }
+    }
+
+    fn unknown_person(&mut self, turn: &mut Turn, denial: Denial) {
+        if let Some(user) = self.visitor_name() {
+            return self.show(turn, Message::InUse { name: user });
+        }
+        match self.device_wait_s(turn) {
+            Some(wait_s) => self.deny(turn, None, Denial::Throttled { wait_s }, false),
+            None => self.deny(turn, None, denial, true),
+        }
+    }
+
+    fn identify(&mut self, turn: &mut Turn, user: UserId, shown: Shown) {
+        if matches!(self.desk, Desk::Checking { .. }) {
+            return self.show(turn, Message::Checking);
+        }
+        if let Some(session) = &self.books.session {
+            let (visitor, wants_second) = (session.user.clone(), self.visit.wants_second());
+            if !wants_second {
+                let name = self.name_of(&visitor);
+                return self.show(turn, Message::InUse { name });
+            }
+            if visitor == user {
+                return self.deny(turn, Some(user), Denial::SamePerson, false);
+            }
+        }
+        if let Err(denial) = self.may_enter(turn, &user, shown) {
+            self.desk = Desk::Idle;
+            return self.deny(turn, Some(user), denial, false);
+        }
+        if shown == Shown::Badge && self.settings.access.badge_alone {
+            return self.admitted(turn, &user, false, false);
+        }
+        let until = turn.mono().plus_ms(self.settings.access.pin_timeout_ms);
+        self.desk = Desk::AwaitingPin { user, shown, until };
+        self.show(turn, Message::EnterPin);
+    }
+
+    /// Everything but the PIN.
+    fn may_enter(&self, turn: &Turn, user: &UserId, shown: Shown) -> Result<(), Denial> {
+        let user = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
+        if self.store == StoreState::Reserve {
+            return Err(Denial::NoRoom);
+        }
+        if user.revoked {
+            return Err(Denial::Revoked);
+        }
+        if turn.now.clock.is_trusted() {
+            check_time(turn, user)?;
+        }
+        if let Some(wait_s) = self.wait_s(turn, &user.id, shown) {
+            return Err(Denial::Throttled { wait_s });
+        }
+        let pin_needed = !(shown == Shown::Badge && self.settings.access.badge_alone);
+        if pin_needed && user.pin.is_none() && self.vouched_code(turn, &user.id).is_none() {
+            return Err(Denial::NoPin);
+        }
+        Ok(())
+    }
+
+    pub(super) fn pin_typed(&mut self, turn: &mut Turn, pin: Pin) {
+        let (user, shown) = match &self.desk {
+            Desk::AwaitingPin { user, shown, .. } => (user.clone(), *shown),
+            Desk::Checking { .. } => return self.show(turn, Message::Checking),
+            Desk::Idle => return self.show(turn, Message::TimedOut),
+        };
+        self.desk = Desk::Idle;
+        // Asked again: between badge and PIN the disk may have filled, or a manager revoked.
+        if let Err(denial) = self.may_enter(turn, &user, shown) {
+            return self.deny(turn, Some(user), denial, false);
+        }
+        let vouched = (pin.expose().len() == VOUCHED_DIGITS).then(|| self.vouched_code(turn, &user)).flatten();
+        let is_vouched = vouched.is_some();
+        let own = self.books.roster.users.get(&user).and_then(|user| user.pin.clone());
+        let Some(hash) = vouched.or(own) else { return self.deny(turn, Some(user), Denial::NoPin, false) };
+        self.desk = Desk::Checking { user: user.clone(), vouched: is_vouched };
+        self.show(turn, Message::Checking);
+        let purpose = Purpose::CheckPin { user: user.clone() };
+        self.command(turn, Action::CheckPin { user, pin, hash }, purpose);
+    }
+
+    pub(super) fn pin_checked(&mut self, turn: &mut Turn, user: &UserId, result: &CommandResult) {
+        let vouched = match &self.desk {
+            Desk::Checking { user: checked, vouched } if checked == user => *vouched,
+            Desk::Checking { .. } | Desk::Idle | Desk::AwaitingPin { .. } => return,
+        };
+        self.desk = Desk::Idle;
+        match result {
+            CommandResult::Pin(PinVerdict::Match) => self.admitted(turn, user, vouched, false),
+            CommandResult::Pin(PinVerdict::Duress) => self.admitted(turn, user, vouched, true),
+            CommandResult::Pin(PinVerdict::Mismatch) => self.deny(turn, Some(user.clone()), Denial::WrongPin, true),
+            // It could not be checked: nobody's fault, nobody is charged.
+            CommandResult::Done | CommandResult::Failed(_) | CommandResult::Unknown => {
+                self.show(turn, Message::TimedOut);
+            }
+        }
+    }
+
+    /// Somebody proved who they are.
+    fn admitted(&mut self, turn: &mut Turn, user: &UserId, vouched: bool, duress: bool) {
+        self.desk = Desk::Idle;
+        turn.by = Origin::reader(user.clone());
+        if self.books.session.is_some() {
+            self.joined(turn, user);
+        } else {
+            let clock_unverified = !turn.now.clock.is_trusted()
+                && self.books.roster.users.get(user).is_some_and(|user| {
+                    user.valid_from.is_some() || user.valid_until.is_some() || !user.schedule.is_empty()
+                });
+            self.session_started(turn, user, vouched, clock_unverified);
+        }
+        if duress && let Some(session) = self.books.session.as_ref().map(|session| session.id) {
+            self.raise(turn, Alarm::Duress { session, user: user.clone() });
+        }
+    }
+
+    pub(super) fn cancel_pressed(&mut self, turn: &mut Turn) {
+        match &self.desk {
+            Desk::AwaitingPin { .. } => {
+                self.desk = Desk::Idle;
+                self.show(turn, Message::TimedOut);
+            }
+            Desk::Idle | Desk::Checking { .. } => drop(self.cancel_visit(turn)),
+        }
+    }
+
+    pub(super) fn forget_pin(&mut self, turn: &mut Turn) {
+        if let Desk::AwaitingPin { until, .. } = &self.desk
+            && *until <= turn.mono()
+        {
+            self.desk = Desk::Idle;
+            self.show(turn, Message::TimedOut);
+        }
+    }
+
+    // ------------------------------------------------------------ the charge for failures
+
+    /// Seconds this person has to wait; none = come in.
+    fn wait_s(&self, turn: &Turn, user: &UserId, shown: Shown) -> Option<u32> {
+        let rules = &self.settings.access;
+        let person = self.books.people.get(user);
+        let failures = person.map_or(0, |person| person.failures);
+        let own_ms = person.and_then(|person| person.last_failure).map_or(0, |last| {
+            let beyond = failures.saturating_sub(rules.free_failures);
+            if beyond == 0 {
+                return 0;
+            }
+            let delay_ms = rules.delay_ms.saturating_mul(1 << (beyond - 1).min(20)).min(rules.longest_delay_ms);
+            delay_ms.saturating_sub(last.elapsed_ms(turn.now.stamp()))
+        });
+        if own_ms > 0 {
+            return Some(seconds(own_ms));
+        }
+        if shown == Shown::Badge && failures == 0 { None } else { self.device_wait_s(turn) }
+    }
+
+    /// Seconds until the device as a whole bears another failure; none = now.
+    fn device_wait_s(&self, turn: &Turn) -> Option<u32> {
+        let rate = self.settings.access.failures_per_hour;
+        let level = leaked(self.books.throttle.as_ref()?, turn.now.stamp(), rate);
+        let bearable = u64::from(rate).saturating_sub(1) * 1_000;
+        (level > bearable).then(|| seconds((level - bearable) * 3_600 / u64::from(rate.max(1))))
+    }
+
+    fn vouched_code(&self, turn: &Turn, user: &UserId) -> Option<PinHash> {
+        let Vouched { code, since, for_minutes, .. } = self.books.vouched.get(user)?;
+        // It lives in one boot: after a restart of the machine nobody knows how long that took.
+        let fresh =
+            since.boot == turn.now.boot && since.elapsed_ms(turn.now.stamp()) < u64::from(*for_minutes) * 60_000;
+        fresh.then(|| code.clone())
+    }
+
+    // ------------------------------------------------------------ denials
+
+    /// Refuses somebody at the cabinet: told, heard, recorded.
+    pub(super) fn deny(&mut self, turn: &mut Turn, user: Option<UserId>, denial: Denial, failure: bool) {
+        self.sound(turn, Sound::Refused);
+        self.show(turn, Message::Denied { denial: denial.clone() });
+        if self.store == StoreState::Reserve {
+            return; // The reserve is for alarms and evidence.
+        }
+        if failure {
+            self.record(turn, Fact::Denied { user, denial, count: 1, failure });
+            return;
+        }
+        let kind = without_figures(&denial);
+        let same = |counted: &&mut Counted| counted.user == user && counted.denial == kind;
+        if let Some(counted) = self.denials.open.iter_mut().find(same) {
+            counted.count = counted.count.saturating_add(1);
+        } else if self.denials.open.len() < DENIAL_KINDS {
+            let until = turn.mono().plus_ms(DENIAL_WINDOW_MS);
+            self.record(turn, Fact::Denied { user: user.clone(), denial, count: 1, failure });
+            self.denials.open.push(Counted { user, denial: kind, count: 0, until });
+        }
+    }
+
+    pub(super) fn write_denials(&mut self, turn: &mut Turn) {
+        let now = turn.mono();
+        self.write_denials_until(turn, now);
+    }
+
+    pub(super) fn write_all_denials(&mut self, turn: &mut Turn) {
+        self.write_denials_until(turn, Mono(u64::MAX));
+    }
+
+    fn write_denials_until(&mut self, turn: &mut Turn, until: Mono) {
+        let (done, open) =
+            std::mem::take(&mut self.denials.open).into_iter().partition(|counted| counted.until <= until);
+        self.denials.open = open;
+        let done: Vec<Counted> = done;
+        for Counted { user, denial, count, .. } in done.into_iter().filter(|counted| counted.count > 0) {
+            if self.store == StoreState::Writable {
+                self.record(turn, Fact::Denied { user, denial, count, failure: false });
+            }
+        }
+    }
+
+    pub(super) fn name_of(&self, user: &UserId) -> String {
+        self.books.roster.users.get(user).map_or_else(|| user.as_str().to_owned(), |user| user.name.clone())
+    }
+
+    fn visitor_name(&self) -> Option<String> {
+        self.books.session.as_ref().map(|session| self.name_of(&session.user))
+    }
+}
+
+fn check_time(turn: &Turn, user: &User) -> Result<(), Denial> {
+    if user.valid_from.is_some_and(|from| turn.now.wall < from) {
+        return Err(Denial::NotYetValid);
+    }
+    if user.valid_until.is_some_and(|until| turn.now.wall > until) {
+        return Err(Denial::Expired);
+    }
+    let open = user.schedule.is_empty() || user.schedule.iter().any(|window| window.contains(turn.now.civil));
+    if open { Ok(()) } else { Err(Denial::OutsideSchedule) }
+}
+
+/// The denial as a kind: so that a growing wait does not make each one new.
+fn without_figures(denial: &Denial) -> Denial {
+    match denial {
+        Denial::Throttled { .. } => Denial::Throttled { wait_s: 0 },
+        other => other.clone(),
+    }
+}
+
+fn seconds(ms: u64) -> u32 {
+    u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX)
+}

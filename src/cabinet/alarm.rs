@@ -1,0 +1,105 @@
+//! Alarms have a life: raised, acknowledged, cleared, each a record.
+//!
+//! The same alarm is not raised twice. What goes away by itself is cleared when it does; what only a person can put right is
+//! cleared by the acknowledgement; a lone emergency pull stays until somebody else countersigns it.
+
+use super::fact::{Alarm, Cleared, Fact};
+use super::outcome::{Denial, Sound};
+use super::types::{AlarmId, UserId};
+use super::{Cabinet, Turn};
+
+impl Alarm {
+    /// Whether the acknowledgement ends it, because no sensor ever will.
+    const fn ends_when_acknowledged(&self) -> bool {
+        match self {
+            Self::OpenWithoutSession { .. }
+            | Self::WrongKey { .. }
+            | Self::DarkDifference { .. }
+            | Self::ChangedBehindDoor { .. }
+            | Self::OutAtClosing { .. }
+            | Self::Duress { .. }
+            | Self::InactiveUser { .. } => true,
+            Self::DoorLeftOpen { .. }
+            | Self::UnexpectedSlot { .. }
+            | Self::UnknownReturn { .. }
+            | Self::SensorFault { .. }
+            | Self::LinesLost
+            | Self::LockFault { .. }
+            | Self::Tampered
+            | Self::Overdue { .. }
+            | Self::LoneEmergency { .. }
+            | Self::NoRoom
+            | Self::UpsUnreachable => false,
+        }
+    }
+
+    /// Whether it is worth a noise at the cabinet.
+    const fn is_loud(&self) -> bool {
+        matches!(
+            self,
+            Self::OpenWithoutSession { .. }
+                | Self::DoorLeftOpen { .. }
+                | Self::Tampered
+                | Self::ChangedBehindDoor { .. }
+        )
+    }
+}
+
+impl Cabinet {
+    /// Raises an alarm, unless the same one is open already.
+    pub(super) fn raise(&mut self, turn: &mut Turn, alarm: Alarm) -> Option<AlarmId> {
+        if self.books.alarms.values().any(|open| open.alarm == alarm) {
+            return None;
+        }
+        let loud = alarm.is_loud();
+        let seq = self.record(turn, Fact::AlarmRaised { alarm });
+        if loud {
+            self.sound(turn, Sound::Alarm);
+        }
+        Some(AlarmId(seq))
+    }
+
+    /// Clears the alarms whose cause is gone.
+    pub(super) fn resolve(&mut self, turn: &mut Turn, which: impl Fn(&Alarm) -> bool) {
+        self.clear(turn, which, Cleared::Resolved);
+    }
+
+    pub(super) fn clear(&mut self, turn: &mut Turn, which: impl Fn(&Alarm) -> bool, why: Cleared) {
+        let found: Vec<AlarmId> =
+            self.books.alarms.values().filter(|open| which(&open.alarm)).map(|open| open.id).collect();
+        for alarm in found {
+            self.record(turn, Fact::AlarmCleared { alarm, why });
+        }
+    }
+
+    /// A person takes note of an alarm.
+    pub(super) fn acknowledge(&mut self, turn: &mut Turn, id: AlarmId) -> Result<String, Denial> {
+        let Some(open) = self.books.alarms.get(&id) else { return Err(Denial::AlarmUnknown { alarm: id }) };
+        if open.acknowledged.is_some() {
+            return Err(Denial::NothingToChange);
+        }
+        let ends = open.alarm.ends_when_acknowledged();
+        self.record(turn, Fact::AlarmAcknowledged { alarm: id });
+        if ends {
+            self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Acknowledged });
+            Ok(format!("alarm {id} acknowledged and closed"))
+        } else {
+            Ok(format!("alarm {id} acknowledged; it closes when its cause is gone"))
+        }
+    }
+
+    /// A second person stands for a lone emergency pull afterwards.
+    pub(super) fn countersign(&mut self, turn: &mut Turn, id: AlarmId, by: &UserId) -> Result<String, Denial> {
+        let Some(open) = self.books.alarms.get(&id) else { return Err(Denial::AlarmUnknown { alarm: id }) };
+        let Alarm::LoneEmergency { user, .. } = &open.alarm else { return Err(Denial::NothingToChange) };
+        if user == by {
+            return Err(Denial::SamePerson);
+        }
+        if !self.books.roster.users.contains_key(by) {
+            return Err(Denial::UserUnknown { user: by.clone() });
+        }
+        self.record(turn, Fact::AlarmAcknowledged { alarm: id });
+        self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Countersigned });
+        Ok(format!("alarm {id} countersigned by {by}"))
+    }
+}

@@ -1,0 +1,163 @@
+//! Asks from outside, each answered once: the same caller with the same key gets the same answer again.
+
+use super::books::Presence;
+use super::books::{Answered, Vouched};
+use super::event::{Ask, Request, StoreState};
+use super::fact::Fact;
+use super::outcome::{Action, Answer, Denial};
+use super::roster::RosterChange;
+use super::types::{Evidence, KeyId, PinHash, RequestKey, Role, SlotNo, UserId};
+use super::{Cabinet, Turn};
+use std::collections::BTreeSet;
+
+/// Longest life of a vouched code.
+const LONGEST_VOUCH_MINUTES: u32 = 24 * 60;
+
+impl Cabinet {
+    pub(super) fn requested(&mut self, turn: &mut Turn, request: Request) {
+        let Request { origin, role, ask } = request;
+        let Some(key) = origin.request.clone() else { return };
+        let kept = self.books.answered.values().find(|kept| kept.request == key && kept.actor == origin.actor);
+        if let Some(kept) = kept {
+            let answer = kept.answer.clone();
+            return self.reply(turn, key, answer);
+        }
+        turn.by = origin.clone();
+        let records = turn.out.records.len();
+        let answer = match self.answer(turn, role, ask) {
+            Ok(answer) => answer,
+            Err(denial) => Answer::Refused(denial),
+        };
+        let seq = turn.out.records.get(records..).and_then(<[_]>::last).map(|record| record.seq);
+        if let Some(seq) = seq {
+            let answer = answer.clone();
+            self.books.remember_answer(Answered { seq, actor: origin.actor, request: key.clone(), answer });
+        }
+        let answer = match (answer, seq) {
+            (Answer::Done { text, .. }, seq) => Answer::Done { text, seq: seq.unwrap_or(0) },
+            (other, _) => other,
+        };
+        self.reply(turn, key, answer);
+    }
+
+    fn reply(&mut self, turn: &mut Turn, request: RequestKey, answer: Answer) {
+        self.courtesy(turn, Action::Reply { request, answer });
+    }
+
+    fn answer(&mut self, turn: &mut Turn, role: Option<Role>, ask: Ask) -> Result<Answer, Denial> {
+        let rules = &self.settings.access;
+        let needed = match &ask {
+            // The ask of the person at the cabinet, who has shown badge and PIN: whose terminal it is does not matter.
+            Ask::Pull(_) | Ask::Return { .. } | Ask::Cancel => None,
+            Ask::Declare { .. } => Some(rules.declare),
+            Ask::AlarmAcknowledge { .. } => Some(rules.acknowledge),
+            Ask::Countersign { .. } | Ask::Vouch { .. } | Ask::KeyLife { .. } => Some(Role::Manager),
+            Ask::ChangeRoster { .. } | Ask::SetPin { .. } => Some(rules.manage_roster),
+        };
+        if let Some(needed) = needed
+            && role.is_none_or(|role| role < needed)
+        {
+            return Err(Denial::RoleNeeded { role: needed });
+        }
+        if self.store == StoreState::Reserve {
+            return Err(Denial::NoRoom);
+        }
+        let done = |text: String| Answer::Done { text, seq: 0 };
+        match ask {
+            Ask::Pull(pull) => self.pull(turn, &pull).map(done),
+            Ask::Return { keys } => self.give_back(turn, &keys).map(done),
+            Ask::Cancel => self.cancel_visit(turn).map(done),
+            Ask::Declare { slot, key } => self.declare(turn, slot, &key).map(done),
+            Ask::AlarmAcknowledge { alarm } => self.acknowledge(turn, alarm).map(done),
+            Ask::Countersign { alarm, by } => self.countersign(turn, alarm, &by).map(done),
+            Ask::ChangeRoster { change, dry_run } => Ok(self.change_roster(turn, &change, dry_run)),
+            Ask::SetPin { user, pin } => self.set_pin(turn, user, pin).map(done),
+            Ask::Vouch { user, by, code, for_minutes } => self.vouch(turn, user, by, code, for_minutes).map(done),
+            Ask::KeyLife { key, step, note } => self.step_key(turn, &key, step, note).map(done),
+        }
+    }
+
+    fn change_roster(&mut self, turn: &mut Turn, change: &RosterChange, dry_run: bool) -> Answer {
+        let slots: BTreeSet<SlotNo> = self.settings.slots.keys().copied().collect();
+        let (next, lines) = match self.books.roster.after(change, &slots) {
+            Ok(next) => next,
+            Err(problems) => return Answer::Problems(problems),
+        };
+        let gone: Vec<KeyId> =
+            self.books.roster.keys.keys().filter(|key| !next.keys.contains_key(*key)).cloned().collect();
+        let out: Vec<String> = (gone.iter())
+            .filter(|key| matches!(self.books.custody.get(*key), Some(super::books::Custody::Out(_))))
+            .map(|key| {
+                format!("key {key}: is out with somebody; get it back or mark it lost before it leaves the roster")
+            })
+            .collect();
+        if !out.is_empty() {
+            return Answer::Problems(out);
+        }
+        if dry_run || lines.is_empty() {
+            return Answer::Difference { lines, applied: false };
+        }
+        let fact = Fact::RosterChanged {
+            source: change.source.clone(),
+            hash: change.hash.clone(),
+            version: self.books.roster_version + 1,
+            replace: change.replace,
+            difference: lines.clone(),
+        };
+        self.record(turn, fact);
+        self.books.set_roster(next);
+        self.name_new_keys(turn);
+        Answer::Difference { lines, applied: true }
+    }
+
+    /// A key that is new in the roster and whose home is occupied by something unnamed is taken to hang there.
+    fn name_new_keys(&mut self, turn: &mut Turn) {
+        let new: Vec<(SlotNo, KeyId)> = (self.books.roster.keys.values())
+            .filter(|key| !self.books.custody.contains_key(&key.id))
+            .filter(|key| {
+                (self.books.slots.get(&key.home))
+                    .is_some_and(|row| row.present == Presence::Present && row.key.is_none() && row.session.is_none())
+            })
+            .map(|key| (key.home, key.id.clone()))
+            .collect();
+        for (slot, key) in new {
+            self.record(turn, Fact::SlotIdentified { slot, key, evidence: Evidence::HomeSlot, session: None });
+        }
+    }
+
+    fn set_pin(&mut self, turn: &mut Turn, user: UserId, pin: PinHash) -> Result<String, Denial> {
+        let mut roster = self.books.roster.clone();
+        let Some(person) = roster.users.get_mut(&user) else { return Err(Denial::UserUnknown { user }) };
+        person.pin = Some(pin);
+        let text = format!("the PIN of {} is set", person.name);
+        self.record(turn, Fact::PinSet { user });
+        self.books.set_roster(roster);
+        Ok(text)
+    }
+
+    fn vouch(
+        &mut self,
+        turn: &mut Turn,
+        user: UserId,
+        by: UserId,
+        code: PinHash,
+        for_minutes: u32,
+    ) -> Result<String, Denial> {
+        if user == by {
+            return Err(Denial::SamePerson);
+        }
+        let Some(person) = self.books.roster.users.get(&user) else { return Err(Denial::UserUnknown { user }) };
+        let manager = self.books.roster.users.get(&by).filter(|by| !by.revoked && by.role >= Role::Manager);
+        if manager.is_none() {
+            return Err(Denial::RoleNeeded { role: Role::Manager });
+        }
+        if person.revoked {
+            return Err(Denial::Revoked);
+        }
+        let for_minutes = for_minutes.clamp(1, LONGEST_VOUCH_MINUTES);
+        let text = format!("{} may enter once within {for_minutes} minutes with the code", person.name);
+        self.record(turn, Fact::Vouched { user: user.clone(), by: by.clone(), for_minutes });
+        self.books.set_vouched(user, Vouched { by, code, since: turn.now.stamp(), for_minutes });
+        Ok(text)
+    }
+}

@@ -1,0 +1,479 @@
+//! One person's visit: identified → asked → authorised → door open → slots change → door closed.
+//!
+//! The session itself is in the books ([`super::books::Session`]); this room holds what may be lost with the power: its deadline, an ask
+//! that waits for the second person, a tag in somebody's hand. The intent is one record, and the lock is energised after it:
+//!
+//! ```text
+//!            badge + PIN          ask                    door opens             all doors closed
+//!   nobody ────────────▶ asking ────────▶ opening ─────────────────▶ open ─────────────────▶ nobody
+//!                          │ ▲  two-person key │                       │
+//!                          ▼ │ second person   │ not opened in time    │ the daemon ends: unknown
+//!                     awaiting second          ▼                       ▼
+//!                                            nobody                  nobody
+//! ```
+
+use super::books::{Custody, Presence, Session};
+use super::event::{Pull, StoreState};
+use super::fact::{Alarm, Fact, SessionEnd};
+use super::outcome::{Action, Denial, Message, Sound};
+use super::roster::{Key, User};
+use super::types::{DoorNo, Evidence, KeyId, Mono, Now, Origin, Reason as Why, Role, SessionId, SlotNo, UserId};
+use super::{Cabinet, Purpose, Reason, Turn};
+use std::collections::BTreeSet;
+
+/// The relay may be energised this much longer than asked for, and the door still counts as opened by this session.
+const OPENING_GRACE_MS: u64 = 2_000;
+/// How long a scanned tag waits for its key to be hung.
+const TAG_MS: u64 = 60_000;
+/// A door without a contact counts as in use this long after its last slot edge.
+const UNSEEN_DOOR_MS: u64 = 15_000;
+
+/// The volatile half of a visit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Visit {
+    until: Option<Mono>,
+    /// An ask that waits for the second person.
+    waiting: Option<Pull>,
+    /// A key whose tag was scanned and that is not hung yet.
+    tag: Option<(KeyId, Mono)>,
+}
+
+impl Visit {
+    pub(super) const fn wants_second(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<(Mono, Reason)> {
+        let tag = self.tag.as_ref().map(|(_, until)| (*until, Reason::TagForgotten));
+        self.until.map(|until| (until, Reason::VisitTimeout)).into_iter().chain(tag).min()
+    }
+
+    /// The key whose tag was scanned last, once.
+    pub(super) fn take_tag(&mut self) -> Option<KeyId> {
+        self.tag.take().map(|(key, _)| key)
+    }
+
+    pub(super) fn hold_tag(&mut self, key: KeyId, now: Mono) {
+        self.tag = Some((key, now.plus_ms(TAG_MS)));
+    }
+}
+
+/// Who may take which key: people who share a group with it, and managers.
+pub(super) fn may_take(user: &User, key: &Key) -> bool {
+    user.role >= Role::Manager || user.groups.intersection(&key.groups).next().is_some()
+}
+
+impl Cabinet {
+    /// After a restore the session is as recorded; its deadline begins anew. Nothing is energised again.
+    pub(super) fn resume_visit(&mut self, now: Now) {
+        let until = self.books.session.as_ref().map(|session| match &session.granted {
+            None => self.settings.sessions.ask_timeout_ms,
+            Some(_) => u64::from(self.settings.sessions.unlock_ms) + OPENING_GRACE_MS,
+        });
+        let open = self.books.session.as_ref().is_some_and(|session| session.opened);
+        self.visit = Visit { until: until.filter(|_| !open).map(|ms| now.mono.plus_ms(ms)), ..Visit::default() };
+    }
+
+    pub(super) fn session_started(&mut self, turn: &mut Turn, user: &UserId, vouched: bool, clock_unverified: bool) {
+        self.record(turn, Fact::SessionStarted { user: user.clone(), vouched, clock_unverified });
+        self.visit =
+            Visit { until: Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms)), ..Visit::default() };
+        let name = self.name_of(user);
+        if self.settings.sessions.ask_required {
+            self.sound(turn, Sound::Granted);
+            self.show(turn, Message::SayWhatYouWant { name });
+        } else {
+            self.show(turn, Message::Welcome { name });
+            let doors: Vec<DoorNo> = self.settings.doors.keys().copied().collect();
+            let nothing = Pull { keys: vec![], reason: Why::Unstated, reference: None, purpose: None, alone: false };
+            self.authorise(turn, &nothing, &[], &[], &doors);
+        }
+    }
+
+    /// The second person proved who they are.
+    pub(super) fn joined(&mut self, turn: &mut Turn, user: &UserId) {
+        let Some(session) = self.books.session.as_ref().map(|session| session.id) else { return };
+        let Some(pull) = self.visit.waiting.clone() else { return };
+        if let Err(denial) = self.may_stand_second(user, &pull) {
+            return self.deny(turn, Some(user.clone()), denial, false);
+        }
+        self.visit.waiting = None;
+        self.record(turn, Fact::SessionJoined { session, user: user.clone() });
+        if let Err(denial) = self.pull(turn, &pull) {
+            self.show(turn, Message::Denied { denial });
+        }
+    }
+
+    fn may_stand_second(&self, user: &UserId, pull: &Pull) -> Result<(), Denial> {
+        let user = self.books.roster.users.get(user).ok_or(Denial::SecondPersonNotEntitled)?;
+        let groups = &self.settings.access.second_person_groups;
+        let by_group = groups.iter().any(|group| user.groups.contains(group));
+        let by_keys = || {
+            let mut keys = pull.keys.iter().filter_map(|text| self.books.roster.find_key(text));
+            keys.all(|key| !key.second_person || may_take(user, key))
+        };
+        if by_group || (groups.is_empty() && by_keys()) { Ok(()) } else { Err(Denial::SecondPersonNotEntitled) }
+    }
+
+    // ------------------------------------------------------------ asks
+
+    /// These keys, for this reason.
+    pub(super) fn pull(&mut self, turn: &mut Turn, pull: &Pull) -> Result<String, Denial> {
+        let session = self.session_for_ask()?;
+        let user = self.books.roster.users.get(&session.user).ok_or(Denial::Revoked)?;
+        let mut keys: Vec<Key> = Vec::new();
+        for text in &pull.keys {
+            let key = self.books.roster.find_key(text).ok_or_else(|| Denial::KeyUnknown { key: text.clone() })?;
+            if !may_take(user, key) {
+                return Err(Denial::KeyNotAllowed { key: key.id.clone() });
+            }
+            if self.slot_of(key).is_none() {
+                return Err(Denial::KeyNotHere { key: key.id.clone() });
+            }
+            if !keys.iter().any(|seen| seen.id == key.id) {
+                keys.push(key.clone());
+            }
+        }
+        if keys.is_empty() {
+            return Err(Denial::NothingToChange);
+        }
+        let two_person = keys.iter().find(|key| key.second_person).map(|key| key.id.clone());
+        if let Some(key) = two_person.filter(|_| session.second.is_none()) {
+            if !pull.alone {
+                self.visit.waiting = Some(pull.clone());
+                self.visit.until = Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms));
+                self.show(turn, Message::SecondPersonPlease { key: key.clone() });
+                return Ok(format!("key {key} needs a second person: badge and PIN of somebody else, at the cabinet"));
+            }
+            if !user.lone_emergency || pull.reason != Why::Emergency {
+                return Err(Denial::LoneEmergencyNotAllowed);
+            }
+        }
+        let slots: Vec<SlotNo> = keys.iter().filter_map(|key| self.slot_of(key)).collect();
+        let doors = self.doors_of(&slots);
+        let text = format!("door open to {}: slot {}", self.name_of(&session.user), list(&slots));
+        let keys: Vec<KeyId> = keys.into_iter().map(|key| key.id).collect();
+        self.authorise(turn, pull, &keys, &[], &doors);
+        Ok(text)
+    }
+
+    /// Keys come back; none named = whatever is in the hand.
+    pub(super) fn give_back(&mut self, turn: &mut Turn, keys: &[String]) -> Result<String, Denial> {
+        let session = self.session_for_ask()?;
+        let mut back: Vec<KeyId> = Vec::new();
+        for text in keys {
+            let key = self.books.roster.find_key(text).ok_or_else(|| Denial::KeyUnknown { key: text.clone() })?;
+            if matches!(self.books.custody.get(&key.id), Some(Custody::In { .. })) {
+                return Err(Denial::KeyNotOut { key: key.id.clone() });
+            }
+            back.push(key.id.clone());
+        }
+        if keys.is_empty() {
+            back = self.held_by(&session.user);
+        }
+        let homes: Vec<SlotNo> =
+            back.iter().filter_map(|key| self.books.roster.keys.get(key).map(|key| key.home)).collect();
+        let everywhere = homes.is_empty() || !self.settings.sessions.fixed_return;
+        let doors = if everywhere { self.settings.doors.keys().copied().collect() } else { self.doors_of(&homes) };
+        let text = if homes.is_empty() {
+            format!("door open to {}", self.name_of(&session.user))
+        } else {
+            format!("door open to {}: slot {}", self.name_of(&session.user), list(&homes))
+        };
+        let nothing = Pull { keys: vec![], reason: Why::Unstated, reference: None, purpose: None, alone: false };
+        self.authorise(turn, &nothing, &[], &back, &doors);
+        Ok(text)
+    }
+
+    fn session_for_ask(&self) -> Result<Session, Denial> {
+        let session = self.books.session.clone().ok_or(Denial::NobodyIdentified)?;
+        if self.store == StoreState::Reserve {
+            return Err(Denial::NoRoom);
+        }
+        // A revocation counts from the moment it is made, a session under way included.
+        if self.books.roster.users.get(&session.user).is_none_or(|user| user.revoked) {
+            return Err(Denial::Revoked);
+        }
+        Ok(session)
+    }
+
+    /// The slot a key can be taken from, as far as known.
+    fn slot_of(&self, key: &Key) -> Option<SlotNo> {
+        let hangs = |slot: &SlotNo| self.books.slots.get(slot).is_some_and(|row| row.present == Presence::Present);
+        match self.books.custody.get(&key.id) {
+            Some(Custody::In { slot, .. }) => Some(*slot),
+            Some(Custody::Out(_) | Custody::Lost { .. } | Custody::Retired { .. }) => None,
+            // Nobody knows where it is; if something hangs at home, that is worth a look.
+            Some(Custody::Unaccounted { .. }) | None => Some(key.home).filter(hangs),
+        }
+    }
+
+    fn doors_of(&self, slots: &[SlotNo]) -> Vec<DoorNo> {
+        let doors: BTreeSet<DoorNo> =
+            slots.iter().filter_map(|slot| Some(self.settings.slots.get(slot)?.door)).collect();
+        doors.into_iter().collect()
+    }
+
+    pub(super) fn held_by(&self, user: &UserId) -> Vec<KeyId> {
+        let held = |custody: &Custody| matches!(custody, Custody::Out(holding) if holding.holder == *user);
+        self.books.custody.iter().filter(|(_, custody)| held(custody)).map(|(key, _)| key.clone()).collect()
+    }
+
+    // ------------------------------------------------------------ opening
+
+    /// The intent, and then the lock. A later ask of the same visit adds to the earlier one.
+    fn authorise(&mut self, turn: &mut Turn, ask: &Pull, pull: &[KeyId], give_back: &[KeyId], doors: &[DoorNo]) {
+        let Some(session) = self.books.session.clone() else { return };
+        let mut all = Fact::SessionAuthorised {
+            session: session.id,
+            pull: pull.to_vec(),
+            give_back: give_back.to_vec(),
+            reason: ask.reason,
+            reference: ask.reference.clone(),
+            purpose: ask.purpose.clone(),
+            doors: doors.to_vec(),
+            alone: ask.alone && session.second.is_none(),
+        };
+        if let (
+            Some(before),
+            Fact::SessionAuthorised { pull, give_back, reason, reference, purpose, doors, alone, .. },
+        ) = (session.granted, &mut all)
+        {
+            *pull = union(before.pull, pull);
+            *give_back = union(before.give_back, give_back);
+            *doors = union(before.doors, doors);
+            *alone |= before.alone;
+            if *reason == Why::Unstated {
+                *reason = before.reason;
+            }
+            *reference = reference.take().or(before.reference);
+            *purpose = purpose.take().or(before.purpose);
+        }
+        self.record(turn, all);
+        let lone: Option<&KeyId> = (ask.alone && session.second.is_none())
+            .then(|| pull.iter().find(|key| self.books.roster.keys.get(*key).is_some_and(|key| key.second_person)))
+            .flatten();
+        if lone.is_some() {
+            self.raise(turn, Alarm::LoneEmergency { session: session.id, user: session.user.clone() });
+        }
+        let unlock_ms = self.settings.sessions.unlock_ms;
+        for door in doors {
+            if !self.door_is_open(*door) {
+                self.command(turn, Action::Unlock { door: *door, for_ms: unlock_ms }, Purpose::Unlock { door: *door });
+            }
+        }
+        let mut slots: Vec<SlotNo> = Vec::new();
+        for key in pull {
+            slots.extend(self.books.roster.keys.get(key).and_then(|key| self.slot_of(key)));
+        }
+        if self.settings.sessions.fixed_return {
+            slots.extend(give_back.iter().filter_map(|key| Some(self.books.roster.keys.get(key)?.home)));
+        }
+        for slot in &slots {
+            self.free_slot(turn, *slot);
+        }
+        self.sound(turn, Sound::Granted);
+        for door in doors.iter().copied() {
+            let here = |slot: &&SlotNo| self.settings.slots.get(*slot).is_some_and(|place| place.door == door);
+            let slots = slots.iter().filter(here).copied().collect();
+            self.show(turn, Message::Open { door, slots });
+        }
+        let opened = doors.iter().any(|door| self.door_is_open(*door));
+        if opened {
+            self.adopt_open_doors(turn, session.id, doors);
+        } else if !session.opened {
+            self.visit.until = Some(turn.mono().plus_ms(u64::from(unlock_ms) + OPENING_GRACE_MS));
+        }
+    }
+
+    /// A door that stood open already is this session's from now on.
+    fn adopt_open_doors(&mut self, turn: &mut Turn, session: SessionId, doors: &[DoorNo]) {
+        for door in doors {
+            if self.books.doors.get(door).is_some_and(|state| state.open && state.session != Some(session)) {
+                self.record(turn, Fact::DoorOpened { door: *door, session: Some(session) });
+            }
+        }
+        self.visit.until = None;
+    }
+
+    /// Latch open, light on, where there are such.
+    fn free_slot(&mut self, turn: &mut Turn, slot: SlotNo) {
+        let Some(place) = self.settings.slots.get(&slot) else { return };
+        let (latch, led) = (place.latch, place.led);
+        if latch {
+            let longest = self.settings.sessions.door_open_ms[0];
+            let for_ms = u32::try_from(longest).unwrap_or(u32::MAX);
+            self.courtesy(turn, Action::Unlatch { slot, for_ms });
+        }
+        if led {
+            self.courtesy(turn, Action::Light { slot, on: true });
+        }
+    }
+
+    pub(super) fn lock_energised(&mut self, turn: &mut Turn, door: DoorNo) {
+        self.resolve(turn, |alarm| *alarm == Alarm::LockFault { door });
+        if self.settings.doors.get(&door).is_some_and(|door| !door.contact) {
+            self.visit.until = Some(turn.mono().plus_ms(u64::from(self.settings.sessions.unlock_ms) + UNSEEN_DOOR_MS));
+        }
+    }
+
+    pub(super) fn lock_failed(&mut self, turn: &mut Turn, door: DoorNo) {
+        let session = self.books.session.as_ref().map(|session| session.id);
+        self.record(turn, Fact::LockFault { door, session });
+        self.raise(turn, Alarm::LockFault { door });
+        self.courtesy(turn, Action::Relock { door });
+        self.show(turn, Message::LockFault { door });
+        let alone = self.books.session.as_ref().is_some_and(|session| {
+            !session.opened && session.granted.as_ref().is_some_and(|grant| grant.doors == [door])
+        });
+        if alone {
+            self.close_visit(turn, SessionEnd::LockFault);
+        }
+    }
+
+    /// A door of this session opened: the lock may rest.
+    pub(super) fn visit_door_opened(&mut self, turn: &mut Turn, door: DoorNo) {
+        self.courtesy(turn, Action::Relock { door });
+        self.visit.until = None;
+    }
+
+    /// A slot edge shows that somebody is at it.
+    pub(super) fn visit_slot_changed(&mut self, turn: &Turn) {
+        if let Some(until) = &mut self.visit.until {
+            *until = (*until).max(turn.mono().plus_ms(UNSEEN_DOOR_MS));
+        }
+    }
+
+    /// A door closed: the session ends when none of its doors is open any more.
+    pub(super) fn visit_door_closed(&mut self, turn: &mut Turn) {
+        let Some(session) = &self.books.session else { return };
+        let open = self.books.doors.values().any(|door| door.open && door.session == Some(session.id));
+        if session.opened && !open {
+            self.close_visit(turn, SessionEnd::Completed);
+        }
+    }
+
+    // ------------------------------------------------------------ ending
+
+    pub(super) fn visit_deadline(&mut self, turn: &mut Turn) {
+        if self.visit.tag.as_ref().is_some_and(|(_, until)| *until <= turn.mono()) {
+            self.visit.tag = None;
+        }
+        if self.visit.until.is_none_or(|until| until > turn.mono()) {
+            return;
+        }
+        let Some(session) = &self.books.session else {
+            self.visit = Visit::default();
+            return;
+        };
+        if session.granted.is_none() {
+            self.show(turn, Message::TimedOut);
+            return self.close_visit(turn, SessionEnd::TimedOut);
+        }
+        let (doors, opened) = (session.granted.as_ref().map(|grant| grant.doors.clone()), session.opened);
+        let doors = doors.unwrap_or_default();
+        let unseen = doors.iter().all(|door| self.settings.doors.get(door).is_some_and(|door| !door.contact));
+        if unseen {
+            return self.close_visit(turn, SessionEnd::Completed);
+        }
+        if opened {
+            // It waited for a second person in vain; the door timer goes on.
+            self.visit.waiting = None;
+            self.visit.until = None;
+            return;
+        }
+        for door in doors {
+            self.show(turn, Message::NeverOpened { door });
+        }
+        self.close_visit(turn, SessionEnd::NeverOpened);
+    }
+
+    pub(super) fn cancel_visit(&mut self, turn: &mut Turn) -> Result<String, Denial> {
+        let Some(session) = &self.books.session else { return Err(Denial::NobodyIdentified) };
+        if session.opened {
+            return Err(Denial::Busy);
+        }
+        self.close_visit(turn, SessionEnd::Cancelled);
+        Ok("cancelled; the door stays locked".into())
+    }
+
+    /// The end of a session, however it came: locks and latches off, lights out, the books closed.
+    pub(super) fn close_visit(&mut self, turn: &mut Turn, how: SessionEnd) {
+        let Some(session) = self.books.session.clone() else { return };
+        self.visit = Visit::default();
+        let mine = |custody: &&Custody| matches!(custody, Custody::Out(holding) if holding.session == session.id);
+        let taken = self.books.custody.values().filter(mine).count() as u32;
+        let filled = |slot: &&super::books::Slot| slot.session == Some(session.id) && slot.present == Presence::Present;
+        let returned = self.books.slots.values().filter(filled).count() as u32;
+        let by = std::mem::replace(&mut turn.by, Origin::cabinet());
+        let duration_ms = session.started.elapsed_ms(turn.now.stamp());
+        self.record(turn, Fact::SessionClosed { session: session.id, how, duration_ms, taken, returned });
+        self.raise_unknown_returns(turn, session.id);
+        turn.by = by;
+        for door in session.granted.as_ref().map(|grant| grant.doors.clone()).unwrap_or_default() {
+            self.courtesy(turn, Action::Relock { door });
+        }
+        if let Some(grant) = &session.granted {
+            let homes = grant.pull.iter().chain(&grant.give_back);
+            let mut slots: BTreeSet<SlotNo> =
+                homes.filter_map(|key| Some(self.books.roster.keys.get(key)?.home)).collect();
+            slots.extend(grant.pull.iter().filter_map(|key| match self.books.custody.get(key) {
+                Some(Custody::In { slot, .. }) => Some(*slot),
+                Some(Custody::Out(holding)) => Some(holding.slot),
+                _ => None,
+            }));
+            for slot in slots {
+                let Some(place) = self.settings.slots.get(&slot).cloned() else { continue };
+                if place.latch {
+                    self.courtesy(turn, Action::Relatch { slot });
+                }
+                if place.led {
+                    self.courtesy(turn, Action::Light { slot, on: false });
+                }
+            }
+        }
+        if how == SessionEnd::Completed {
+            self.show(turn, Message::Goodbye { taken, returned });
+        }
+    }
+
+    /// What came back in this session and is still not known: that matters now that nobody is here to be asked.
+    fn raise_unknown_returns(&mut self, turn: &mut Turn, session: SessionId) {
+        let unknown: Vec<SlotNo> = (self.books.slots.iter())
+            .filter(|(_, slot)| {
+                slot.session == Some(session) && slot.present == Presence::Present && slot.key.is_none()
+            })
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in unknown {
+            self.raise(turn, Alarm::UnknownReturn { slot });
+        }
+    }
+
+    /// Which key is in this slot: somebody says so.
+    pub(super) fn declare(&mut self, turn: &mut Turn, slot: SlotNo, key: &str) -> Result<String, Denial> {
+        if !self.settings.slots.contains_key(&slot) {
+            return Err(Denial::SlotUnknown { slot });
+        }
+        if self.books.slots.get(&slot).is_none_or(|row| row.present == Presence::Empty) {
+            return Err(Denial::SlotEmpty { slot });
+        }
+        let key = self.books.roster.find_key(key).ok_or_else(|| Denial::KeyUnknown { key: key.to_owned() })?;
+        let (key, label) = (key.id.clone(), key.label.clone());
+        if self.books.slots.get(&slot).is_some_and(|row| row.key.as_ref() == Some(&key)) {
+            return Err(Denial::NothingToChange);
+        }
+        self.identify_slot(turn, slot, &key, Evidence::Declared);
+        Ok(format!("slot {slot} holds {label}, as declared"))
+    }
+}
+
+fn union<T: Ord + Clone>(before: Vec<T>, more: &[T]) -> Vec<T> {
+    let all: BTreeSet<T> = before.into_iter().chain(more.iter().cloned()).collect();
+    all.into_iter().collect()
+}
+
+fn list(slots: &[SlotNo]) -> String {
+    let texts: Vec<String> = slots.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
