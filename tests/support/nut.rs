@@ -1,0 +1,171 @@
+//! A real upsd with a real dummy-ups driver, in a folder and at a port of its own, gone when the test is.
+
+use cabinetd::io::ups::Watch;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub const UPS: &str = "office";
+/// Seconds without news of the driver until upsd calls its data stale.
+pub const MAXAGE_S: u64 = 3;
+
+/// A process that is killed, by its id, when it goes out of scope.
+#[derive(Debug)]
+pub struct Guarded(Child);
+
+impl Guarded {
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// upsd and its driver.
+pub struct RealNut {
+    pub dir: TempDir,
+    pub port: u16,
+    pub upsd: Guarded,
+    pub driver: Guarded,
+}
+
+impl RealNut {
+    /// Starts both and waits until upsd answers.
+    pub fn start() -> Self {
+        for program in ["/lib/nut/upsd", "/lib/nut/dummy-ups", "/lib/nut/upsmon", "/usr/bin/upsrw", "/usr/bin/upsc"] {
+            assert!(Path::new(program).exists(), "{program} is missing: apt-get install nut-server nut-client");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        // Root starts everything as user nut, who must get at the folder.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // Somebody else may take the port between our look and upsd's start: then another one.
+        for _ in 0..5 {
+            let port = free_port();
+            write_config(dir.path(), port);
+            give_to_nut(dir.path());
+            let driver = spawn(dir.path(), "/lib/nut/dummy-ups", &["-a", UPS, "-F"]);
+            let mut upsd = spawn(dir.path(), "/lib/nut/upsd", &["-F"]);
+            if answers(port, &mut upsd) {
+                return Self { dir, port, upsd, driver };
+            }
+        }
+        panic!("upsd does not start:\n{}", fs::read_to_string(dir.path().join("upsd.log")).unwrap_or_default());
+    }
+
+    pub fn watch(&self) -> Watch {
+        Watch { timeout: Duration::from_millis(800), ..Watch::new(UPS, "127.0.0.1", self.port) }
+    }
+
+    pub fn spawn(&self, program: &str, args: &[&str]) -> Guarded {
+        spawn(self.dir.path(), program, args)
+    }
+
+    pub fn restart_upsd(&mut self) {
+        self.upsd = self.spawn("/lib/nut/upsd", &["-F"]);
+        assert!(answers(self.port, &mut self.upsd), "upsd does not start again");
+    }
+
+    pub fn restart_driver(&mut self) {
+        self.driver = self.spawn("/lib/nut/dummy-ups", &["-a", UPS, "-F"]);
+    }
+
+    /// Sets a variable of the driver and waits until it says it has it.
+    pub fn set(&self, variable: &str, value: &str) {
+        let setting = format!("{variable}={value}");
+        let ups = format!("{UPS}@127.0.0.1:{}", self.port);
+        let args = ["-w", "-s", &setting, "-u", "admin", "-p", "secret", &ups];
+        let output = Command::new("/usr/bin/upsrw").args(args).output().unwrap();
+        assert!(output.status.success(), "upsrw {setting}: {output:?}");
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn write_config(dir: &Path, port: u16) {
+    let write = |name: &str, text: String| {
+        let path = dir.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    };
+    let dev = dir.join("office.dev");
+    write(
+        "ups.conf",
+        format!(
+            "maxretry = 1\npollinterval = 1\n[{UPS}]\ndriver = dummy-ups\nport = {}\nmode = dummy-once\ndesc = office\n",
+            dev.display()
+        ),
+    );
+    write("upsd.conf", format!("LISTEN 127.0.0.1 {port}\nSTATEPATH {}\nMAXAGE {MAXAGE_S}\n", dir.display()));
+    write(
+        "upsd.users",
+        "[admin]\npassword = secret\nactions = SET\n[watcher]\npassword = secret\nupsmon secondary\n".into(),
+    );
+    write(
+        "office.dev",
+        "ups.status: OL\nbattery.charge: 100\nbattery.runtime: 1800\nbattery.voltage: 13.65\nups.load: 12\n\
+         ups.realpower: 31.5\nups.serial: REAL-1\nups.mfr: Office\nups.model: Dummy\n"
+            .into(),
+    );
+}
+
+fn nut_account() -> Option<(u32, u32)> {
+    rustix::process::getuid().is_root().then(|| {
+        let nut = uzers::get_user_by_name("nut").expect("no account nut: apt-get install nut-server nut-client");
+        (nut.uid(), nut.primary_group_id())
+    })
+}
+
+/// Gives a folder and what is in it to the account that NUT runs as; without root everything is ours and stays so.
+pub fn give_to_nut(dir: &Path) {
+    if let Some((uid, gid)) = nut_account() {
+        let inside = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        for path in inside.chain([dir.to_owned()]).collect::<Vec<PathBuf>>() {
+            chown(path, Some(uid), Some(gid)).unwrap();
+        }
+    }
+}
+
+fn spawn(dir: &Path, program: &str, args: &[&str]) -> Guarded {
+    let name = Path::new(program).file_name().unwrap().to_str().unwrap();
+    let log = fs::File::create(dir.join(format!("{name}.log"))).unwrap();
+    let mut command = Command::new(program);
+    for variable in ["NUT_CONFPATH", "NUT_STATEPATH", "NUT_ALTPIDPATH"] {
+        command.env(variable, dir);
+    }
+    command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    if let Some((uid, gid)) = nut_account() {
+        command.uid(uid).gid(gid);
+    }
+    Guarded(command.spawn().unwrap())
+}
+
+/// Whether upsd takes connections within 10 s.
+fn answers(port: u16, upsd: &mut Guarded) -> bool {
+    (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        !upsd.has_ended() && std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+    })
+}
