@@ -101,6 +101,18 @@ async fn an_answer_that_is_followed_by_a_hang_up_counts() {
 }
 
 #[tokio::test]
+async fn a_server_too_old_for_netver_is_understood() {
+    let watch = server(|mut stream, _| async move {
+        question(&mut stream).await?;
+        say(&mut stream, "ERR UNKNOWN-COMMAND\n").await?;
+        question(&mut stream).await?;
+        say(&mut stream, "BEGIN LIST VAR u\nVAR u ups.status \"OL\"\nEND LIST VAR u\n").await
+    })
+    .await;
+    assert_eq!(poll(&watch).await.unwrap().tokens, words("OL"));
+}
+
+#[tokio::test]
 async fn hanging_up_at_once_is_garbled() {
     let watch = server(|_, _| async { None }).await;
     assert_eq!(poll(&watch).await, Err(Garbled));
@@ -260,6 +272,9 @@ fn peak_kib() -> u64 {
     line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+const X64K: &[u8] = &[b'x'; 65_536];
+const ZEROS64K: &[u8] = &[0; 65_536];
+
 /// Endless lines and endless lists cost a few hundred KiB at most. The control shows what they cost the bare client.
 #[tokio::test]
 async fn no_answer_costs_more_memory_than_its_bound() {
@@ -276,10 +291,10 @@ async fn no_answer_costs_more_memory_than_its_bound() {
             say(&mut stream, "END LIST VAR u\n").await
         })
     };
-    let line = flood("BEGIN LIST VAR u\nVAR u ups.status \"", &[b'x'; 65_536], usize::MAX).await;
+    let line = flood("BEGIN LIST VAR u\nVAR u ups.status \"", X64K, usize::MAX).await;
     let list = flood("BEGIN LIST VAR u\n", b"VAR u ups.some.variable \"1\"\n", 100_000).await;
     let wanted = flood("BEGIN LIST VAR u\n", b"VAR u ups.status \"OL\"\n", 100_000).await;
-    let binary = flood("", &[0; 65_536], usize::MAX).await;
+    let binary = flood("", ZEROS64K, usize::MAX).await;
     for watch in [&line, &list, &wanted, &binary] {
         assert_eq!(poll(watch).await, Err(Garbled));
     }
@@ -293,7 +308,7 @@ async fn no_answer_costs_more_memory_than_its_bound() {
     println!("peak memory after 200 floods: +{grown} KiB");
     assert!(grown < 4_096, "peak memory grew by {grown} KiB");
 
-    let short = flood("BEGIN LIST VAR u\nVAR u ups.status \"", &[b'x'; 65_536], 512).await;
+    let short = flood("BEGIN LIST VAR u\nVAR u ups.status \"", X64K, 512).await;
     let bare = tokio::spawn(async move {
         let address = SocketAddr::new(short.host.parse().unwrap(), short.port);
         let config = nut_client::ConfigBuilder::new().with_host(address.into()).build();

@@ -158,8 +158,8 @@ async fn upsmon_wakes_a_slow_poller() {
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     for (status, expected) in [("OB DISCHRG", Supply::OnBattery), ("OL", Supply::OnLine)] {
-        nut.set("ups.status", status);
         let changed = now();
+        nut.set("ups.status", status);
         let told = async {
             loop {
                 let reading = readings.recv().await.unwrap();
@@ -170,7 +170,7 @@ async fn upsmon_wakes_a_slow_poller() {
         };
         let log = || fs::read_to_string(nut.dir.path().join("upsmon.log")).unwrap_or_default();
         tokio::time::timeout(Duration::from_secs(15), told).await.unwrap_or_else(|_| panic!("{status}: {}", log()));
-        println!("{status}: known {:?} after the driver had it", changed.elapsed());
+        println!("{status}: known {:?} after upsrw was asked to set it", changed.elapsed());
     }
     bell.abort();
 }

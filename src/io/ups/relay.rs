@@ -29,18 +29,24 @@ pub(super) async fn carry(listener: TcpListener, mut upsd: TcpStream, ups: &str)
         return UpsSilence::Garbled;
     };
     drop(listener);
+    // Small pieces, each of which waits for the acknowledgement of the one before: without this a poll takes 44 ms.
+    let _ = client.set_nodelay(true);
     let mut filter = Filter::new(ups);
     let (mut question, mut answer) = ([0; 512], [0; 4_096]);
     let mut passed = Vec::new();
     loop {
         tokio::select! {
             asked = client.read(&mut question) => match asked {
-                Ok(count @ 1..) if upsd.write_all(&question[..count]).await.is_ok() => {}
+                Ok(count @ 1..) if upsd.write_all(&question[..count]).await.is_ok() => {
+                    filter.complete = false;
+                    acknowledge_at_once(&upsd);
+                }
                 Ok(1..) => return UpsSilence::Garbled,
                 Ok(0) | Err(_) => std::future::pending().await,
             },
             answered = upsd.read(&mut answer), if !filter.complete => {
                 let Ok(count @ 1..) = answered else { return UpsSilence::Garbled };
+                acknowledge_at_once(&upsd);
                 passed.clear();
                 if filter.pass(&answer[..count], &mut passed).is_err() {
                     return UpsSilence::Garbled;
@@ -53,12 +59,18 @@ pub(super) async fn carry(listener: TcpListener, mut upsd: TcpStream, ups: &str)
     }
 }
 
+/// upsd sends line by line, each after the acknowledgement of the one before. The kernel forgets this wish: it is told
+/// after each piece. Where it cannot be had, polls are slower and no worse.
+fn acknowledge_at_once(upsd: &TcpStream) {
+    let _ = rustix::net::sockopt::set_tcp_quickack(upsd, true);
+}
+
 /// Lines of upsd on their way to `nut-client`.
 struct Filter<'a> {
     ups: &'a str,
     line: Vec<u8>,
     total: usize,
-    /// The list has ended or was refused: nothing more is read.
+    /// The list has ended, or the question was refused: nothing more is read until the next question.
     complete: bool,
 }
 
