@@ -1,1 +1,3 @@
 //! The adapters. Each sends events into one queue and performs what it is told; none calls another.
+
+pub mod store;
