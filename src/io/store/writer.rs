@@ -132,18 +132,27 @@ impl<'a> Writer<'a> {
     }
 
     fn perform(&mut self, job: Job, vitals: &Vitals) {
-        let dead = vitals.dead.load(Ordering::Acquire);
         match job {
-            Job::Commit { batch, done } => done(guard(dead, vitals, || self.commit(&batch))),
-            Job::Reload { done } => done(guard(dead, vitals, || self.reload())),
-            Job::Proof { stamp, done } => done(guard(dead, vitals, || self.prove(stamp))),
-            Job::Refill { done } => {
-                done(guard(dead, vitals, || self.desk.room.try_refill(self.conn, self.desk.wal.as_deref())));
-            }
-            Job::Sign { destination, done } => done(guard(dead, vitals, || self.sign(&destination))),
-            Job::Ping { done } => done(guard(dead, vitals, || Ok(()))),
+            Job::Commit { batch, done } => self.answer(vitals, done, |writer| writer.commit(&batch)),
+            Job::Reload { done } => self.answer(vitals, done, |writer| writer.reload()),
+            Job::Proof { stamp, done } => self.answer(vitals, done, |writer| writer.prove(stamp)),
+            Job::Refill { done } => self.answer(vitals, done, Self::refill),
+            Job::Sign { destination, done } => self.answer(vitals, done, |writer| writer.sign(&destination)),
+            Job::Ping { done } => self.answer(vitals, done, |_| Ok(())),
+        }
+    }
+
+    /// Refuses when the writer is dead, lets it die of what kills it, and shows its state before the answer can arrive.
+    fn answer<T>(&mut self, vitals: &Vitals, done: Done<T>, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) {
+        if vitals.dead.load(Ordering::Acquire) {
+            return done(Err(StoreError::Dead));
+        }
+        let result = work(self);
+        if result.as_ref().is_err_and(StoreError::is_fatal) {
+            vitals.dead.store(true, Ordering::Release);
         }
         vitals.full.store(self.desk.room.full, Ordering::Release);
+        done(result);
     }
 
     /// After the answer: the checkpoint, when the WAL holds enough.
@@ -282,6 +291,10 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn refill(&mut self) -> Result<bool, StoreError> {
+        self.desk.room.try_refill(self.conn, self.desk.wal.as_deref())
+    }
+
     fn sign(&mut self, destination: &str) -> Result<SignedHead, StoreError> {
         let key = self.desk.device_key.as_ref().ok_or(StoreError::NoDeviceKey)?;
         let head = sign(&self.desk.identity, destination, self.desk.head, key);
@@ -302,18 +315,6 @@ impl<'a> Writer<'a> {
             .map_err(|source| StoreError::classify("keep a signed head", source))?;
         Ok(head)
     }
-}
-
-/// Refuses when the writer is dead, and lets it die of what kills it.
-fn guard<T>(dead: bool, vitals: &Vitals, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    if dead {
-        return Err(StoreError::Dead);
-    }
-    let result = work();
-    if result.as_ref().is_err_and(StoreError::is_fatal) {
-        vitals.dead.store(true, Ordering::Release);
-    }
-    result
 }
 
 /// The last record's place and hash, by the primary key; before the first one the epoch's beginning.
