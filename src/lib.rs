@@ -2,4 +2,5 @@
 
 pub mod cabinet;
 pub mod cli;
+
 pub mod io;

@@ -1,0 +1,350 @@
+//! The writer: the one thread that changes the database.
+//!
+//! A job comes, is done in one transaction with one `fdatasync`, and is answered. What can wait (the checkpoint) is done after the
+//! answer. After a failed sync or any other I/O error the writer is dead: it refuses everything, and closes without a checkpoint,
+//! since nobody knows what the disk holds. Only a new process, through recovery, can tell.
+
+use super::envelope::{GENESIS, Identity, SALT_LEN, Sealed, boot_bytes, clock_word, seal};
+use super::head::{SignedHead, sign};
+use super::proof::Proof;
+use super::room::{CHECKPOINT_FRAMES, Room, is_full};
+use super::rows::{address, body_of, row_of, view_of};
+use super::{Head, StoreError, Stored};
+use crate::cabinet::books::{Row, View};
+use crate::cabinet::fact::Record;
+use crate::cabinet::types::Stamp;
+use ed25519_dalek::SigningKey;
+use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+
+/// What the thread can be asked. `done` carries the answer away.
+pub enum Job {
+    Commit { batch: Batch, done: Done<Head> },
+    Reload { done: Done<Stored> },
+    Proof { stamp: Stamp, done: Done<()> },
+    Refill { done: Done<bool> },
+    Sign { destination: String, done: Done<SignedHead> },
+    Ping { done: Done<()> },
+}
+
+/// How an answer leaves the thread.
+pub type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
+
+/// What one transaction makes durable.
+#[derive(Debug)]
+pub struct Batch {
+    pub records: Vec<Record>,
+    pub rows: Vec<(View, Option<Row>)>,
+    /// May use the reserve on a full disk.
+    pub reserve: bool,
+}
+
+/// What the thread shows without being asked.
+#[derive(Debug, Default)]
+pub struct Vitals {
+    /// Boot clock, ms, when a job last began or ended.
+    pub last_activity_ms: AtomicU64,
+    /// Whether a job is being done now.
+    pub working: AtomicBool,
+    /// Whether only the reserve is left.
+    pub full: AtomicBool,
+    /// Whether it refuses everything.
+    pub dead: AtomicBool,
+}
+
+impl Vitals {
+    fn beat(&self, working: bool) {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let ms = now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000;
+        self.working.store(working, Ordering::Relaxed);
+        self.last_activity_ms.store(ms, Ordering::Relaxed);
+    }
+}
+
+/// Everything that the thread owns but the connection.
+#[derive(Debug)]
+pub struct Desk {
+    pub identity: Identity,
+    pub head: Head,
+    pub room: Room,
+    pub proof: Option<Proof>,
+    /// Where the WAL is, if it is a file.
+    pub wal: Option<PathBuf>,
+    pub device_key: Option<SigningKey>,
+}
+
+/// The thread's life: until the last [`super::Store`] is gone.
+pub fn run(conn: &Connection, mut desk: Desk, jobs: &Receiver<Job>, vitals: &Arc<Vitals>) {
+    let mut writer = match Writer::new(conn, &mut desk) {
+        Ok(writer) => writer,
+        Err(error) => {
+            // The schema was just read; this is a disk that fails. Every job's answer is dropped, which says so.
+            tracing::error!(%error, "the ledger's writer cannot start");
+            vitals.dead.store(true, Ordering::Release);
+            return;
+        }
+    };
+    vitals.full.store(writer.desk.room.full, Ordering::Release);
+    vitals.beat(false);
+    while let Ok(job) = jobs.recv() {
+        vitals.beat(true);
+        writer.perform(job, vitals);
+        writer.tidy(vitals);
+        vitals.beat(false);
+    }
+    if vitals.dead.load(Ordering::Acquire) {
+        let _ = conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+}
+
+struct Writer<'a> {
+    conn: &'a Connection,
+    desk: &'a mut Desk,
+    append: Statement<'a>,
+    put: Statement<'a>,
+    remove: Statement<'a>,
+    spend: Statement<'a>,
+    frames: Statement<'a>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(conn: &'a Connection, desk: &'a mut Desk) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::classify("prepare the ledger", source);
+        let prepare = |sql| conn.prepare(sql).map_err(failed);
+        Ok(Self {
+            append: prepare(
+                "INSERT INTO ledger (seq, epoch, kind, boot, mono_ms, wall_ms, clock, salt, payload, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?,
+            put: prepare(
+                "INSERT INTO row (view, id, body) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (view, id) DO UPDATE SET body = excluded.body",
+            )?,
+            remove: prepare("DELETE FROM row WHERE view = ?1 AND id = ?2")?,
+            spend: prepare("DELETE FROM reserve WHERE id IN (SELECT max(id) FROM reserve)")?,
+            frames: prepare("PRAGMA wal_checkpoint(NOOP)")?,
+            conn,
+            desk,
+        })
+    }
+
+    fn perform(&mut self, job: Job, vitals: &Vitals) {
+        match job {
+            Job::Commit { batch, done } => self.answer(vitals, done, |writer| writer.commit(&batch)),
+            Job::Reload { done } => self.answer(vitals, done, |writer| writer.reload()),
+            Job::Proof { stamp, done } => self.answer(vitals, done, |writer| writer.prove(stamp)),
+            Job::Refill { done } => self.answer(vitals, done, Self::refill),
+            Job::Sign { destination, done } => self.answer(vitals, done, |writer| writer.sign(&destination)),
+            Job::Ping { done } => self.answer(vitals, done, |_| Ok(())),
+        }
+    }
+
+    /// Refuses when the writer is dead, lets it die of what kills it, and shows its state before the answer can arrive.
+    fn answer<T>(&mut self, vitals: &Vitals, done: Done<T>, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) {
+        if vitals.dead.load(Ordering::Acquire) {
+            return done(Err(StoreError::Dead));
+        }
+        let result = work(self);
+        if result.as_ref().is_err_and(StoreError::is_fatal) {
+            vitals.dead.store(true, Ordering::Release);
+        }
+        vitals.full.store(self.desk.room.full, Ordering::Release);
+        done(result);
+    }
+
+    /// After the answer: the checkpoint, when the WAL holds enough.
+    fn tidy(&mut self, vitals: &Vitals) {
+        if vitals.dead.load(Ordering::Acquire) {
+            return;
+        }
+        let checked: Result<(), rusqlite::Error> = (|| {
+            let frames: i64 = self.frames.query_row([], |row| row.get(1))?;
+            if frames >= CHECKPOINT_FRAMES {
+                self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            }
+            Ok(())
+        })();
+        if let Err(source) = checked {
+            match StoreError::classify("checkpoint the ledger", source) {
+                StoreError::Full => self.desk.room.full = true,
+                StoreError::Busy => {}
+                error => {
+                    tracing::error!(%error, "the ledger is closed");
+                    vitals.dead.store(true, Ordering::Release);
+                }
+            }
+            vitals.full.store(self.desk.room.full, Ordering::Release);
+        }
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<Head, StoreError> {
+        if self.desk.room.full && !batch.reserve {
+            return Err(StoreError::Full);
+        }
+        let sealed = self.seal(&batch.records)?;
+        let mut rows = Vec::with_capacity(batch.rows.len());
+        for (view, row) in &batch.rows {
+            let body = row.as_ref().map(body_of).transpose().map_err(StoreError::Unwritable)?;
+            rows.push((address(view), body));
+        }
+        let mut spent = 0;
+        let mut restarted = false;
+        let mut grown = 0;
+        loop {
+            match self.attempt(&sealed, &rows, spent) {
+                Ok(()) => break,
+                Err(error) if is_full(&error) => {
+                    // First more room in the file, then a WAL that starts over, then the reserve.
+                    if !self.desk.room.full && grown < 256 && self.desk.room.grow(self.conn)? {
+                        grown += 1;
+                    } else if !restarted {
+                        restarted = true;
+                        let _ = self.conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+                    } else {
+                        self.desk.room.full = true;
+                        if !batch.reserve || spent >= self.desk.room.reserve_rows {
+                            self.desk.room.settle(self.conn)?;
+                            return Err(StoreError::Full);
+                        }
+                        spent += 1;
+                    }
+                }
+                Err(error) => return Err(StoreError::classify("write to the ledger", error)),
+            }
+        }
+        self.desk.room.reserve_rows -= spent;
+        if let Some(last) = sealed.last() {
+            self.desk.head = Head { epoch: self.desk.head.epoch, seq: last.header.seq, hash: last.hash };
+        }
+        Ok(self.desk.head)
+    }
+
+    fn seal(&self, records: &[Record]) -> Result<Vec<Sealed>, StoreError> {
+        let mut salts = vec![0; records.len() * SALT_LEN];
+        getrandom::fill(&mut salts).map_err(|_| StoreError::NoRandomness)?;
+        let mut sealed: Vec<Sealed> = Vec::with_capacity(records.len());
+        for (record, salt) in records.iter().zip(salts.chunks_exact(SALT_LEN)) {
+            let (seq, prev) =
+                sealed.last().map_or((self.desk.head.seq, self.desk.head.hash), |last| (last.header.seq, last.hash));
+            if record.seq != seq + 1 {
+                return Err(StoreError::OutOfOrder { wanted: seq + 1, found: record.seq });
+            }
+            let salt = salt.try_into().expect("chunks of SALT_LEN bytes");
+            sealed.push(
+                seal(record, self.desk.head.epoch, &prev, salt, &self.desk.identity).map_err(StoreError::Unwritable)?,
+            );
+        }
+        Ok(sealed)
+    }
+
+    fn attempt(
+        &mut self,
+        sealed: &[Sealed],
+        rows: &[((&'static str, String), Option<String>)],
+        spend: i64,
+    ) -> Result<(), rusqlite::Error> {
+        let tx = Transaction::new_unchecked(self.conn, TransactionBehavior::Immediate)?;
+        for _ in 0..spend {
+            self.spend.execute([])?;
+        }
+        for record in sealed {
+            let Sealed { header, salt, payload, hash } = record;
+            self.append.execute(params![
+                header.seq.cast_signed(),
+                header.epoch.cast_signed(),
+                header.kind,
+                boot_bytes(header.stamp.boot),
+                header.stamp.mono.0.cast_signed(),
+                header.stamp.wall.0,
+                clock_word(header.stamp.clock),
+                salt,
+                payload,
+                hash,
+            ])?;
+        }
+        for ((view, id), body) in rows {
+            match body {
+                Some(body) => self.put.execute([view, id.as_str(), body])?,
+                None => self.remove.execute([view, id.as_str()])?,
+            };
+        }
+        tx.commit()
+    }
+
+    fn reload(&self) -> Result<Stored, StoreError> {
+        let head = read_head(self.conn)?;
+        if head != self.desk.head {
+            return Err(StoreError::Damaged {
+                what: format!("the last record is {} but {} was written last", head.seq, self.desk.head.seq),
+            });
+        }
+        Ok(Stored { head, rows: read_rows(self.conn)?, last_proof: self.desk.proof.as_ref().and_then(Proof::last) })
+    }
+
+    fn prove(&mut self, stamp: Stamp) -> Result<(), StoreError> {
+        match &mut self.desk.proof {
+            Some(proof) => proof.write(stamp).map_err(StoreError::Proof),
+            None => Ok(()),
+        }
+    }
+
+    fn refill(&mut self) -> Result<bool, StoreError> {
+        self.desk.room.try_refill(self.conn, self.desk.wal.as_deref())
+    }
+
+    fn sign(&mut self, destination: &str) -> Result<SignedHead, StoreError> {
+        let key = self.desk.device_key.as_ref().ok_or(StoreError::NoDeviceKey)?;
+        let head = sign(&self.desk.identity, destination, self.desk.head, key);
+        self.conn
+            .execute(
+                "INSERT INTO head (destination, epoch, seq, hash, public_key, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (destination) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, hash = excluded.hash,
+                     public_key = excluded.public_key, signature = excluded.signature",
+                params![
+                    destination,
+                    head.head.epoch.cast_signed(),
+                    head.head.seq.cast_signed(),
+                    head.head.hash,
+                    head.public_key,
+                    head.signature,
+                ],
+            )
+            .map_err(|source| StoreError::classify("keep a signed head", source))?;
+        Ok(head)
+    }
+}
+
+/// The last record's place and hash, by the primary key; before the first one the epoch's beginning.
+pub fn read_head(conn: &Connection) -> Result<Head, StoreError> {
+    let failed = |source| StoreError::classify("read the ledger's head", source);
+    let epoch: String =
+        conn.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0)).map_err(failed)?;
+    let epoch = epoch.parse().map_err(|_| StoreError::Damaged { what: format!("the epoch reads \"{epoch}\"") })?;
+    let last = conn.query_row("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?))
+    });
+    match last {
+        Ok((seq, hash)) => Ok(Head { epoch, seq: seq.cast_unsigned(), hash }),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(Head { epoch, seq: 0, hash: GENESIS }),
+        Err(source) => Err(failed(source)),
+    }
+}
+
+/// Every row of the views: as many as the cabinet has slots, keys and people, however long the ledger is.
+pub fn read_rows(conn: &Connection) -> Result<Vec<(View, Row)>, StoreError> {
+    let failed = |source| StoreError::classify("read the ledger's views", source);
+    let mut statement = conn.prepare("SELECT view, id, body FROM row").map_err(failed)?;
+    let mut cursor = statement.query([]).map_err(failed)?;
+    let mut rows = Vec::new();
+    while let Some(row) = cursor.next().map_err(failed)? {
+        let text = |column| row.get_ref(column).and_then(|value| Ok(value.as_str()?)).map_err(failed);
+        let (view, id, body) = (text(0)?, text(1)?, text(2)?);
+        // The body stays out of the message: it may hold a secret.
+        let damaged = || StoreError::Damaged { what: format!("row \"{id}\" of view \"{view}\" cannot be read") };
+        rows.push((view_of(view, id).ok_or_else(damaged)?, row_of(view, body).map_err(|_| damaged())?));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,138 @@
+//! The store against a real file system: opening, committing, coming back, a second instance, another cabinet, a full disk.
+
+mod ledger_samples;
+
+use cabinetd::cabinet::books::{Row, Throttle, View};
+use cabinetd::cabinet::types::{AlarmId, SlotNo};
+use cabinetd::io::store::{Identity, OpenOptions, Store, StoreError};
+use ledger_samples::{identity, record, slot, stamp};
+use std::path::Path;
+
+fn open(dir: &Path) -> (Store, cabinetd::io::store::Stored) {
+    Store::open(dir, &identity(), None).expect("the store opens")
+}
+
+#[test]
+fn what_was_committed_is_there_after_closing_and_in_a_reload() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, stored) = open(&dir.path().join("state"));
+    assert_eq!((stored.head.epoch, stored.head.seq), (1, 0));
+    assert!(stored.rows.is_empty());
+    let head = store
+        .commit_blocking(
+            vec![record(1), record(2)],
+            vec![(View::Slot(SlotNo(7)), Some(slot(2))), (View::RosterVersion, Some(Row::RosterVersion(3)))],
+            false,
+        )
+        .expect("committed");
+    assert_eq!(head.seq, 2);
+    let head = store
+        .commit_blocking(
+            vec![record(3)],
+            vec![(View::RosterVersion, None), (View::Slot(SlotNo(7)), Some(slot(3)))],
+            false,
+        )
+        .expect("committed");
+    let reloaded = store.reload().expect("reloads");
+    assert_eq!(reloaded.head, head);
+    assert_eq!(reloaded.rows, vec![(View::Slot(SlotNo(7)), slot(3))]);
+    drop(store);
+    let (_store, stored) = open(&dir.path().join("state"));
+    assert_eq!(stored, reloaded);
+}
+
+#[test]
+fn a_record_out_of_order_is_refused_and_nothing_of_its_batch_is_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, before) = open(dir.path());
+    let error = store
+        .commit_blocking(vec![record(1), record(3)], vec![(View::Slot(SlotNo(1)), Some(slot(1)))], false)
+        .expect_err("out of order");
+    assert!(matches!(error, StoreError::OutOfOrder { wanted: 2, found: 3 }), "{error}");
+    assert_eq!(store.reload().expect("reloads"), before);
+    store.commit_blocking(vec![record(1)], vec![], false).expect("goes on");
+}
+
+#[test]
+fn a_second_instance_is_refused_before_it_looks_at_the_database() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (first, _) = open(dir.path());
+    let error = Store::open(dir.path(), &identity(), None).expect_err("locked");
+    let pid = std::process::id();
+    assert!(matches!(error, StoreError::InUse { pid: Some(found), .. } if found == pid), "{error}");
+    assert!(error.to_string().contains("stop it first"), "{error}");
+    drop(first);
+    drop(open(dir.path()));
+}
+
+#[test]
+fn another_cabinets_ledger_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(open(dir.path()));
+    let other = Identity { cabinet: "annex".into(), ..identity() };
+    let error = Store::open(dir.path(), &other, None).expect_err("another cabinet");
+    assert!(matches!(error, StoreError::OtherCabinet { .. }), "{error}");
+}
+
+#[test]
+fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a folder");
+    let state = dir.path().join("a/state");
+    let (store, _) = open(&state);
+    store.commit_blocking(vec![record(1)], vec![], false).expect("committed");
+    let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&state) & 0o027, 0);
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "proof"] {
+        assert_eq!(mode(&state.join(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn proof_of_life_ping_and_heartbeat() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, stored) = open(dir.path());
+    assert_eq!(stored.last_proof, None);
+    store.write_proof(stamp(77)).await.expect("written");
+    store.ping().await.expect("alive");
+    let (ms, _) = store.heartbeat();
+    assert!(ms > 0);
+    assert_eq!(store.reload().expect("reloads").last_proof, Some(stamp(77)));
+    drop(store);
+    assert_eq!(open(dir.path()).1.last_proof, Some(stamp(77)));
+}
+
+#[test]
+fn a_restored_backup_begins_a_new_epoch_that_goes_on_from_the_last_record() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = open(dir.path());
+    let last = store.commit_blocking(vec![record(1), record(2)], vec![], false).expect("committed");
+    drop(store);
+    let options = OpenOptions { new_epoch: true, ..OpenOptions::in_directory(dir.path()) };
+    let (store, stored) = Store::open_with(&options, &identity(), None).expect("opens");
+    assert_eq!((stored.head.epoch, stored.head.seq, stored.head.hash), (2, 2, last.hash));
+    let head = store.commit_blocking(vec![record(3)], vec![], false).expect("committed");
+    assert_eq!((head.epoch, head.seq), (2, 3));
+}
+
+#[test]
+fn the_wal_has_its_size_from_the_start_and_keeps_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = open(dir.path());
+    let wal = || dir.path().join("ledger.db-wal").metadata().expect("there").len();
+    let size = wal();
+    assert!(size >= 1500 * 1048, "{size}");
+    for seq in 1..=3000 {
+        let rows = vec![
+            (View::Slot(SlotNo((seq % 300) as u16)), Some(slot(seq))),
+            (View::Alarm(AlarmId(1)), None),
+            (View::Throttle, Some(Row::Throttle(Throttle { level_milli: seq, as_of: stamp(seq) }))),
+        ];
+        store.commit_blocking(vec![record(seq)], rows, false).expect("committed");
+    }
+    assert_eq!(wal(), size, "the WAL grew");
+    drop(store);
+    assert_eq!(wal(), size, "the WAL was cut at the end");
+    drop(open(dir.path()));
+    assert_eq!(wal(), size, "the WAL was cut at the start");
+}
