@@ -1,3 +1,6 @@
 //! `cabinetd`: the daemon of an electronic key cabinet.
 
 pub mod cabinet;
+pub mod cli;
+pub mod config;
+pub mod io;
