@@ -1,3 +1,5 @@
 //! The commands.
 
 pub mod notify;
+//! The command line.
+pub mod config;

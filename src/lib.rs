@@ -3,4 +3,5 @@
 pub mod cabinet;
 pub mod cli;
 
+pub mod config;
 pub mod io;

@@ -1,0 +1,395 @@
+//! The configuration: one TOML file, read as a whole or not at all.
+//!
+//! Every problem is listed at once, with line, key, what is wrong and what to write instead; an unknown key is a problem and
+//! names the nearest known one. Nothing falls back to a default because it could not be read. `config/cabinetd.toml` is the
+//! reference of all keys. Whether the world agrees with it (lines, groups, UPS) is not looked at here: that is `check`'s.
+
+mod effective;
+mod hours;
+mod keys;
+mod layout;
+mod problem;
+mod reader;
+
+#[cfg(test)]
+mod tests;
+
+pub use problem::{ConfigError, Problem};
+pub use reader::{Entry, Origin};
+
+use crate::cabinet::settings::{AccessRules, AlertRules, SessionRules, Settings};
+use crate::cabinet::types::Role;
+use problem::Fault;
+use reader::Reader;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+/// The annotated default configuration, as installed.
+pub const ANNOTATED: &str = include_str!("../config/cabinetd.toml");
+
+/// The configuration of the demo; `{ups_port}` and `{hardware_sock}` are for the demo to fill in.
+pub const DEMO: &str = include_str!("../config/demo.toml");
+
+/// Where a file would be too large to be one.
+const LIMIT_KIB: u64 = 1024;
+
+/// Longest path that a Unix socket can have.
+const SOCKET_PATH_BYTES: usize = 107;
+
+/// What the file says, defaults filled in, paths made absolute where the file's folder is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// What the core is told.
+    pub settings: Settings,
+    /// IANA name; none = the machine's own zone.
+    pub time_zone: Option<String>,
+    /// Ledger, proof of life, lock.
+    pub state_dir: PathBuf,
+    /// Pepper and device key.
+    pub credentials_dir: PathBuf,
+    /// The control socket.
+    pub run_dir: PathBuf,
+    pub lines: Lines,
+    /// None: no UPS is watched.
+    pub ups: Option<UpsConfig>,
+    /// OS group and the role its members have through the control socket. Root is admin without it.
+    pub accounts: Vec<(String, Role)>,
+    /// The group that may connect to the control socket; none = the daemon's own.
+    pub socket_group: Option<String>,
+    /// SHA-256 of the file, hex.
+    pub hash: String,
+    /// Every value in force and where it comes from, in the order of the reference.
+    entries: Vec<Entry>,
+}
+
+/// How lines are reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lines {
+    /// A simulated cabinet behind a Unix socket.
+    Sim { socket: PathBuf },
+}
+
+/// Where the UPS is asked, and how often.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UpsConfig {
+    /// As upsd calls it.
+    pub name: String,
+    /// An IP address: nothing is looked up.
+    pub host: String,
+    pub port: u16,
+    pub poll_on_line_s: u64,
+    pub poll_on_battery_s: u64,
+    pub timeout_ms: u64,
+}
+
+/// What the defaults of paths depend on.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Surroundings {
+    /// The folder of the file: relative paths begin there.
+    pub folder: PathBuf,
+    /// `CABINETD_DIR`.
+    pub cabinetd_dir: Option<PathBuf>,
+    /// `CREDENTIALS_DIRECTORY`, as systemd sets it.
+    pub credentials_directory: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Of a file, with the process's environment.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self {
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            cabinetd_dir: variable("CABINETD_DIR"),
+            credentials_directory: variable("CREDENTIALS_DIRECTORY"),
+        }
+    }
+}
+
+impl Config {
+    /// Which file is meant: the flag's, else `$CABINETD_DIR/cabinetd.toml`, else `/etc/cabinetd/cabinetd.toml`.
+    #[must_use]
+    pub fn locate(flag: Option<&Path>) -> PathBuf {
+        let folder = std::env::var_os("CABINETD_DIR").filter(|value| !value.is_empty());
+        match (flag, folder) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(folder)) => PathBuf::from(folder).join("cabinetd.toml"),
+            (None, None) => PathBuf::from("/etc/cabinetd/cabinetd.toml"),
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: it cannot be read, or the list of everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(LIMIT_KIB * 1024 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > LIMIT_KIB * 1024 {
+            return Err(ConfigError::TooLarge { path: path.to_owned(), limit_kib: LIMIT_KIB });
+        }
+        let listed = |problems| ConfigError::Problems { path: path.to_owned(), problems };
+        let absolute = std::path::absolute(path).map_err(unreadable)?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+            let (wrong, remedy) = ("this is no UTF-8 text".to_owned(), "save the file as UTF-8".to_owned());
+            listed(vec![Problem { line: Some(line), key: String::new(), wrong, remedy }])
+        })?;
+        Self::parse(text, &Surroundings::of(&absolute)).map_err(listed)
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the lines.
+    pub fn parse(text: &str, around: &Surroundings) -> Result<Self, Vec<Problem>> {
+        let (mut reader, document) = Reader::new(text);
+        let mut config = Self::blank(text);
+        config.read(&mut reader, &document, around);
+        let mut problems = reader.problems;
+        if problems.is_empty() {
+            config.entries = reader.entries;
+            return Ok(config);
+        }
+        problems.sort();
+        problems.dedup();
+        Err(problems)
+    }
+
+    /// Every value in force and where it comes from.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The values in force as TOML that reads back to the same, each with where it comes from.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        effective::render(self)
+    }
+
+    /// A frame for the reader, which fills in every value: the table of keys has all defaults.
+    fn blank(text: &str) -> Self {
+        let hash = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let settings = Settings {
+            site: String::new(),
+            cabinet: String::new(),
+            doors: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            tamper: false,
+            access: AccessRules::default(),
+            sessions: SessionRules::default(),
+            alerts: AlertRules { overdue_ms: BTreeMap::new(), office_hours: Vec::new(), inactive_days: 0 },
+        };
+        Self {
+            settings,
+            time_zone: None,
+            state_dir: PathBuf::new(),
+            credentials_dir: PathBuf::new(),
+            run_dir: PathBuf::new(),
+            lines: Lines::Sim { socket: PathBuf::new() },
+            ups: None,
+            accounts: Vec::new(),
+            socket_group: None,
+            hash,
+            entries: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, reader: &mut Reader, document: &DeTable<'_>, around: &Surroundings) {
+        reader.refuse_unknown(document, "", &SECTIONS, home_of);
+        for (header, keys) in PLAIN {
+            let name = header.trim_matches(['[', ']']);
+            let table = reader.section(document, name);
+            if let Some((_, table)) = table {
+                let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
+                reader.refuse_unknown(table, name, &known, home_of);
+            }
+            if table.is_some() || document.get(name).is_none() {
+                reader.read(name, header, table, keys, self);
+            }
+            if name == "paths" {
+                self.read_lines(reader, document, around);
+                layout::read(reader, document, &mut self.settings);
+            }
+        }
+        self.read_ups(reader, document);
+        self.read_accounts(reader, document);
+        self.check(reader);
+    }
+
+    fn read_lines(&mut self, reader: &mut Reader, document: &DeTable<'_>, around: &Surroundings) {
+        let table = reader.section(document, "lines");
+        let mut draft = keys::LinesDraft::default();
+        if let Some((_, table)) = table {
+            let known: Vec<&str> = keys::LINES.iter().map(|key| key.name).collect();
+            reader.refuse_unknown(table, "lines", &known, home_of);
+        }
+        if table.is_some() || document.get("lines").is_none() {
+            reader.read("lines", "[lines]", table, keys::LINES, &mut draft);
+        }
+        self.place_paths(draft.socket, around);
+        let Lines::Sim { socket } = &self.lines;
+        for (key, path) in [
+            ("state_dir", &self.state_dir),
+            ("credentials_dir", &self.credentials_dir),
+            ("run_dir", &self.run_dir),
+            ("socket", socket),
+        ] {
+            reader.settle(key, &path.to_string_lossy());
+        }
+        let sockets = [("paths.run_dir", self.run_dir.join("control.sock")), ("lines.socket", socket.clone())];
+        for (path, socket) in sockets {
+            let bytes = socket.as_os_str().len();
+            if bytes > SOCKET_PATH_BYTES {
+                let wrong = format!("the socket's path has {bytes} bytes, the system takes {SOCKET_PATH_BYTES}");
+                reader.conflict(path, &["paths.run_dir"], wrong, "write a shorter path");
+            }
+        }
+    }
+
+    /// Relative paths begin at the file's folder; what is not written goes to its usual place.
+    fn place_paths(&mut self, socket: Option<PathBuf>, around: &Surroundings) {
+        let usual = |written: &Path, inside: &str, system: &Path| {
+            if !written.as_os_str().is_empty() {
+                return around.folder.join(written);
+            }
+            around.cabinetd_dir.as_ref().map_or_else(|| system.to_owned(), |dir| dir.join(inside))
+        };
+        let credentials = around.credentials_directory.as_deref().unwrap_or(Path::new("/etc/cabinetd/credentials"));
+        self.state_dir = usual(&self.state_dir, "state", Path::new("/var/lib/cabinetd"));
+        self.credentials_dir = usual(&self.credentials_dir, "credentials", credentials);
+        self.run_dir = usual(&self.run_dir, "run", Path::new("/run/cabinetd"));
+        let socket = socket.map_or_else(|| self.run_dir.join("hardware.sock"), |socket| around.folder.join(socket));
+        self.lines = Lines::Sim { socket };
+    }
+
+    fn read_ups(&mut self, reader: &mut Reader, document: &DeTable<'_>) {
+        let Some((line, table)) = reader.section(document, "ups") else { return };
+        let known: Vec<&str> = keys::UPS.iter().map(|key| key.name).collect();
+        reader.refuse_unknown(table, "ups", &known, home_of);
+        let mut ups = UpsConfig {
+            name: String::new(),
+            host: String::new(),
+            port: 0,
+            poll_on_line_s: 0,
+            poll_on_battery_s: 0,
+            timeout_ms: 0,
+        };
+        reader.read("ups", "[ups]", Some((line, table)), keys::UPS, &mut ups);
+        if ups.poll_on_battery_s > ups.poll_on_line_s {
+            let wrong = format!("{} s is slower than on line power ({} s)", ups.poll_on_battery_s, ups.poll_on_line_s);
+            reader.conflict(
+                "ups.poll_on_battery_s",
+                &["ups.poll_on_line_s"],
+                wrong,
+                "write a number not above poll_on_line_s",
+            );
+        }
+        if ups.timeout_ms >= ups.poll_on_battery_s * 1_000 {
+            let wrong = format!("{} ms is not below one poll on battery ({} s)", ups.timeout_ms, ups.poll_on_battery_s);
+            reader.conflict(
+                "ups.timeout_ms",
+                &["ups.poll_on_battery_s", "ups.poll_on_line_s"],
+                wrong,
+                "shorten timeout_ms or lengthen poll_on_battery_s",
+            );
+        }
+        self.ups = Some(ups);
+    }
+
+    fn read_accounts(&mut self, reader: &mut Reader, document: &DeTable<'_>) {
+        let Some((_, table)) = reader.section(document, "accounts") else { return };
+        let mut accounts = reader.keys(table);
+        accounts.sort_by_key(|(_, (line, _))| *line);
+        for (name, (line, value)) in accounts {
+            let role = match value.as_str() {
+                Some(word) => reader::role(word),
+                None => Err(Fault::new(
+                    format!("{} where a role belongs", reader::kind_of(value)),
+                    "write \"staff\" or \"assistant\" or \"manager\" or \"admin\"",
+                )),
+            };
+            match (keys::group(&name), role) {
+                (Ok(group), Ok(role)) => {
+                    reader.entries.push(Entry {
+                        section: "[accounts]".to_owned(),
+                        first: self.accounts.is_empty(),
+                        key: reader::quoted_key(&group),
+                        value: Some(reader::written(value)),
+                        origin: Origin::File(line),
+                        note: "",
+                    });
+                    self.accounts.push((group, role));
+                }
+                (group, role) => {
+                    let path = format!("accounts.{}", if group.is_ok() { name.as_str() } else { "…" });
+                    for fault in [group.err(), role.err()].into_iter().flatten() {
+                        reader.problem(Some(line), &path, fault);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What no single key can know.
+    fn check(&self, reader: &mut Reader) {
+        let (access, sessions) = (&self.settings.access, &self.settings.sessions);
+        if !(access.badge_and_pin || access.login_and_pin || access.badge_alone) {
+            let wrong = "nobody could identify themselves".to_owned();
+            reader.conflict("identify.modes", &[], wrong, "list at least one mode, for example [\"badge+pin\"]");
+        }
+        if access.delay_ms > access.longest_delay_ms {
+            let wrong = format!("{} ms is above longest_delay_ms ({} ms)", access.delay_ms, access.longest_delay_ms);
+            reader.conflict(
+                "identify.delay_ms",
+                &["identify.longest_delay_ms"],
+                wrong,
+                "write a number not above longest_delay_ms",
+            );
+        }
+        if sessions.debounce_ms > sessions.chatter_window_ms {
+            let wrong = format!("{} ms is above chatter_window_ms", sessions.debounce_ms);
+            reader.conflict(
+                "sessions.debounce_ms",
+                &["sessions.chatter_window_ms"],
+                wrong,
+                "write a number not above chatter_window_ms",
+            );
+        }
+    }
+}
+
+/// The sections whose keys go straight into the [`Config`], in the order of the reference.
+static PLAIN: [(&str, &[keys::Key<Config>]); 6] = [
+    ("[cabinet]", keys::CABINET),
+    ("[paths]", keys::PATHS),
+    ("[identify]", keys::IDENTIFY),
+    ("[sessions]", keys::SESSIONS),
+    ("[alerts]", keys::ALERTS),
+    ("[control]", keys::CONTROL),
+];
+
+/// Everything that may stand at the top.
+const SECTIONS: [&str; 12] = [
+    "cabinet", "paths", "lines", "door", "slots", "slot", "identify", "sessions", "alerts", "control", "ups",
+    "accounts",
+];
+
+/// The section that has a key of this name.
+fn home_of(name: &str) -> Option<&'static str> {
+    let plain = PLAIN.iter().find(|(_, keys)| keys.iter().any(|key| key.name == name)).map(|(header, _)| *header);
+    let has = |names: &[&str], header| names.contains(&name).then_some(header);
+    let ups: Vec<&str> = keys::UPS.iter().map(|key| key.name).collect();
+    let lines: Vec<&str> = keys::LINES.iter().map(|key| key.name).collect();
+    plain.or_else(|| has(&ups, "[ups]")).or_else(|| has(&lines, "[lines]"))
+}

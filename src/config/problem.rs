@@ -1,0 +1,80 @@
+//! What can be wrong with a configuration, said so that it can be mended.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// One thing that is wrong: where, what, and what to write instead.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Problem {
+    /// The line of the file, from 1; none when it is about the file as a whole.
+    pub line: Option<usize>,
+    /// `section.key`, `section`, or empty when the text is no TOML.
+    pub key: String,
+    pub wrong: String,
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}; {}", self.wrong, self.remedy)
+    }
+}
+
+/// What a single value has against it; the reader adds where it stands.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) wrong: String,
+    pub(super) remedy: String,
+}
+
+impl Fault {
+    pub(super) fn new(wrong: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { wrong: wrong.into(), remedy: remedy.into() }
+    }
+}
+
+/// Why there is no configuration. Nothing is ever half applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {}: {source}; make one with `cabinetd config example`, or name another with --config", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{} is larger than {limit_kib} KiB; that is no configuration of a cabinet: name another with --config", path.display())]
+    TooLarge { path: PathBuf, limit_kib: u64 },
+    #[error("{}: {}", path.display(), Listed(problems))]
+    Problems { path: PathBuf, problems: Vec<Problem> },
+}
+
+impl ConfigError {
+    /// Every problem of the text, in the order of the lines; empty when the file could not be read at all.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Problems { problems, .. } => problems,
+            Self::Unreadable { .. } | Self::TooLarge { .. } => &[],
+        }
+    }
+}
+
+struct Listed<'a>(&'a [Problem]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [one] => write!(f, "{one}"),
+            many => {
+                write!(f, "{} problems", many.len())?;
+                many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The configuration: good ones, some fifty bad ones with the very words that a person reads, and no panic on any text.
+
+use super::keys::{self, Key, Preset};
+use super::*;
+use crate::cabinet::roster::Window;
+use crate::cabinet::types::{DoorNo, Reason, SlotNo};
+use proptest::prelude::*;
+
+mod bad;
+
+/// The least that is a configuration.
+const LEAST: &str =
+    "[cabinet]\nsite = \"site\"\nname = \"cabinet-1\"\n[lines]\nbackend = \"sim\"\n[slots]\ncount = 24\n";
+
+fn around() -> Surroundings {
+    Surroundings { folder: "/etc/cabinetd".into(), ..Surroundings::default() }
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, &around()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+/// Without what differs between two files that say the same.
+fn essence(mut config: Config) -> Config {
+    config.hash = String::new();
+    config.entries = Vec::new();
+    config
+}
+
+#[test]
+fn the_annotated_default_is_the_built_in_default() {
+    let annotated = parse(ANNOTATED);
+    assert_eq!(annotated.settings, Settings::plain(24, 8));
+    assert_eq!(essence(annotated), essence(parse(&format!("{LEAST}[ups]\n"))));
+}
+
+#[test]
+fn the_defaults_are_those_of_the_core() {
+    let config = parse(LEAST);
+    assert_eq!(config.settings, Settings::plain(24, 8));
+    assert_eq!(config.time_zone, None);
+    assert_eq!(config.state_dir, Path::new("/var/lib/cabinetd"));
+    assert_eq!(config.credentials_dir, Path::new("/etc/cabinetd/credentials"));
+    assert_eq!(config.run_dir, Path::new("/run/cabinetd"));
+    assert_eq!(config.lines, Lines::Sim { socket: "/run/cabinetd/hardware.sock".into() });
+    assert_eq!((config.ups, config.accounts, config.socket_group), (None, Vec::new(), None));
+}
+
+/// Every key stands in the annotated default, under its section, with the very words of its unit, range and default.
+#[test]
+fn every_key_is_documented_and_every_documented_key_exists() {
+    fn expect<T>(expected: &mut Vec<(String, String, String)>, section: &str, keys: &[Key<T>]) {
+        for key in keys {
+            let value = match key.preset {
+                Preset::Required(_) | Preset::Stated(..) => String::new(),
+                Preset::Is(preset) => preset.to_owned(),
+                Preset::Without(_, example) => format!("#{example}"),
+            };
+            expected.push((format!("{section}.{}", key.name), key.facts(), value));
+        }
+    }
+    let mut expected = Vec::new();
+    expect(&mut expected, "cabinet", keys::CABINET);
+    expect(&mut expected, "paths", keys::PATHS);
+    expect(&mut expected, "lines", keys::LINES);
+    expect(&mut expected, "door", keys::DOOR);
+    expect(&mut expected, "slots", keys::SLOTS);
+    expect(&mut expected, "identify", keys::IDENTIFY);
+    expect(&mut expected, "sessions", keys::SESSIONS);
+    expect(&mut expected, "alerts", keys::ALERTS);
+    expect(&mut expected, "control", keys::CONTROL);
+    expect(&mut expected, "ups", keys::UPS);
+
+    let mut found = Vec::new();
+    let (mut section, mut comment) = (String::new(), String::new());
+    for line in ANNOTATED.lines() {
+        if line.starts_with('[') {
+            section = line.trim_matches(['[', ']']).to_owned();
+        } else if let Some(words) = line.strip_prefix("# ") {
+            words.clone_into(&mut comment);
+        } else if let Some((key, value)) = line.split_once(" = ").filter(|_| section != "accounts") {
+            let (key, mark) = key.strip_prefix('#').map_or((key, ""), |key| (key, "#"));
+            let must = comment.ends_with("must be written.");
+            let value = if must { String::new() } else { format!("{mark}{value}") };
+            found.push((format!("{section}.{key}"), std::mem::take(&mut comment), value));
+        }
+    }
+    assert_eq!(found, expected);
+
+    for key in keys::SLOT {
+        let documented = ANNOTATED.lines().any(|line| {
+            line.strip_prefix(&format!("#     {} = ", key.name)).is_some_and(|rest| rest.contains(&key.facts()))
+        });
+        assert!(documented, "[[slot]] {}: {}", key.name, key.facts());
+    }
+}
+
+#[test]
+fn the_demo_loads_once_it_is_filled_in() {
+    assert!(ANNOTATED.is_ascii() && DEMO.is_ascii());
+    let filled = DEMO.replace("{ups_port}", "40123").replace("{hardware_sock}", "run/hardware.sock");
+    assert!(!filled.contains('{'), "a placeholder is left");
+    let config = Config::parse(&filled, &Surroundings { folder: "/home/ana/demo".into(), ..Surroundings::default() });
+    let config = config.expect("the demo's configuration has no problem");
+    assert_eq!((config.settings.slots.len(), config.settings.sessions.unlock_ms), (24, 30_000));
+    assert_eq!(config.state_dir, Path::new("/home/ana/demo/state"));
+    assert_eq!(config.lines, Lines::Sim { socket: "/home/ana/demo/run/hardware.sock".into() });
+    assert_eq!(config.ups.map(|ups| (ups.host, ups.port)), Some(("127.0.0.1".to_owned(), 40_123)));
+}
+
+/// A file that uses every key, none with its default.
+const FULL: &str = r#"
+[cabinet]
+site = "Riverside \"A\""
+name = "lobby"
+time_zone = "america/new_york"
+tamper_contact = true
+[paths]
+state_dir = "../state"
+credentials_dir = "/srv/credentials"
+run_dir = "run"
+[lines]
+backend = "sim"
+socket = "/tmp/hardware.sock"
+[[door]]
+number = 1
+contact = true
+[[door]]
+number = 2
+contact = false
+[[slot]]
+number = 7
+row = 1
+column = 2
+door = 2
+latch = true
+[[slot]]
+number = 0x9
+row = 1
+column = 2
+led = false
+[identify]
+modes = ["badge"]
+pin_timeout_ms = 20_000
+failures_per_hour = 20
+free_failures = 0
+delay_ms = 1000
+longest_delay_ms = 60000
+second_person_groups = ["leads"]
+acknowledge_role = "manager"
+declare_role = "manager"
+manage_roster_role = "manager"
+[sessions]
+ask = "optional"
+return = "free"
+unlock_ms = 3000
+ask_timeout_ms = 30000
+door_open_ms = [10000, 20000, 30000]
+debounce_ms = 50
+chatter_edges = 30
+chatter_window_ms = 1000
+command_ms = 2000
+[alerts]
+overdue_work_order_h = 1
+overdue_emergency_h = 2
+overdue_unit_access_h = 3
+overdue_showing_h = 0
+overdue_day_to_day_h = 5
+overdue_unstated_h = 6
+office_hours = ["mon-fri 09:00-18:00", "sat 22:00-02:00"]
+inactive_days = 0
+[control]
+socket_group = "office"
+[ups]
+name = "apc.1"
+host = "::1"
+port = 4000
+poll_on_line_s = 60
+poll_on_battery_s = 10
+timeout_ms = 500
+[accounts]
+office = "manager"
+"cabinet.admins" = "admin"
+"#;
+
+#[test]
+fn every_key_reaches_its_place() {
+    let config = parse(FULL);
+    let settings = &config.settings;
+    assert_eq!((settings.site.as_str(), settings.cabinet.as_str()), ("Riverside \"A\"", "lobby"));
+    assert!(settings.tamper);
+    assert_eq!(config.time_zone.as_deref(), Some("America/New_York"));
+    assert_eq!(config.state_dir, Path::new("/etc/cabinetd/../state"));
+    assert_eq!(config.credentials_dir, Path::new("/srv/credentials"));
+    assert_eq!(config.run_dir, Path::new("/etc/cabinetd/run"));
+    assert_eq!(config.lines, Lines::Sim { socket: "/tmp/hardware.sock".into() });
+    let doors: Vec<_> = settings.doors.iter().map(|(number, door)| (number.0, door.contact)).collect();
+    assert_eq!(doors, [(1, true), (2, false)]);
+    let slots: Vec<_> =
+        settings.slots.iter().map(|(number, s)| (number.0, s.row, s.column, s.door.0, s.latch, s.led)).collect();
+    assert_eq!(slots, [(7, 1, 2, 2, true, true), (9, 1, 2, 1, false, false)]);
+    let expected = AccessRules {
+        badge_and_pin: false,
+        login_and_pin: false,
+        badge_alone: true,
+        pin_timeout_ms: 20_000,
+        failures_per_hour: 20,
+        free_failures: 0,
+        delay_ms: 1_000,
+        longest_delay_ms: 60_000,
+        second_person_groups: vec!["leads".into()],
+        acknowledge: Role::Manager,
+        declare: Role::Manager,
+        manage_roster: Role::Manager,
+    };
+    assert_eq!(settings.access, expected);
+    let expected = SessionRules {
+        ask_required: false,
+        fixed_return: false,
+        unlock_ms: 3_000,
+        ask_timeout_ms: 30_000,
+        door_open_ms: [10_000, 20_000, 30_000],
+        debounce_ms: 50,
+        chatter_edges: 30,
+        chatter_window_ms: 1_000,
+        command_ms: 2_000,
+    };
+    assert_eq!(settings.sessions, expected);
+    let hours = |reason| settings.alerts.overdue_ms.get(&reason).map(|ms| ms / 3_600_000);
+    assert_eq!(hours(Reason::WorkOrder), Some(1));
+    assert_eq!(hours(Reason::Emergency), Some(2));
+    assert_eq!(hours(Reason::UnitAccess), Some(3));
+    assert_eq!(hours(Reason::Showing), None);
+    assert_eq!(hours(Reason::DayToDay), Some(5));
+    assert_eq!(hours(Reason::Unstated), Some(6));
+    let windows =
+        [Window { weekdays: 0b001_1111, from: 540, to: 1080 }, Window { weekdays: 0b010_0000, from: 1320, to: 120 }];
+    assert_eq!(settings.alerts.office_hours, windows);
+    assert_eq!(settings.alerts.inactive_days, 0);
+    let ups = UpsConfig {
+        name: "apc.1".into(),
+        host: "::1".into(),
+        port: 4_000,
+        poll_on_line_s: 60,
+        poll_on_battery_s: 10,
+        timeout_ms: 500,
+    };
+    assert_eq!(config.ups, Some(ups));
+    assert_eq!(config.accounts, [("office".to_owned(), Role::Manager), ("cabinet.admins".to_owned(), Role::Admin)]);
+    assert_eq!(config.socket_group.as_deref(), Some("office"));
+}
+
+#[test]
+fn what_is_shown_as_effective_reads_back_to_the_same() {
+    for text in [LEAST, ANNOTATED, FULL] {
+        let config = parse(text);
+        let again = Config::parse(&config.effective(), &Surroundings { folder: "/elsewhere".into(), ..around() });
+        assert_eq!(essence(again.expect("it reads back")), essence(config));
+    }
+}
+
+#[test]
+fn effective_says_where_each_value_comes_from() {
+    let shown = parse(&format!("{LEAST}[sessions]\nunlock_ms = 9_000\n")).effective();
+    let line = |key: &str| {
+        let line = shown.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("no {key} in\n{shown}"));
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("unlock_ms"), "unlock_ms = 9000 # line 9");
+    assert_eq!(line("debounce_ms"), "debounce_ms = 30 # default");
+    assert_eq!(line("state_dir"), "state_dir = \"/var/lib/cabinetd\" # default");
+    assert_eq!(line("# time_zone"), "# time_zone = # default: the machine's own zone");
+    assert_eq!(line("# [ups]"), "# [ups]: not written, so no UPS is watched");
+}
+
+#[test]
+fn one_folder_holds_everything_when_the_environment_says_so() {
+    let folder = Surroundings { cabinetd_dir: Some("/home/ana/c".into()), ..around() };
+    let config = Config::parse(LEAST, &folder).expect("it is sound");
+    assert_eq!(config.state_dir, Path::new("/home/ana/c/state"));
+    assert_eq!(config.credentials_dir, Path::new("/home/ana/c/credentials"));
+    assert_eq!(config.run_dir, Path::new("/home/ana/c/run"));
+    assert_eq!(config.lines, Lines::Sim { socket: "/home/ana/c/run/hardware.sock".into() });
+
+    let systemd = Surroundings { credentials_directory: Some("/run/credentials/x".into()), ..around() };
+    let config = Config::parse(LEAST, &systemd).expect("it is sound");
+    assert_eq!(config.credentials_dir, Path::new("/run/credentials/x"));
+}
+
+#[test]
+fn a_file_is_loaded_with_its_hash_and_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("cabinetd.toml");
+    std::fs::write(&path, format!("{LEAST}[paths]\nstate_dir = \"state\"\n")).expect("written");
+    let config = Config::load(&path).expect("it is sound");
+    assert_eq!(config.hash, "8274b30e38497e04385f299de5eb67bfc8a24f9bb11e09ab3a2d8f2c8fd68714");
+    assert_eq!(config.state_dir, folder.path().join("state"));
+    assert_eq!(Config::locate(Some(&path)), path);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("cabinetd.toml");
+    let said = |path: &Path| Config::load(path).expect_err("it is not there").to_string();
+    let name = path.display();
+    assert_eq!(
+        said(&path),
+        format!(
+            "cannot read {name}: No such file or directory (os error 2); make one with `cabinetd config example`, \
+             or name another with --config"
+        )
+    );
+    std::fs::write(&path, b"[cabinet]\nsite = \"a\"\nname = \"\xff\"\n").expect("written");
+    assert_eq!(said(&path), format!("{name}: line 3: this is no UTF-8 text; save the file as UTF-8"));
+    std::fs::write(&path, vec![b'#'; 1024 * 1024 + 1]).expect("written");
+    assert_eq!(
+        said(&path),
+        format!("{name} is larger than 1024 KiB; that is no configuration of a cabinet: name another with --config")
+    );
+    std::fs::write(&path, "[cabinet]\nsite = \"a\"\n").expect("written");
+    let listed = said(&path);
+    assert!(listed.starts_with(&format!("{name}: 3 problems\n  lines.backend: it is missing;")), "{listed}");
+}
+
+/// Lines of sound and unsound configurations, torn, doubled and mixed.
+fn scraps() -> impl Strategy<Value = String> {
+    let lines: Vec<String> = FULL.lines().chain(ANNOTATED.lines()).chain(DEMO.lines()).map(str::to_owned).collect();
+    let line = (prop::sample::select(lines), any::<prop::sample::Index>(), ".{0,6}", 0..4u8).prop_map(
+        |(mut line, at, noise, how)| {
+            let at =
+                (0..=line.len()).filter(|at| line.is_char_boundary(*at)).nth(at.index(line.len() + 1)).unwrap_or(0);
+            match how {
+                0 => line.insert_str(at, &noise),
+                1 => line.truncate(at),
+                _ => {}
+            }
+            line
+        },
+    );
+    prop::collection::vec(line, 0..40).prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_panics(text in "(?s).{0,400}") {
+        check_any(&text)?;
+    }
+
+    #[test]
+    fn no_torn_configuration_panics(text in scraps()) {
+        check_any(&text)?;
+    }
+}
+
+/// Any text is a sound configuration or has problems, each on a line of the text and with a remedy.
+fn check_any(text: &str) -> Result<(), TestCaseError> {
+    match Config::parse(text, &around()) {
+        Ok(config) => prop_assert!(!config.settings.slots.is_empty()),
+        Err(problems) => {
+            prop_assert!(!problems.is_empty());
+            let lines = text.split('\n').count();
+            for problem in problems {
+                prop_assert!(problem.line.is_none_or(|line| (1..=lines).contains(&line)), "{problem}");
+                prop_assert!(!problem.wrong.is_empty() && !problem.remedy.is_empty(), "{problem:?}");
+                prop_assert!(problem.to_string().chars().all(|c| !c.is_control()), "{problem:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn slots_in_rows() {
+    let config = parse(&LEAST.replace("24", "10\ncolumns = 4"));
+    let last = &config.settings.slots[&SlotNo(10)];
+    assert_eq!((last.row, last.column, last.door), (3, 2, DoorNo(1)));
+}
