@@ -219,3 +219,19 @@ pub struct Answered {
 
 /// How many answers are remembered.
 pub const ANSWERS: u8 = 64;
+
+/// The rows by view.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Books {
+    pub slots: BTreeMap<SlotNo, Slot>,
+    pub custody: BTreeMap<KeyId, Custody>,
+    pub doors: BTreeMap<DoorNo, DoorState>,
+    pub session: Option<Session>,
+    pub alarms: BTreeMap<AlarmId, OpenAlarm>,
+    pub life: Option<Life>,
+    pub supply: Option<SupplyState>,
+    pub faults: BTreeMap<Input, SensorFault>,
+    pub people: BTreeMap<UserId, Person>,
+    pub roster: Roster,
+    pub next_seq: u64,
+}
