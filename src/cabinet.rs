@@ -7,6 +7,7 @@ pub mod outcome;
 pub mod power;
 pub mod roster;
 pub mod settings;
+pub mod snapshot;
 pub mod types;
 
 pub use event::Event;
