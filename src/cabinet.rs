@@ -32,6 +32,7 @@ pub mod roster;
 mod sensing;
 pub mod settings;
 mod slot;
+pub mod snapshot;
 pub mod types;
 mod visit;
 

@@ -1,0 +1,116 @@
+//! Alarms and faults in words, for people at a terminal. Each says what is so and, where it helps, what to do.
+
+use super::super::fact::{Alarm, SensorFault};
+use super::super::types::{Input, KeyId};
+use super::Eye;
+
+/// The alarm's word in the ledger.
+pub(super) const fn kind(alarm: &Alarm) -> &'static str {
+    match alarm {
+        Alarm::OpenWithoutSession { .. } => "open-without-session",
+        Alarm::DoorLeftOpen { .. } => "door-left-open",
+        Alarm::WrongKey { .. } => "wrong-key",
+        Alarm::UnexpectedSlot { .. } => "unexpected-slot",
+        Alarm::UnknownReturn { .. } => "unknown-return",
+        Alarm::DarkDifference { .. } => "dark-difference",
+        Alarm::SensorFault { .. } => "sensor-fault",
+        Alarm::LockFault { .. } => "lock-fault",
+        Alarm::Tampered => "tampered",
+        Alarm::Overdue { .. } => "overdue",
+        Alarm::OutAtClosing { .. } => "out-at-closing",
+        Alarm::LoneEmergency { .. } => "lone-emergency",
+        Alarm::Duress { .. } => "duress",
+        Alarm::InactiveUser { .. } => "inactive-user",
+        Alarm::NoRoom => "no-room",
+        Alarm::UpsUnreachable => "ups-unreachable",
+    }
+}
+
+/// 1 = look when there is time, 2 = look today, 3 = look now.
+pub(super) const fn level(alarm: &Alarm) -> u8 {
+    match alarm {
+        Alarm::DoorLeftOpen { level, .. } => *level,
+        Alarm::UnknownReturn { .. }
+        | Alarm::Overdue { .. }
+        | Alarm::OutAtClosing { .. }
+        | Alarm::InactiveUser { .. } => 1,
+        Alarm::UnexpectedSlot { .. }
+        | Alarm::DarkDifference { .. }
+        | Alarm::SensorFault { .. }
+        | Alarm::LoneEmergency { .. }
+        | Alarm::UpsUnreachable => 2,
+        Alarm::OpenWithoutSession { .. }
+        | Alarm::WrongKey { .. }
+        | Alarm::LockFault { .. }
+        | Alarm::Tampered
+        | Alarm::Duress { .. }
+        | Alarm::NoRoom => 3,
+    }
+}
+
+/// The alarm as a sentence.
+pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
+    let some = |key: &Option<KeyId>| key.as_ref().map_or_else(|| "a key".to_owned(), |id| eye.key(id).label);
+    match alarm {
+        Alarm::OpenWithoutSession { door } => {
+            format!("Door {door} was opened with no session: forced, or with the cabinet key.")
+        }
+        Alarm::DoorLeftOpen { door, .. } => format!("Door {door} was left open. Close it."),
+        Alarm::WrongKey { slot, key, .. } => {
+            format!("{} was taken from slot {slot} and was not asked for or not allowed.", sentence_start(&some(key)))
+        }
+        Alarm::UnexpectedSlot { slot, key } => {
+            format!("{} hangs in slot {slot}, where it does not belong.", sentence_start(&some(key)))
+        }
+        Alarm::UnknownReturn { slot } => {
+            format!("Which key hangs in slot {slot}? Scan its tag, or say so with `cabinetd declare`.")
+        }
+        Alarm::DarkDifference { slot } => format!("Slot {slot} changed while nobody saw it."),
+        Alarm::SensorFault { input } => format!("{} cannot be believed. Call the technician.", line(*input)),
+        Alarm::LockFault { door } => {
+            format!("The lock of door {door} does not answer. Use the cabinet key and call the technician.")
+        }
+        Alarm::Tampered => "The housing was opened.".to_owned(),
+        Alarm::Overdue { key } => format!("{} is out for longer than its reason allows.", eye.key(key).label),
+        Alarm::OutAtClosing { keys } => {
+            let labels: Vec<String> = keys.iter().map(|id| eye.key(id).label).collect();
+            format!("Still out at closing time: {}.", labels.join(", "))
+        }
+        Alarm::LoneEmergency { user, .. } => {
+            format!(
+                "{} took a two-person key alone in an emergency. It waits for `cabinetd alarm countersign`.",
+                eye.who(user).name
+            )
+        }
+        // Filtered out before: a sentence here would be a leak, so it has none.
+        Alarm::Duress { .. } => String::new(),
+        Alarm::InactiveUser { user } => {
+            format!("{} has not been here for a long time. Is the access still needed?", eye.who(user).name)
+        }
+        Alarm::NoRoom => "The disk is full: nothing can be recorded, so nothing opens. Make room.".to_owned(),
+        Alarm::UpsUnreachable => "The UPS does not answer: whether mains is there is not known.".to_owned(),
+    }
+}
+
+/// A fault as a sentence.
+pub(super) fn fault(input: Input, fault: SensorFault) -> String {
+    let what = match fault {
+        SensorFault::Unreadable => "cannot be read",
+        SensorFault::Chatter => "changes faster than any hand",
+        SensorFault::Contradicted => "says the opposite of what a tag scan proved",
+    };
+    format!("{} {what}.", line(input))
+}
+
+fn line(input: Input) -> String {
+    match input {
+        Input::Slot(slot) => format!("The sensor of slot {slot}"),
+        Input::Door(door) => format!("The contact of door {door}"),
+        Input::Tamper => "The tamper contact".to_owned(),
+    }
+}
+
+fn sentence_start(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
