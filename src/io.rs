@@ -4,3 +4,4 @@ pub mod notify;
 pub mod sim;
 pub mod ups;
 pub mod store;
+pub mod credentials;
