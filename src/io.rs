@@ -5,3 +5,4 @@ pub mod sim;
 pub mod ups;
 pub mod store;
 pub mod credentials;
+pub mod roster_file;

@@ -207,8 +207,9 @@ fn tag(
 /// A run up or down, or a shorter piece repeated.
 fn is_trivial(digits: &[u8]) -> bool {
     let steps = |by: u8| digits.windows(2).all(|pair| (pair[0] - b'0' + by) % 10 == pair[1] - b'0');
-    let repeats = (1..=digits.len() / 2)
-        .any(|piece| digits.len() % piece == 0 && digits.chunks_exact(piece).all(|chunk| chunk == &digits[..piece]));
+    let repeats = (1..=digits.len() / 2).any(|piece| {
+        digits.len().is_multiple_of(piece) && digits.chunks_exact(piece).all(|chunk| chunk == &digits[..piece])
+    });
     steps(1) || steps(9) || repeats
 }
 
@@ -264,7 +265,7 @@ mod tests {
         use hmac::{Hmac, KeyInit as _, Mac as _};
         let hash = cheap("482913", None);
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&[7; 32]).unwrap();
-        mac.update(b"cabinetd pin\0482913");
+        mac.update(b"cabinetd pin\x00482913");
         let mut expected = [0; 32];
         Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap())
             .hash_password_into(&mac.finalize().into_bytes(), &unhex::<16>(&hash.salt).unwrap(), &mut expected)
