@@ -40,6 +40,8 @@ pub enum PinError {
     Trivial,
     #[error("the duress PIN must differ from the PIN; choose another")]
     SameAsDuress,
+    #[error("a duress PIN stands beside a PIN; set the PIN first")]
+    NoPinYet,
     #[error("the stored PIN hash is damaged or asks for absurd parameters; set a new PIN with `cabinetd user pin`")]
     Damaged,
     #[error("no memory to check a PIN; `cabinetd status` and `free` tell more, another try may succeed")]
@@ -137,6 +139,24 @@ pub fn replace_pin(pepper: &Pepper, old: Option<&PinHash>, pin: &Pin) -> Result<
         return Err(PinError::SameAsDuress);
     }
     Ok(PinHash { tag: hex(&*new), ..old.clone() })
+}
+
+/// The hash after `user pin`: a new PIN, a new duress PIN, or both. What is not given stays.
+///
+/// # Errors
+/// As [`replace_pin`] and [`with_duress`]; a duress PIN for somebody without a PIN; nothing given.
+pub fn set_pin(
+    pepper: &Pepper,
+    old: Option<&PinHash>,
+    pin: Option<&Pin>,
+    duress: Option<&Pin>,
+) -> Result<PinHash, PinError> {
+    match (pin, duress, old) {
+        (Some(pin), Some(_), _) => hash_pin(pepper, pin, duress),
+        (Some(pin), None, old) => replace_pin(pepper, old, pin),
+        (None, Some(duress), Some(old)) => with_duress(pepper, old, duress),
+        (None, _, _) => Err(PinError::NoPinYet),
+    }
 }
 
 /// How a typed PIN compares. What is typed may be anything, of any length that [`Pin`] holds.
@@ -287,6 +307,21 @@ mod tests {
         assert_eq!(check("715302", &hash), PinVerdict::Match);
         assert_eq!(check("600417", &hash), PinVerdict::Duress, "the duress PIN stays when the PIN changes");
         assert_eq!(check("482913", &hash), PinVerdict::Mismatch);
+    }
+
+    #[test]
+    fn what_is_not_given_stays() {
+        let (pin, other, duress) = (Pin::new("482913"), Pin::new("715302"), Pin::new("600417"));
+        let verdict = |typed: &Pin, hash: &PinHash| check_pin(&pepper(), typed, hash).unwrap();
+        assert!(matches!(set_pin(&pepper(), None, None, Some(&duress)), Err(PinError::NoPinYet)));
+        assert!(matches!(set_pin(&pepper(), Some(&cheap("482913", None)), None, None), Err(PinError::NoPinYet)));
+        let hash = set_pin(&pepper(), None, Some(&pin), None).unwrap();
+        let hash = set_pin(&pepper(), Some(&hash), None, Some(&duress)).unwrap();
+        assert_eq!((verdict(&pin, &hash), verdict(&duress, &hash)), (PinVerdict::Match, PinVerdict::Duress));
+        let hash = set_pin(&pepper(), Some(&hash), Some(&other), None).unwrap();
+        assert_eq!((verdict(&other, &hash), verdict(&duress, &hash)), (PinVerdict::Match, PinVerdict::Duress));
+        let hash = set_pin(&pepper(), Some(&hash), Some(&duress), Some(&pin)).unwrap();
+        assert_eq!((verdict(&duress, &hash), verdict(&pin, &hash)), (PinVerdict::Match, PinVerdict::Duress));
     }
 
     #[test]

@@ -36,7 +36,7 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const DAY_NAMES: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const DAY_MINUTES: u16 = 24 * 60;
 /// No name, label or group of a building is longer.
-const LONGEST_TEXT_CHARS: usize = 200;
+const LONGEST_TEXT_CHARS: usize = 100;
 
 /// A role by its word.
 ///
@@ -77,6 +77,14 @@ pub fn flag(text: &str) -> Result<bool, BadWord> {
         "no" | "false" | "0" | "" | "n" => Ok(false),
         _ => Err(BadWord::new(format!("{} is neither yes nor no", quoted(text)), "write yes or no")),
     }
+}
+
+/// A schedule: windows separated by `;`.
+///
+/// # Errors
+/// The first window that [`window`] does not read.
+pub fn schedule(text: &str) -> Result<Vec<Window>, BadWord> {
+    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(window).collect()
 }
 
 /// One window of a schedule.
