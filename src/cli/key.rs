@@ -8,7 +8,6 @@ use crate::cabinet::types::{KeyId, SlotNo};
 use crate::io::roster_file::words::{self, BadWord};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Keys in the roster.

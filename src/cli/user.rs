@@ -6,7 +6,6 @@ use crate::cabinet::types::{Pin, UserId};
 use crate::io::credentials::pin::{PIN_DIGITS, VOUCHED_DIGITS, judge_pin, make_pin};
 use crate::io::roster_file::words::{self, BadWord, End};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::process::ExitCode;
 
 /// People in the roster.

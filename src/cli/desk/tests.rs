@@ -45,7 +45,8 @@ fn badge_numbers_show_only_in_an_export() {
         &["key", "edit", "101", "--tag", "1002"],
     ] {
         let run = fake.run(line);
-        printed += &format!("{}{}", run.out, run.err);
+        printed.push_str(&run.out);
+        printed.push_str(&run.err);
     }
     for code in ["1001", "1002", "90210", "E0040101"] {
         assert!(!printed.contains(code), "{code} in {printed}");
