@@ -3,3 +3,10 @@
 pub mod notify;
 //! The command line.
 pub mod config;
+//! The command line.
+
+pub mod desk;
+pub mod init;
+pub mod key;
+pub mod roster;
+pub mod user;

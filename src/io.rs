@@ -5,3 +5,5 @@ pub mod sim;
 pub mod ups;
 pub mod store;
 pub mod control;
+pub mod credentials;
+pub mod roster_file;

@@ -1,0 +1,156 @@
+//! `cabinetd roster import|export|diff`.
+
+use super::desk::{Desk, EXIT_CODES, Failure, LocalAsk};
+use crate::cabinet::types::UserId;
+use crate::io::credentials::pin::{PIN_DIGITS, make_pin};
+use crate::io::roster_file::{self, Format};
+use serde_json::{Value, json};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The roster as a whole: people and keys.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum RosterCommand {
+    /// Make the roster what the files say
+    ///
+    /// TOML with [[users]] and [[keys]], CSV of users or of keys, or a folder with users.csv and keys.csv. People and keys that the files do not
+    /// name leave the roster; if they name only people or only keys, the others stay. PINs stay. A revocation is not lifted.
+    #[command(after_help = EXIT_CODES)]
+    Import {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Show what would change and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Then make a PIN for everybody who has none, and print each once
+        #[arg(long)]
+        generate_pins: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the roster to a file, badge numbers and tags included, PINs not
+    #[command(after_help = EXIT_CODES)]
+    Export {
+        #[arg(long, value_enum, default_value = "toml")]
+        format: Format,
+        /// A new file (TOML) or folder (CSV: users.csv and keys.csv); without it TOML is printed
+        #[arg(long, value_name = "PATH")]
+        out: Option<PathBuf>,
+    },
+    /// Show what an import would change
+    #[command(after_help = EXIT_CODES)]
+    Diff {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Does it.
+pub fn run(command: RosterCommand, desk: &mut Desk<'_>) -> ExitCode {
+    match command {
+        RosterCommand::Import { files, dry_run, generate_pins, json } => {
+            let done = import(desk, &files, dry_run, generate_pins, json);
+            desk.finish(done, json)
+        }
+        RosterCommand::Export { format, out } => {
+            let done = export(desk, format, out.as_deref());
+            desk.finish(done, false)
+        }
+        RosterCommand::Diff { files, json } => {
+            let done = import(desk, &files, true, false, json);
+            desk.finish(done, json)
+        }
+    }
+}
+
+fn import(desk: &mut Desk<'_>, files: &[PathBuf], dry_run: bool, pins: bool, as_json: bool) -> Result<(), Failure> {
+    let file = roster_file::read(files, &desk.zone).map_err(Failure::Files)?;
+    let current = if file.users.is_some() && file.keys.is_some() { None } else { Some(desk.roster()?) };
+    let change = file.into_change(&current.unwrap_or_default().roster);
+    let named: Vec<UserId> = change.users.iter().map(|user| user.id.clone()).collect();
+    let answer = desk.change(change, dry_run)?;
+    if !pins {
+        return desk.say(&answer, as_json, Value::Null);
+    }
+    if dry_run {
+        let listing = desk.roster()?;
+        let needed =
+            named.iter().filter(|id| listing.without_pin.contains(*id) || !listing.roster.users.contains_key(*id));
+        let needed = needed.count();
+        desk.say(&answer, as_json, json!({ "pins_to_make": needed }))?;
+        if !as_json {
+            writeln!(desk.out, "{needed} PINs would be made")?;
+        }
+        return Ok(());
+    }
+    if !as_json {
+        desk.say(&answer, false, Value::Null)?;
+    }
+    // The roster is in. Whatever happens from here, the PINs that were made must be told.
+    let mut made = Vec::new();
+    let ended = make_pins(desk, as_json, &mut made);
+    if as_json {
+        let pins: Vec<Value> = made.iter().map(|(user, pin)| json!({ "user": user, "pin": pin })).collect();
+        desk.say(&answer, true, json!({ "pins": pins, "all_pins_made": ended.is_ok() }))?;
+        return ended;
+    }
+    match &ended {
+        Ok(()) => writeln!(desk.out, "{} PINs made; they are shown this once", made.len())?,
+        Err(_) => writeln!(desk.err, "not every PIN was made: run it again, it goes on where it stopped")?,
+    }
+    ended
+}
+
+fn make_pins(desk: &mut Desk<'_>, as_json: bool, made: &mut Vec<(UserId, String)>) -> Result<(), Failure> {
+    let listing = desk.roster()?;
+    let revoked = |user: &UserId| listing.roster.users.get(user).is_some_and(|user| user.revoked);
+    for user in listing.without_pin.iter().filter(|user| !revoked(user)) {
+        let pin = make_pin(PIN_DIGITS).map_err(|error| Failure::Value(error.to_string()))?;
+        desk.ask(&LocalAsk::SetPin { user: user.clone(), pin: Some(pin.clone()), duress: None })?;
+        if !as_json {
+            // At once: a PIN that was set and not told is of no use to anybody.
+            writeln!(desk.out, "{user}\t{}", pin.expose())?;
+        }
+        made.push((user.clone(), pin.expose().to_owned()));
+    }
+    Ok(())
+}
+
+fn export(desk: &mut Desk<'_>, format: Format, out: Option<&Path>) -> Result<(), Failure> {
+    let listing = desk.whole_roster()?;
+    let files = roster_file::write(&listing.roster, format, &desk.zone);
+    let Some(out) = out else {
+        return match files.as_slice() {
+            [(_, only)] => Ok(desk.out.write_all(only.as_bytes())?),
+            _ => Err(Failure::Value("CSV makes two files: name a new folder with --out".to_owned())),
+        };
+    };
+    let cannot = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Failure::Value(format!("{path} exists already; name a new one")),
+            _ => Failure::Value(format!("cannot write {path}: {error}; name another place")),
+        }
+    };
+    if format == Format::Csv {
+        DirBuilder::new().mode(0o700).create(out).map_err(cannot(out))?;
+    }
+    for (name, content) in files {
+        let path = if format == Format::Csv { out.join(name) } else { out.to_owned() };
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(cannot(&path))?;
+        file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot(&path))?;
+        writeln!(desk.err, "{} is written; it holds badge numbers", path.display())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

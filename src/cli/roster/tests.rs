@@ -1,0 +1,124 @@
+use crate::cabinet::event::Ask;
+use crate::cabinet::roster::Roster;
+use crate::cabinet::types::UserId;
+use crate::cli::desk::LocalAsk;
+use crate::cli::desk::fake::Fake;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::ExitCode;
+
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/roster-sample.toml");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/roster-sample");
+
+#[test]
+fn a_dry_run_shows_and_changes_nothing() {
+    let mut fake = Fake::default();
+    for line in [&["roster", "import", SAMPLE, "--dry-run", "--generate-pins"][..], &["roster", "diff", FOLDER]] {
+        let run = fake.run(line);
+        assert_eq!(run.code, ExitCode::SUCCESS, "{run:?}");
+        assert!(run.out.contains("+ user leasing\n") && run.out.contains("nothing was changed yet"), "{}", run.out);
+        assert_eq!(fake.roster, Roster::default());
+    }
+    let run = fake.run(&["roster", "import", SAMPLE, "--dry-run", "--generate-pins"]);
+    assert!(run.out.contains("6 PINs would be made"), "{}", run.out);
+}
+
+#[test]
+fn an_import_makes_each_missing_pin_and_tells_it_once() {
+    let mut fake = Fake::default();
+    let run = fake.run(&["roster", "import", SAMPLE, "--generate-pins", "--json"]);
+    assert_eq!(run.code, ExitCode::SUCCESS, "{run:?}");
+    let told = run.json();
+    assert_eq!((&told["ok"], &told["applied"]), (&true.into(), &true.into()));
+    let pins = told["pins"].as_array().unwrap();
+    assert_eq!(pins.len(), 6);
+    for pin in pins {
+        assert_eq!(pin["pin"].as_str().unwrap().len(), 6);
+        assert!(fake.roster.users[&UserId::from(pin["user"].as_str().unwrap())].pin.is_some());
+    }
+    let run = fake.run(&["roster", "import", SAMPLE, "--generate-pins"]);
+    assert_eq!(run.code, ExitCode::SUCCESS);
+    assert!(run.out.contains("nothing to change") && run.out.contains("0 PINs made"), "{}", run.out);
+}
+
+#[test]
+fn pins_made_before_the_daemon_died_are_told() {
+    for json in [false, true] {
+        let mut fake = Fake { dies_after: Some(3), ..Fake::default() };
+        let mut line = vec!["roster", "import", SAMPLE, "--generate-pins"];
+        line.extend(json.then_some("--json"));
+        let run = fake.run(&line);
+        assert_eq!(run.code, ExitCode::from(4));
+        let told: Vec<&str> = fake.asked[1..]
+            .iter()
+            .map(|ask| match ask {
+                LocalAsk::SetPin { pin: Some(pin), .. } => pin.expose(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told.len(), 2);
+        assert!(told.iter().all(|pin| run.out.contains(pin)), "{}", run.out);
+    }
+}
+
+#[test]
+fn a_bad_file_is_told_whole_and_nothing_is_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("users.csv");
+    fs::write(&file, "id,name,role\na,A,bos\n,B,staff\n").unwrap();
+    // The daemon is not even asked.
+    let mut fake = Fake { dies_after: Some(0), ..Fake::default() };
+    let run = fake.run(&["roster", "import", file.to_str().unwrap()]);
+    assert_eq!(run.code, ExitCode::from(3));
+    assert_eq!(run.err.lines().count(), 2, "{}", run.err);
+    assert!(
+        run.err.contains("users.csv:2: role: \"bos\" is no role") && run.err.contains("users.csv:3: id is missing")
+    );
+    assert!(fake.asked.is_empty());
+}
+
+#[test]
+fn what_the_cabinet_refuses_is_told_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("keys.csv");
+    fs::write(&file, "id,label,home\n1,One,99\n2,Two,98\n").unwrap();
+    let run = Fake::sample().run(&["roster", "import", file.to_str().unwrap()]);
+    assert_eq!(run.code, ExitCode::from(1));
+    assert!(run.err.contains("slot 99 does not exist") && run.err.contains("slot 98 does not exist"), "{}", run.err);
+}
+
+#[test]
+fn an_import_of_users_alone_leaves_the_keys() {
+    let mut fake = Fake::sample();
+    let keys = fake.roster.keys.clone();
+    let run = fake.run(&["roster", "import", &format!("{FOLDER}/users.csv")]);
+    assert_eq!((run.code, run.out.as_str()), (ExitCode::SUCCESS, "nothing to change\n"));
+    assert_eq!(fake.roster.keys, keys);
+    assert!(matches!(&fake.asked[0], LocalAsk::Core(Ask::ChangeRoster { change, .. }) if !change.replace));
+}
+
+#[test]
+fn exports_are_for_their_owner_only_and_overwrite_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    for (format, name, file) in [("toml", "r.toml", "r.toml"), ("csv", "folder", "folder/users.csv")] {
+        let path = home.path().join(name);
+        let line = ["roster", "export", "--format", format, "--out", path.to_str().unwrap()];
+        let mut fake = Fake::sample();
+        assert_eq!(fake.run(&line).code, ExitCode::SUCCESS);
+        assert_eq!(fs::metadata(home.path().join(file)).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = fake.run(&line);
+        assert_eq!(again.code, ExitCode::from(3));
+        assert!(again.err.contains("exists already"), "{}", again.err);
+        let back = fake.run(&["roster", "diff", path.to_str().unwrap()]);
+        assert_eq!(back.out, "nothing to change\n");
+    }
+    let run = Fake::sample().run(&["roster", "export", "--format", "csv"]);
+    assert_eq!(run.code, ExitCode::from(3));
+}
+
+#[test]
+fn who_sees_no_badge_numbers_exports_none() {
+    let run = Fake { codes_withheld: true, ..Fake::sample() }.run(&["roster", "export"]);
+    assert_eq!((run.code, run.out.as_str()), (ExitCode::from(3), ""));
+    assert!(run.err.contains("role admin"), "{}", run.err);
+}

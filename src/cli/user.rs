@@ -1,0 +1,387 @@
+//! `cabinetd user …`: people, one at a time.
+
+use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk, user_of};
+use crate::cabinet::roster::{RosterChange, User};
+use crate::cabinet::types::{Pin, UserId};
+use crate::io::credentials::pin::{PIN_DIGITS, VOUCHED_DIGITS, judge_pin, make_pin};
+use crate::io::roster_file::words::{self, BadWord, End};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// People in the roster.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum UserCommand {
+    /// Everybody in the roster
+    #[command(after_help = EXIT_CODES)]
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One person
+    #[command(after_help = EXIT_CODES)]
+    Show {
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a person, and make a PIN
+    #[command(after_help = EXIT_CODES)]
+    Add {
+        /// A short name that is never given to another person
+        id: String,
+        #[command(flatten)]
+        fields: UserFields,
+        /// Make no PIN yet
+        #[arg(long)]
+        no_pin: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what is known of a person; what is not given stays, an empty text takes away
+    #[command(after_help = EXIT_CODES)]
+    Edit {
+        id: String,
+        #[command(flatten)]
+        fields: UserFields,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a person in no more, from now on; no import lifts it
+    #[command(after_help = EXIT_CODES)]
+    Revoke {
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lift a revocation
+    #[command(after_help = EXIT_CODES)]
+    Restore {
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a person out of the roster; the ledger keeps what they did
+    #[command(after_help = EXIT_CODES)]
+    Remove {
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new PIN and print it once
+    #[command(after_help = EXIT_CODES)]
+    Pin {
+        id: String,
+        /// The duress PIN: it opens, and raises an alarm that nothing near the cabinet shows
+        #[arg(long)]
+        duress: bool,
+        /// Choose it: typed twice, or piped in; never an argument, which every account could see
+        #[arg(long)]
+        set: bool,
+        /// How many digits to make
+        #[arg(long, value_name = "N", default_value_t = PIN_DIGITS, value_parser = digits, conflicts_with = "set")]
+        digits: usize,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A code for one entry, for somebody whose PIN or badge is forgotten
+    #[command(after_help = EXIT_CODES)]
+    Vouch {
+        id: String,
+        /// The manager who vouches
+        #[arg(long, value_name = "MANAGER")]
+        by: String,
+        #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
+        minutes: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn digits(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|digits| (4..=8).contains(digits)).ok_or_else(|| "a PIN has 4 to 8 digits".to_owned())
+}
+
+/// What is known of a person.
+#[derive(clap::Args, Clone, Default, Debug)]
+pub struct UserFields {
+    #[arg(long)]
+    pub name: Option<String>,
+    /// staff, assistant, manager or admin
+    #[arg(long)]
+    pub role: Option<String>,
+    /// What the badge reader reads
+    #[arg(long, value_name = "NUMBER")]
+    pub badge: Option<String>,
+    /// A number to type on the pad instead of a badge
+    #[arg(long, value_name = "NUMBER")]
+    pub login: Option<String>,
+    /// All groups, separated by spaces
+    #[arg(long, value_name = "GROUPS")]
+    pub groups: Option<String>,
+    /// First day or moment: 2026-11-23 or "2026-11-23 18:00"
+    #[arg(long, value_name = "DATE")]
+    pub valid_from: Option<String>,
+    /// Last day (the whole of it) or moment
+    #[arg(long, value_name = "DATE")]
+    pub valid_until: Option<String>,
+    /// All hours, for example "mon-fri 07:00-19:00; sat 09:00-13:00"
+    #[arg(long, value_name = "HOURS")]
+    pub schedule: Option<String>,
+    /// Whether this person takes a two-person key alone in an emergency: yes or no
+    #[arg(long, value_name = "YES|NO")]
+    pub lone_emergency: Option<String>,
+}
+
+impl UserFields {
+    fn apply(&self, user: &mut User, desk: &Desk<'_>) -> Result<(), Failure> {
+        let said = |option: &str, bad: BadWord| Failure::Value(format!("--{option}: {bad}"));
+        let some = |text: &String| !text.trim().is_empty();
+        if let Some(text) = &self.name {
+            user.name = words::plain(text).map_err(|bad| said("name", bad))?;
+        }
+        if let Some(text) = &self.role {
+            user.role = words::role(text).map_err(|bad| said("role", bad))?;
+        }
+        if let Some(text) = &self.badge {
+            user.badge = Some(text)
+                .filter(|text| some(text))
+                .map(|text| words::code(text))
+                .transpose()
+                .map_err(|bad| said("badge", bad))?;
+        }
+        if let Some(text) = &self.login {
+            user.login = Some(text)
+                .filter(|text| some(text))
+                .map(|text| words::code(text))
+                .transpose()
+                .map_err(|bad| said("login", bad))?;
+        }
+        if let Some(text) = &self.groups {
+            user.groups = words::groups(text).map_err(|bad| said("groups", bad))?;
+        }
+        if let Some(text) = &self.valid_from {
+            let moment = |text: &String| words::moment(text, End::From, &desk.zone);
+            user.valid_from =
+                Some(text).filter(|text| some(text)).map(moment).transpose().map_err(|bad| said("valid-from", bad))?;
+        }
+        if let Some(text) = &self.valid_until {
+            let moment = |text: &String| words::moment(text, End::Until, &desk.zone);
+            user.valid_until =
+                Some(text).filter(|text| some(text)).map(moment).transpose().map_err(|bad| said("valid-until", bad))?;
+        }
+        if let Some(text) = &self.schedule {
+            user.schedule = words::schedule(text).map_err(|bad| said("schedule", bad))?;
+        }
+        if let Some(text) = &self.lone_emergency {
+            user.lone_emergency = words::flag(text).map_err(|bad| said("lone-emergency", bad))?;
+        }
+        Ok(())
+    }
+}
+
+/// Does it.
+pub fn run(command: UserCommand, desk: &mut Desk<'_>) -> ExitCode {
+    let (done, json) = match command {
+        UserCommand::List { json } => (list(desk, json), json),
+        UserCommand::Show { id, json } => (show(desk, &id, json), json),
+        UserCommand::Add { id, fields, no_pin, json } => (add(desk, &id, &fields, no_pin, json), json),
+        UserCommand::Edit { id, fields, json } => {
+            let done = alter(desk, &id, "user edit", json, |user, desk| fields.apply(user, desk));
+            (done, json)
+        }
+        UserCommand::Revoke { id, json } => {
+            (alter(desk, &id, "user revoke", json, |user, _| set_revoked(user, true)), json)
+        }
+        UserCommand::Restore { id, json } => {
+            (alter(desk, &id, "user restore", json, |user, _| set_revoked(user, false)), json)
+        }
+        UserCommand::Remove { id, json } => (remove(desk, &id, json), json),
+        UserCommand::Pin { id, duress, set, digits, json } => (pin(desk, &id, duress, set, digits, json), json),
+        UserCommand::Vouch { id, by, minutes, json } => (vouch(desk, &id, &by, minutes, json), json),
+    };
+    desk.finish(done, json)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape that alter() takes")]
+const fn set_revoked(user: &mut User, revoked: bool) -> Result<(), Failure> {
+    user.revoked = revoked;
+    Ok(())
+}
+
+/// What may be shown of a person: whether there is a badge, never which.
+fn shown(user: &User, listing: &Listing, desk: &Desk<'_>) -> Value {
+    let moment = |wall: Option<_>, end| wall.map(|wall| words::moment_text(wall, end, &desk.zone));
+    let known = |has: bool| if listing.codes_withheld { Value::Null } else { has.into() };
+    json!({
+        "id": user.id,
+        "name": user.name,
+        "role": words::role_word(user.role),
+        "groups": user.groups,
+        "has_badge": known(user.badge.is_some()),
+        "has_login": known(user.login.is_some()),
+        "has_pin": !listing.without_pin.contains(&user.id),
+        "valid_from": moment(user.valid_from, End::From),
+        "valid_until": moment(user.valid_until, End::Until),
+        "schedule": user.schedule.iter().map(|window| words::window_text(*window)).collect::<Vec<_>>(),
+        "lone_emergency": user.lone_emergency,
+        "revoked": user.revoked,
+    })
+}
+
+fn list(desk: &mut Desk<'_>, as_json: bool) -> Result<(), Failure> {
+    let listing = desk.roster()?;
+    if as_json {
+        let users: Vec<Value> = listing.roster.users.values().map(|user| shown(user, &listing, desk)).collect();
+        return desk.json(&Value::Array(users));
+    }
+    let users = &listing.roster.users;
+    let width = users.keys().map(|id| id.as_str().chars().count()).max().unwrap_or(0);
+    for user in users.values() {
+        let mut notes = Vec::new();
+        if user.revoked {
+            notes.push("revoked");
+        }
+        if listing.without_pin.contains(&user.id) {
+            notes.push("no PIN");
+        }
+        let notes = if notes.is_empty() { String::new() } else { format!("  [{}]", notes.join(", ")) };
+        writeln!(desk.out, "{:width$}  {:9}  {}{notes}", user.id, words::role_word(user.role), user.name)?;
+    }
+    Ok(())
+}
+
+fn show(desk: &mut Desk<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
+    let listing = desk.roster()?;
+    let told = shown(user_of(&listing, id)?, &listing, desk);
+    super::desk::show(desk, &told, as_json)
+}
+
+fn add(desk: &mut Desk<'_>, id: &str, fields: &UserFields, no_pin: bool, as_json: bool) -> Result<(), Failure> {
+    let id = words::plain(id).map_err(|bad| Failure::Value(format!("the id: {bad}")))?;
+    if desk.roster()?.roster.users.contains_key(&UserId::from(id.as_str())) {
+        return Err(Failure::Value(format!("user {id} is there already; `cabinetd user edit {id}` changes it")));
+    }
+    let (Some(_), Some(role)) = (&fields.name, &fields.role) else {
+        return Err(Failure::Value("a new user needs --name and --role".to_owned()));
+    };
+    let mut user = User {
+        id: UserId::from(id),
+        name: String::new(),
+        role: words::role(role).map_err(|bad| Failure::Value(format!("--role: {bad}")))?,
+        badge: None,
+        login: None,
+        groups: std::collections::BTreeSet::new(),
+        valid_from: None,
+        valid_until: None,
+        schedule: Vec::new(),
+        lone_emergency: false,
+        revoked: false,
+        pin: None,
+    };
+    fields.apply(&mut user, desk)?;
+    let id = user.id.clone();
+    let answer = desk.change(RosterChange { users: vec![user], ..edit("user add") }, false)?;
+    if no_pin {
+        return desk.say(&answer, as_json, Value::Null);
+    }
+    if !as_json {
+        desk.say(&answer, false, Value::Null)?;
+    }
+    let made = make(PIN_DIGITS).and_then(|pin| {
+        desk.ask(&LocalAsk::SetPin { user: id.clone(), pin: Some(pin.clone()), duress: None })?;
+        Ok(pin)
+    });
+    match made {
+        Ok(pin) if as_json => desk.say(&answer, true, json!({ "user": id, "pin": pin.expose() })),
+        Ok(pin) => tell_once(desk, "PIN", &pin),
+        Err(failure) => {
+            writeln!(desk.err, "user {id} is in the roster, but has no PIN yet; `cabinetd user pin {id}` makes one")?;
+            Err(failure)
+        }
+    }
+}
+
+fn alter(
+    desk: &mut Desk<'_>,
+    id: &str,
+    command: &str,
+    as_json: bool,
+    change: impl FnOnce(&mut User, &Desk<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let listing = desk.whole_roster()?;
+    let mut user = user_of(&listing, id)?.clone();
+    change(&mut user, desk)?;
+    let answer = desk.change(RosterChange { users: vec![user], ..edit(command) }, false)?;
+    desk.say(&answer, as_json, Value::Null)
+}
+
+fn remove(desk: &mut Desk<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
+    let answer = desk.change(RosterChange { remove_users: vec![UserId::from(id)], ..edit("user remove") }, false)?;
+    desk.say(&answer, as_json, Value::Null)
+}
+
+/// An edit that touches nothing yet.
+pub(super) fn edit(command: &str) -> RosterChange {
+    RosterChange {
+        source: command.to_owned(),
+        hash: None,
+        replace: false,
+        users: Vec::new(),
+        keys: Vec::new(),
+        remove_users: Vec::new(),
+        remove_keys: Vec::new(),
+    }
+}
+
+fn make(digits: usize) -> Result<Pin, Failure> {
+    make_pin(digits).map_err(|error| Failure::Value(error.to_string()))
+}
+
+fn tell_once(desk: &mut Desk<'_>, what: &str, pin: &Pin) -> Result<(), Failure> {
+    Ok(writeln!(desk.out, "{what}, shown this once: {}", pin.expose())?)
+}
+
+fn pin(desk: &mut Desk<'_>, id: &str, is_duress: bool, set: bool, digits: usize, as_json: bool) -> Result<(), Failure> {
+    let what = if is_duress { "Duress PIN" } else { "PIN" };
+    let chosen = if set {
+        let pin = desk.pins.read(what).map_err(Failure::Value)?;
+        judge_pin(&pin).map_err(|error| Failure::Value(error.to_string()))?;
+        pin
+    } else {
+        make(digits)?
+    };
+    let user = UserId::from(id);
+    let (pin, duress) = if is_duress { (None, Some(chosen.clone())) } else { (Some(chosen.clone()), None) };
+    let answer = desk.ask(&LocalAsk::SetPin { user, pin, duress })?;
+    match (as_json, set) {
+        (true, true) => desk.say(&answer, true, Value::Null),
+        (true, false) => desk.say(&answer, true, json!({ "user": id, "pin": chosen.expose() })),
+        (false, set) => {
+            desk.say(&answer, false, Value::Null)?;
+            if set { Ok(()) } else { tell_once(desk, what, &chosen) }
+        }
+    }
+}
+
+fn vouch(desk: &mut Desk<'_>, id: &str, by: &str, for_minutes: u32, as_json: bool) -> Result<(), Failure> {
+    let code = make(VOUCHED_DIGITS)?;
+    let ask = LocalAsk::Vouch { user: UserId::from(id), by: UserId::from(by), code: code.clone(), for_minutes };
+    let answer = desk.ask(&ask)?;
+    if as_json {
+        return desk.say(&answer, true, json!({ "user": id, "code": code.expose() }));
+    }
+    desk.say(&answer, false, Value::Null)?;
+    tell_once(desk, "Code", &code)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,369 @@
+//! The secrets of one cabinet: the pepper of its PIN hashes, its device key, and the one-time claim code.
+//!
+//! Three small text files in one folder, made once by `cabinetd init`:
+//!
+//! | file | content |
+//! |---|---|
+//! | `pepper` | 32 random bytes, hex: without it no PIN hash can be checked, nor guessed |
+//! | `device-key` | 32 bytes, hex: the seed of the Ed25519 key that signs heads of the ledger |
+//! | `claim` | 32 bytes, hex: HMAC-SHA256 of the claim code under the pepper; the code itself is kept nowhere |
+//!
+//! Promises: the folder appears whole or not at all and is on the disk before [`Credentials::create`] returns; files that exist are never
+//! overwritten nor made anew; files that others may read are refused; nothing of a secret is in `Debug` or in an error.
+//!
+//! It does not know whether PIN hashes exist. The caller compares [`Credentials::pepper_id`] with the one it stored beside
+//! them: a new pepper under old hashes would refuse every PIN for no visible reason.
+
+pub mod pin;
+
+pub use pin::{check_pin, hash_pin};
+
+use ed25519_dalek::SigningKey;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use subtle::ConstantTimeEq as _;
+use zeroize::{Zeroize as _, Zeroizing};
+
+const PEPPER: &str = "pepper";
+const DEVICE_KEY: &str = "device-key";
+const CLAIM: &str = "claim";
+/// A credential file is some 65 bytes; what is longer is not one.
+const LONGEST_FILE_BYTES: u64 = 4096;
+/// Digits and letters that nobody confuses when reading aloud (Crockford's base 32).
+const CLAIM_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// 12 letters of 5 bits: 60 bits.
+const CLAIM_LETTERS: usize = 12;
+
+/// Why credentials cannot be made or used.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    #[error(
+        "{} already exists and is never made anew: every PIN depends on it. To start over on purpose, move the folder away first; \
+         every PIN must then be set again",
+        .0.display()
+    )]
+    Exist(PathBuf),
+    #[error(
+        "{} is missing. On a new cabinet: run `cabinetd init`. On one that has PINs: restore the folder from its backup; without a \
+         backup run `cabinetd init` and give everybody a new PIN (`cabinetd user pin`)",
+        .0.display()
+    )]
+    Missing(PathBuf),
+    #[error("{} can be read by others (mode {mode:04o}); run: chmod {remedy} {}", path.display(), path.display())]
+    Exposed { path: PathBuf, mode: u32, remedy: &'static str },
+    #[error("{} is damaged: it must hold 64 hex digits; restore it from its backup", .0.display())]
+    Damaged(PathBuf),
+    #[error("cannot {what} {}: {source}; check that this account may, and that there is room on the disk", path.display())]
+    Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("the kernel gave no random bytes ({0}); start again when the machine is fully up")]
+    Random(String),
+}
+
+impl CredentialsError {
+    fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::Io { what, path: path.to_owned(), source }
+    }
+}
+
+/// The 32 bytes that go into every PIN hash and are not in the database.
+#[derive(Clone, zeroize::ZeroizeOnDrop)]
+pub struct Pepper([u8; 32]);
+
+impl Pepper {
+    /// A pepper of these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// HMAC-SHA256 under the pepper; `purpose` keeps the uses apart.
+    fn mac(&self, purpose: &[u8], bytes: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(purpose);
+        mac.update(bytes);
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pepper(…)")
+    }
+}
+
+/// The secrets of one cabinet, as loaded.
+pub struct Credentials {
+    pub pepper: Pepper,
+    pub device_key: SigningKey,
+    claim: Option<[u8; 32]>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+/// A code that is shown once.
+#[derive(Clone, PartialEq, Eq, zeroize::ZeroizeOnDrop)]
+pub struct ClaimCode(String);
+
+impl ClaimCode {
+    /// `ABCD-EFGH-JKMN`, for showing to a person, once.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClaimCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClaimCode(…)")
+    }
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// Right, and used up from now on.
+    Accepted,
+    Wrong,
+    /// The code was used before.
+    Used,
+}
+
+impl Credentials {
+    /// Makes the folder `dir` with new secrets, and the claim code to be shown once. `dir` may exist if it is empty; its owner
+    /// then owns the files.
+    ///
+    /// # Errors
+    /// `dir` holds anything already, or cannot be written.
+    pub fn create(dir: &Path) -> Result<ClaimCode, CredentialsError> {
+        let standing = match fs::metadata(dir) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(CredentialsError::io("look at", dir)(error)),
+        };
+        let empty =
+            standing.is_none() || fs::read_dir(dir).map_err(CredentialsError::io("look into", dir))?.next().is_none();
+        if !empty {
+            return Err(CredentialsError::Exist(dir.to_owned()));
+        }
+        let parent = match dir.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(parent).map_err(CredentialsError::io("make", parent))?;
+
+        let pepper = Pepper(random()?);
+        let seed = Zeroizing::new(random::<32>()?);
+        let code = claim_code()?;
+        let claim = claim_mac(&pepper, code.expose());
+
+        // Beside the place first, then moved there in one step: a cut of power leaves all of it or nothing.
+        let draft = parent.join(format!(".credentials-{}.new", hex(&random::<8>()?)));
+        let made = fill_folder(&draft, standing.as_ref(), &[(PEPPER, &pepper.0), (DEVICE_KEY, &seed), (CLAIM, &claim)])
+            .and_then(|()| match fs::rename(&draft, dir) {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) =>
+                {
+                    Err(CredentialsError::Exist(dir.to_owned()))
+                }
+                renamed => renamed.map_err(CredentialsError::io("move the new folder to", dir)),
+            });
+        if let Err(error) = made {
+            // What cannot be removed now holds secrets that nothing will ever use.
+            let _ = fs::remove_dir_all(&draft);
+            return Err(error);
+        }
+        sync_folder(parent)?;
+        Ok(code)
+    }
+
+    /// Reads the secrets from a folder of ours.
+    ///
+    /// # Errors
+    /// A file is missing, damaged, or readable by others.
+    pub fn load(dir: &Path) -> Result<Self, CredentialsError> {
+        Self::read(dir, 0o077)
+    }
+
+    /// Reads the secrets from `$CREDENTIALS_DIRECTORY`, which systemd made for this service alone. Its files carry an access
+    /// list, which shows in the mode as readable by the group and is not.
+    ///
+    /// # Errors
+    /// A file is missing, damaged, or readable by everybody.
+    pub fn load_from_service(dir: &Path) -> Result<Self, CredentialsError> {
+        Self::read(dir, 0o007)
+    }
+
+    fn read(dir: &Path, forbidden: u32) -> Result<Self, CredentialsError> {
+        match fs::metadata(dir) {
+            Ok(metadata) => refuse_exposed(dir, metadata.mode(), forbidden, "0700")?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(CredentialsError::Missing(dir.to_owned()));
+            }
+            Err(error) => return Err(CredentialsError::io("look at", dir)(error)),
+        }
+        let mut pepper = read_file(&dir.join(PEPPER), forbidden)?;
+        let seed = Zeroizing::new(read_file(&dir.join(DEVICE_KEY), forbidden)?);
+        let claim = match read_file(&dir.join(CLAIM), forbidden) {
+            Err(CredentialsError::Missing(_)) => None,
+            claim => Some(claim?),
+        };
+        let loaded = Self { pepper: Pepper(pepper), device_key: SigningKey::from_bytes(&seed), claim };
+        pepper.zeroize();
+        Ok(loaded)
+    }
+
+    /// 16 hex digits that name the pepper and tell nothing of it: to be stored with the PIN hashes and compared at start.
+    #[must_use]
+    pub fn pepper_id(&self) -> String {
+        hex(&self.pepper.mac(b"cabinetd pepper id\0", b"")[..8])
+    }
+
+    /// Compares what a person typed with the claim code, which counts once: that it was used is on the disk in `state_dir`
+    /// before this returns. Case, spaces and hyphens do not count; O is 0, I and L are 1.
+    ///
+    /// # Errors
+    /// `state_dir` cannot be written; the code then stays unused.
+    pub fn verify_once(&self, state_dir: &Path, typed: &str) -> Result<Claim, CredentialsError> {
+        let Some(claim) = self.claim else { return Ok(Claim::Wrong) };
+        if typed.len() > 64 || !bool::from(claim_mac(&self.pepper, typed).ct_eq(&claim)) {
+            return Ok(Claim::Wrong);
+        }
+        // The credentials may be read-only, so the mark is in the state folder. Its creation is exclusive: of two at once, one wins.
+        let mark = state_dir.join(format!("claim-used-{}", hex(&claim[..8])));
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&mark) {
+            Ok(file) => {
+                file.sync_all().map_err(CredentialsError::io("write", &mark))?;
+                sync_folder(state_dir)?;
+                Ok(Claim::Accepted)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Claim::Used),
+            Err(error) => Err(CredentialsError::io("write", &mark)(error)),
+        }
+    }
+}
+
+/// Random bytes from the kernel.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], CredentialsError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| CredentialsError::Random(error.to_string()))?;
+    Ok(bytes)
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    if digits.len() != N * 2 {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(bytes)
+}
+
+fn claim_code() -> Result<ClaimCode, CredentialsError> {
+    let bytes = Zeroizing::new(random::<CLAIM_LETTERS>()?);
+    let mut code = String::with_capacity(CLAIM_LETTERS + 2);
+    for (index, byte) in bytes.iter().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            code.push('-');
+        }
+        // 256 is a multiple of 32: every letter is as likely as the next.
+        code.push(char::from(CLAIM_ALPHABET[usize::from(byte % 32)]));
+    }
+    Ok(ClaimCode(code))
+}
+
+fn claim_mac(pepper: &Pepper, typed: &str) -> [u8; 32] {
+    let plain: String = typed
+        .chars()
+        .filter(|letter| !letter.is_whitespace() && *letter != '-')
+        .map(|letter| match letter.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect();
+    *pepper.mac(b"cabinetd claim code\0", Zeroizing::new(plain).as_bytes())
+}
+
+fn fill_folder(
+    draft: &Path,
+    standing: Option<&fs::Metadata>,
+    files: &[(&str, &[u8; 32])],
+) -> Result<(), CredentialsError> {
+    DirBuilder::new().mode(0o700).create(draft).map_err(CredentialsError::io("make", draft))?;
+    let folder = fs::metadata(draft).map_err(CredentialsError::io("look at", draft))?;
+    let owner = standing
+        .filter(|standing| (standing.uid(), standing.gid()) != (folder.uid(), folder.gid()))
+        .map(|standing| (standing.uid(), standing.gid()));
+    let give = |path: &Path| match owner {
+        Some((uid, gid)) => chown(path, Some(uid), Some(gid)).map_err(CredentialsError::io("give away", path)),
+        None => Ok(()),
+    };
+    for (name, bytes) in files {
+        let path = draft.join(name);
+        let text = Zeroizing::new(hex(*bytes) + "\n");
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            .map_err(CredentialsError::io("write", &path))?;
+        give(&path)?;
+    }
+    give(draft)?;
+    sync_folder(draft)
+}
+
+fn sync_folder(path: &Path) -> Result<(), CredentialsError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(CredentialsError::io("sync", path))
+}
+
+fn read_file(path: &Path, forbidden: u32) -> Result<[u8; 32], CredentialsError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(CredentialsError::Missing(path.to_owned()));
+        }
+        Err(error) => return Err(CredentialsError::io("read", path)(error)),
+    };
+    let metadata = file.metadata().map_err(CredentialsError::io("look at", path))?;
+    refuse_exposed(path, metadata.mode(), forbidden, "0600")?;
+    let mut text = Zeroizing::new(String::new());
+    match file.take(LONGEST_FILE_BYTES).read_to_string(&mut text) {
+        Ok(_) => unhex(text.trim()).ok_or_else(|| CredentialsError::Damaged(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(CredentialsError::Damaged(path.to_owned())),
+        Err(error) => Err(CredentialsError::io("read", path)(error)),
+    }
+}
+
+fn refuse_exposed(path: &Path, mode: u32, forbidden: u32, remedy: &'static str) -> Result<(), CredentialsError> {
+    if mode & forbidden == 0 {
+        return Ok(());
+    }
+    Err(CredentialsError::Exposed { path: path.to_owned(), mode: mode & 0o7777, remedy })
+}
+
+#[cfg(test)]
+mod tests;

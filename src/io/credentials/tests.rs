@@ -1,0 +1,143 @@
+use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
+fn made() -> (tempfile::TempDir, PathBuf, ClaimCode) {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("credentials");
+    let code = Credentials::create(&dir).unwrap();
+    (home, dir, code)
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn a_new_folder_is_closed_to_others_and_loads() {
+    let (home, dir, _) = made();
+    assert_eq!(mode(&dir), 0o700);
+    for file in [PEPPER, DEVICE_KEY, CLAIM] {
+        assert_eq!(mode(&dir.join(file)), 0o600, "{file}");
+    }
+    let first = Credentials::load(&dir).unwrap();
+    let second = Credentials::load(&dir).unwrap();
+    assert_eq!(first.pepper_id(), second.pepper_id());
+    assert_eq!(first.device_key.to_bytes(), second.device_key.to_bytes());
+    assert_ne!(first.pepper.0, [0; 32]);
+    assert_ne!(first.pepper.0, first.device_key.to_bytes());
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "no draft stays behind");
+}
+
+#[test]
+fn two_cabinets_share_no_secret() {
+    let (_one, first, code_1) = made();
+    let (_two, second, code_2) = made();
+    let (first, second) = (Credentials::load(&first).unwrap(), Credentials::load(&second).unwrap());
+    assert_ne!(first.pepper_id(), second.pepper_id());
+    assert_ne!(first.device_key.to_bytes(), second.device_key.to_bytes());
+    assert_ne!(code_1.expose(), code_2.expose());
+}
+
+#[test]
+fn what_exists_is_never_made_anew() {
+    let (_home, dir, _) = made();
+    let before = fs::read(dir.join(PEPPER)).unwrap();
+    assert!(matches!(Credentials::create(&dir), Err(CredentialsError::Exist(_))));
+    fs::remove_file(dir.join(DEVICE_KEY)).unwrap();
+    assert!(matches!(Credentials::create(&dir), Err(CredentialsError::Exist(_))), "not even what is half there");
+    assert_eq!(fs::read(dir.join(PEPPER)).unwrap(), before);
+    let refusal = Credentials::load(&dir).unwrap_err().to_string();
+    assert!(refusal.contains("device-key is missing") && refusal.contains("restore"), "{refusal}");
+}
+
+#[test]
+fn an_empty_folder_made_by_a_package_is_filled() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("credentials");
+    fs::create_dir(&dir).unwrap();
+    Credentials::create(&dir).unwrap();
+    assert_eq!(mode(&dir), 0o700);
+    Credentials::load(&dir).unwrap();
+}
+
+#[test]
+fn missing_credentials_name_both_remedies() {
+    let home = tempfile::tempdir().unwrap();
+    let refusal = Credentials::load(&home.path().join("nothing")).unwrap_err().to_string();
+    assert!(refusal.contains("cabinetd init") && refusal.contains("backup"), "{refusal}");
+}
+
+#[test]
+fn files_that_others_may_read_are_refused_with_the_command_that_helps() {
+    let (_home, dir, _) = made();
+    let pepper = dir.join(PEPPER);
+    for (bits, own, service) in [(0o640, false, true), (0o604, false, false), (0o400, true, true), (0o600, true, true)]
+    {
+        fs::set_permissions(&pepper, fs::Permissions::from_mode(bits)).unwrap();
+        assert_eq!(Credentials::load(&dir).is_ok(), own, "{bits:o}");
+        assert_eq!(Credentials::load_from_service(&dir).is_ok(), service, "{bits:o}");
+    }
+    fs::set_permissions(&pepper, fs::Permissions::from_mode(0o644)).unwrap();
+    let refusal = Credentials::load(&dir).unwrap_err().to_string();
+    assert!(refusal.contains(&format!("chmod 0600 {}", pepper.display())), "{refusal}");
+    fs::set_permissions(&pepper, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+    let refusal = Credentials::load(&dir).unwrap_err().to_string();
+    assert!(refusal.contains(&format!("chmod 0700 {}", dir.display())), "{refusal}");
+}
+
+#[test]
+fn damaged_files_are_named_and_their_content_is_not() {
+    let (_home, dir, _) = made();
+    for content in [&b""[..], b"4242", &[0xff; 65], &[b'4'; 5_000]] {
+        fs::write(dir.join(PEPPER), content).unwrap();
+        let refusal = Credentials::load(&dir).unwrap_err();
+        assert!(matches!(refusal, CredentialsError::Damaged(_)));
+        assert!(!refusal.to_string().contains("4242"));
+    }
+}
+
+#[test]
+fn the_claim_code_counts_once_however_it_is_typed() {
+    let (home, dir, code) = made();
+    let credentials = Credentials::load(&dir).unwrap();
+    let state = home.path();
+    let sloppy = format!(" {} ", code.expose().to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l"));
+    assert_eq!(credentials.verify_once(state, "0000-0000-0000").unwrap(), Claim::Wrong);
+    assert_eq!(credentials.verify_once(state, "").unwrap(), Claim::Wrong);
+    assert_eq!(credentials.verify_once(state, &sloppy).unwrap(), Claim::Accepted);
+    assert_eq!(credentials.verify_once(state, &sloppy).unwrap(), Claim::Used);
+    assert_eq!(
+        Credentials::load(&dir).unwrap().verify_once(state, code.expose()).unwrap(),
+        Claim::Used,
+        "after a restart"
+    );
+    assert!(!fs::read_to_string(dir.join(CLAIM)).unwrap().contains(code.expose()));
+}
+
+#[test]
+fn a_claim_that_cannot_be_marked_is_not_accepted() {
+    let (home, dir, code) = made();
+    let credentials = Credentials::load(&dir).unwrap();
+    assert!(credentials.verify_once(&home.path().join("no-such-folder"), code.expose()).is_err());
+    assert_eq!(credentials.verify_once(home.path(), code.expose()).unwrap(), Claim::Accepted);
+}
+
+#[test]
+fn nothing_secret_prints() {
+    let (_home, dir, code) = made();
+    let credentials = Credentials::load(&dir).unwrap();
+    let printed = format!("{credentials:?} {:?} {code:?}", credentials.pepper);
+    assert!(!printed.contains(code.expose()));
+    assert!(
+        !printed.contains(&hex(&credentials.pepper.0)) && !printed.contains(&hex(&credentials.device_key.to_bytes()))
+    );
+}
+
+#[test]
+fn hex_reads_what_it_wrote_and_nothing_else() {
+    assert_eq!(unhex::<3>(&hex(&[0, 0x7f, 0xff])), Some([0, 0x7f, 0xff]));
+    for bad in ["", "00", "0g0000", "00000000", "+0-0+0", "ééé"] {
+        assert_eq!(unhex::<3>(bad), None, "{bad}");
+    }
+}
