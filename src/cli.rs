@@ -1,3 +1,5 @@
 //! The commands.
 
+pub mod demo;
 pub mod notify;
+pub mod sim;

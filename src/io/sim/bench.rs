@@ -22,6 +22,8 @@ pub trait SimulatedUps: Send {
     fn mains(&mut self, on: bool);
     /// Breaks the UPS's answers, or mends them.
     fn fault(&mut self, fault: UpsFault);
+    /// Sets the charge of its battery, 0 to 100 percent.
+    fn charge(&mut self, pct: u8);
     /// What it is doing, in words.
     fn status(&self) -> String;
 }
@@ -74,6 +76,9 @@ pub enum Told {
         on: bool,
     },
     Ups(UpsFault),
+    Charge {
+        pct: u8,
+    },
     /// The physical state could not be written; a restart of the demo would forget it.
     NotKept {
         why: String,
@@ -99,6 +104,7 @@ impl fmt::Debug for Told {
             Self::DaemonGone { energised } => f.debug_tuple("DaemonGone").field(energised).finish(),
             Self::Mains { on } => f.debug_tuple("Mains").field(on).finish(),
             Self::Ups(fault) => f.debug_tuple("Ups").field(fault).finish(),
+            Self::Charge { pct } => f.debug_tuple("Charge").field(pct).finish(),
             Self::NotKept { why } => f.debug_tuple("NotKept").field(why).finish(),
         }
     }
@@ -274,6 +280,14 @@ impl<T: FnMut(Told)> Bench<T> {
                 }
                 None => no_ups(),
             },
+            Word::Charge { pct } => match &mut self.ups {
+                Some(ups) => {
+                    ups.charge(pct);
+                    (self.tell)(Told::Charge { pct });
+                    Reply::Done(format!("The battery's charge is {pct} % now."))
+                }
+                None => no_ups(),
+            },
             Word::Status => Reply::Status(Box::new(self.status())),
         }
     }
@@ -341,3 +355,6 @@ fn replace(file: &Path, hardware: &Hardware) -> std::io::Result<()> {
     out.sync_data()?;
     std::fs::rename(&fresh, file)
 }
+
+#[cfg(test)]
+mod tests;

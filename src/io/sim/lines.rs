@@ -194,7 +194,7 @@ impl Inbox {
         if self.is_behind() && self.events.reserve().await.is_ok() {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -366,10 +366,13 @@ impl Backend {
             FromHardware::Done(id) => {
                 pending.remove(&id).map(|reply| reply.send(Ok(())));
             }
-            FromHardware::Failed { id, why } => match pending.remove(&id) {
-                Some(reply) => drop(reply.send(Err(LineError::Failed(why)))),
-                None => tracing::error!("an output did not follow this driver: {why}"),
-            },
+            FromHardware::Failed { id, why } => {
+                if let Some(reply) = pending.remove(&id) {
+                    let _ = reply.send(Err(LineError::Failed(why)));
+                } else {
+                    tracing::error!("an output did not follow this driver: {why}");
+                }
+            }
         }
     }
 }
@@ -406,5 +409,4 @@ async fn finish(link: &mut Link, reply: Option<Reply>) -> Result<End, WireError>
 }
 
 #[cfg(test)]
-#[path = "lines_tests.rs"]
 mod tests;

@@ -25,6 +25,10 @@ pub enum Word {
         on: bool,
     },
     UpsFault(UpsFault),
+    /// Sets the charge of the UPS's battery.
+    Charge {
+        pct: u8,
+    },
     Status,
 }
 
@@ -40,6 +44,7 @@ impl fmt::Debug for Word {
             Self::Hand => f.write_str("Hand"),
             Self::Mains { on } => f.debug_struct("Mains").field("on", on).finish(),
             Self::UpsFault(fault) => f.debug_tuple("UpsFault").field(fault).finish(),
+            Self::Charge { pct } => f.debug_struct("Charge").field("pct", pct).finish(),
             Self::Status => f.write_str("Status"),
         }
     }
@@ -51,6 +56,8 @@ impl fmt::Debug for Word {
 pub enum UpsFault {
     /// upsd says that its data are stale.
     Stale,
+    /// upsd says that its driver is dead.
+    Driver,
     /// Nobody listens at the address.
     Gone,
     /// It accepts and says nothing.
@@ -67,6 +74,7 @@ impl UpsFault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stale => "stale",
+            Self::Driver => "driver",
             Self::Gone => "gone",
             Self::Silent => "silent",
             Self::Garbage => "garbage",
