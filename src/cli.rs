@@ -1,5 +1,6 @@
 //! The commands.
 
+pub mod demo;
 pub mod notify;
 //! The command line.
 pub mod config;
@@ -10,3 +11,4 @@ pub mod init;
 pub mod key;
 pub mod roster;
 pub mod user;
+pub mod sim;

@@ -1,0 +1,160 @@
+//! `cabinetd demo`: a whole cabinet on one's desk, for somebody who never saw one.
+//!
+//! This process is the world: the hardware, the reader, the UPS, and somebody's hands (`cabinetd sim …` from a second
+//! terminal). Its child is the unmodified daemon, `cabinetd run`, with the `sim` line backend. When the child dies the
+//! world stays as it was and the child is started again; what happened meanwhile the daemon must find out for itself.
+//!
+//! Everything is kept in one folder; the same folder again goes on where it was left.
+
+mod child;
+mod dir;
+mod paint;
+pub mod people;
+mod screen;
+mod seams;
+mod tell;
+
+use crate::io::sim::bench::{Bench, kept};
+use crate::io::sim::board;
+use crate::io::sim::hardware::{Hardware, KeyNo};
+use crate::io::sim::words;
+use dir::Folder;
+use paint::Paint;
+use people::Sample;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tell::{News, Teller};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+/// Inputs that wait for the bench.
+const INPUTS: usize = 256;
+
+/// Run a whole simulated cabinet, to try everything out.
+#[derive(clap::Args, Debug)]
+pub struct DemoArgs {
+    /// Keep everything here, and go on with it next time. Default: a fresh folder, which is printed.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Makes the sample people's PINs; the same seed makes the same ones.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many slots the cabinet has.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=300))]
+    slots: Option<u16>,
+    /// Give each slot a latch that holds its key.
+    #[arg(long)]
+    latches: bool,
+    /// No colours (also: `NO_COLOR` in the environment, or output that is no terminal).
+    #[arg(long)]
+    no_color: bool,
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("another demo runs in {}; use another --dir, or end that one with Ctrl-C", .0.display())]
+    Running(PathBuf),
+    #[error("{} is too long for a socket's address (107 bytes at most); use a shorter --dir", .0.display())]
+    TooLong(PathBuf),
+    #[error("the demo in {} was made with {was}; leave out the option, or use another --dir", dir.display())]
+    Other { dir: PathBuf, was: String },
+    #[error("{0}")]
+    Damaged(String),
+    #[error("this program cannot find itself: {0}")]
+    NoSelf(io::Error),
+    #[error("cannot {what}: {why}")]
+    Part { what: &'static str, why: String },
+}
+
+impl DemoError {
+    fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+/// Runs the demo until Ctrl-C.
+#[must_use]
+pub fn run(args: DemoArgs) -> ExitCode {
+    let paint = Paint::for_terminal(args.no_color);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(play(args, paint)),
+        Err(why) => Err(DemoError::Part { what: "start the demo", why: why.to_string() }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("cabinetd demo: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
+    let mut folder = Folder::open(args.dir, args.seed, args.slots, args.latches)?;
+    let sample = Sample::new(folder.plan.seed, folder.plan.slots);
+    let (ups, ups_port) = seams::start_ups(folder.plan.ups_port)
+        .await
+        .map_err(|why| DemoError::Part { what: "start the simulated UPS", why })?;
+    folder.write(ups_port, &sample)?;
+    seams::prepare_credentials(&folder.path)
+        .map_err(|why| DemoError::Part { what: "make the demo's credentials", why })?;
+
+    let settings = seams::layout(&folder.plan);
+    let labels: BTreeMap<KeyNo, String> =
+        sample.keys.iter().map(|key| (KeyNo(key.home.0), key.label.clone())).collect();
+    let stored = kept(&folder.hardware()).map_err(DemoError::Damaged)?;
+    let hardware = match stored {
+        Some(hardware) if hardware.fits(&settings) => hardware,
+        Some(_) => {
+            let file = folder.hardware();
+            return Err(DemoError::Damaged(format!(
+                "{} is of another cabinet than {}; move it away to begin with a full cabinet",
+                file.display(),
+                folder.config().display()
+            )));
+        }
+        None => Hardware::new(&settings, labels),
+    };
+
+    let daemons = listen(&folder, "hardware.sock")?;
+    let people = listen(&folder, words::SOCKET)?;
+    screen::first(&folder, &sample, paint);
+    let teller = Teller::start(paint, &sample);
+    let (inputs, bench_inputs) = mpsc::channel(INPUTS);
+    let bench_teller = teller.clone();
+    let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| bench_teller.tell(News::World(told)));
+    tokio::spawn(bench.run(bench_inputs));
+    tokio::spawn(board::serve_daemon(daemons, inputs.clone()));
+    tokio::spawn(board::serve_people(people, inputs));
+
+    let (stop, stopping) = watch::channel(false);
+    let child = child::keep_running(&folder, sample, teller.clone(), stopping)?;
+    let mut child = tokio::spawn(child);
+    let listen_for =
+        |kind| signal(kind).map_err(|why| DemoError::Part { what: "listen for Ctrl-C", why: why.to_string() });
+    let (mut interrupt, mut terminate) = (listen_for(SignalKind::interrupt())?, listen_for(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {},
+        _ = terminate.recv() => {},
+        _ = &mut child => {},
+    }
+    teller.tell(News::Ending);
+    // The world goes on while the daemon ends, so that it can let go of its relays.
+    let _ = stop.send(true);
+    let _ = child.await;
+    teller.tell(News::Ended { dir: folder.path.clone() });
+    teller.finish();
+    Ok(())
+}
+
+fn listen(folder: &Folder, name: &str) -> Result<tokio::net::UnixListener, DemoError> {
+    let socket = folder.run().join(name);
+    board::listen(&socket).map_err(DemoError::io("listen at", socket))
+}

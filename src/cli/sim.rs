@@ -1,0 +1,276 @@
+//! `cabinetd sim`: somebody's hands at the simulated cabinet of a running demo.
+//!
+//! Each word is a line on the demo's `sim.sock` and comes back as one sentence. What the world refuses ends with exit
+//! code 1; a demo that does not run, or a word that is none, with 2.
+
+mod look;
+mod play;
+mod script;
+
+use crate::cabinet::types::{DoorNo, SlotNo};
+use crate::io::sim::hardware::{Act, SensorFault};
+use crate::io::sim::wire::LONGEST_LINE;
+use crate::io::sim::words::{Reply, SOCKET, Status, UpsFault, Word};
+use clap::{Args, Subcommand, ValueEnum};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Longest wait for the demo's answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Do something at the simulated cabinet of a running `cabinetd demo`.
+#[derive(Args, Debug)]
+pub struct SimArgs {
+    /// The demo's folder.
+    #[arg(long, env = "CABINETD_DIR", value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: SimCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum SimCommand {
+    #[command(flatten)]
+    Word(SimWord),
+    /// What somebody sees who stands before the cabinet.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Play a script: the same words, one a line, with `wait`, `expect` and `run`.
+    Play {
+        file: PathBuf,
+        /// Check every line and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What can be done at the cabinet, at the command line and in scripts.
+#[derive(Subcommand)]
+enum SimWord {
+    /// Hold a badge to the reader.
+    Badge { code: String },
+    /// Type a login number on the pad instead of a badge.
+    Login { number: String },
+    /// Type a PIN on the pad.
+    Pin { digits: String },
+    /// Hold a key's tag to the reader.
+    Tag { code: String },
+    /// Press the cancel button.
+    Cancel,
+    /// Open, close or force a door (force: a crowbar, or the mechanical cabinet key).
+    Door {
+        what: DoorMove,
+        #[arg(default_value_t = 1)]
+        door: u8,
+    },
+    /// Take the key out of a slot.
+    Take { slot: u16 },
+    /// Hang a key from the hand into a slot, right or wrong.
+    Put {
+        slot: u16,
+        /// Which one, by number or label, when more than one is in hand.
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Say what is in hand.
+    Hand,
+    /// Cut the mains, or bring it back.
+    Mains { what: Switch },
+    /// Set the charge of the UPS's battery, in percent.
+    Charge {
+        #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
+        pct: u8,
+    },
+    /// Break something, or mend it with `ok`.
+    #[command(subcommand)]
+    Fault(FaultWord),
+}
+
+// Codes and PINs stand in these words.
+impl std::fmt::Debug for SimWord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SimWord(…)")
+    }
+}
+
+#[derive(Subcommand, Debug)]
+enum FaultWord {
+    /// A slot's sensor.
+    Sensor { slot: u16, what: SensorFault },
+    /// A door's lock relay does not move any more.
+    Lock {
+        door: u8,
+        #[arg(default_value = "broken")]
+        what: Health,
+    },
+    /// A door's contact is stuck.
+    Contact {
+        door: u8,
+        #[arg(default_value = "broken")]
+        what: Health,
+    },
+    /// The UPS's answers.
+    Ups { what: UpsFault },
+    /// The badge reader and pad are unplugged.
+    Reader {
+        #[arg(default_value = "broken")]
+        what: Health,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum DoorMove {
+    Open,
+    Close,
+    Force,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum Switch {
+    Off,
+    On,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum Health {
+    Broken,
+    Ok,
+}
+
+impl From<SimWord> for Word {
+    fn from(word: SimWord) -> Self {
+        match word {
+            SimWord::Badge { code } => Self::Badge(code),
+            SimWord::Login { number } => Self::Login(number),
+            SimWord::Pin { digits } => Self::Pin(digits),
+            SimWord::Tag { code } => Self::Tag(code),
+            SimWord::Cancel => Self::Cancel,
+            SimWord::Door { what, door } => {
+                let door = DoorNo(door);
+                Self::Act(match what {
+                    DoorMove::Open => Act::Open { door },
+                    DoorMove::Close => Act::Close { door },
+                    DoorMove::Force => Act::Force { door },
+                })
+            }
+            SimWord::Take { slot } => Self::Act(Act::Take { slot: SlotNo(slot) }),
+            SimWord::Put { slot, key } => Self::Act(Act::Put { slot: SlotNo(slot), key }),
+            SimWord::Hand => Self::Hand,
+            SimWord::Mains { what } => Self::Mains { on: what == Switch::On },
+            SimWord::Charge { pct } => Self::Charge { pct },
+            SimWord::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<FaultWord> for Word {
+    fn from(fault: FaultWord) -> Self {
+        let broken = |what: Health| what == Health::Broken;
+        match fault {
+            FaultWord::Sensor { slot, what } => Self::Act(Act::SensorFault { slot: SlotNo(slot), fault: what }),
+            FaultWord::Lock { door, what } => Self::Act(Act::LockFault { door: DoorNo(door), broken: broken(what) }),
+            FaultWord::Contact { door, what } => {
+                Self::Act(Act::ContactFault { door: DoorNo(door), broken: broken(what) })
+            }
+            FaultWord::Ups { what } => Self::UpsFault(what),
+            FaultWord::Reader { what } => Self::Act(Act::ReaderFault { broken: broken(what) }),
+        }
+    }
+}
+
+/// Why nothing could be done.
+#[derive(Debug, thiserror::Error)]
+enum SimError {
+    #[error("which demo? `export CABINETD_DIR=…` as the demo printed it, or --dir DIR")]
+    NoFolder,
+    #[error(
+        "no demo answers at {socket} ({why}); start one with `cabinetd demo`, and `export CABINETD_DIR=…` as it prints"
+    )]
+    NoDemo { socket: PathBuf, why: std::io::Error },
+    #[error("the demo did not answer: {0}; look at its terminal")]
+    NoAnswer(std::io::Error),
+    #[error("the demo answered something else than was asked; it may be of another version of cabinetd")]
+    Strange,
+}
+
+/// The demo, spoken to.
+struct Demo {
+    stream: BufReader<UnixStream>,
+}
+
+impl Demo {
+    fn connect(dir: &Path) -> Result<Self, SimError> {
+        let socket = dir.join("run").join(SOCKET);
+        let stream = UnixStream::connect(&socket).map_err(|why| SimError::NoDemo { socket, why })?;
+        let deadline = Some(ANSWER);
+        stream.set_read_timeout(deadline).map_err(SimError::NoAnswer)?;
+        stream.set_write_timeout(deadline).map_err(SimError::NoAnswer)?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    fn say(&mut self, word: &Word) -> Result<Reply, SimError> {
+        let mut line = serde_json::to_vec(word).map_err(|_| SimError::Strange)?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(SimError::NoAnswer)?;
+        let mut answer = Vec::new();
+        let bound = LONGEST_LINE as u64;
+        (&mut self.stream).take(bound).read_until(b'\n', &mut answer).map_err(SimError::NoAnswer)?;
+        serde_json::from_slice(&answer).map_err(|_| SimError::Strange)
+    }
+
+    fn status(&mut self) -> Result<Status, SimError> {
+        match self.say(&Word::Status)? {
+            Reply::Status(status) => Ok(*status),
+            Reply::Done(_) | Reply::Refused(_) => Err(SimError::Strange),
+        }
+    }
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(args: SimArgs) -> ExitCode {
+    // A script is checked without a demo.
+    if let SimCommand::Play { file, dry_run: true } = &args.command {
+        return play::check(file);
+    }
+    match perform(args) {
+        Ok(code) => code,
+        Err(why) => {
+            eprintln!("cabinetd sim: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn perform(args: SimArgs) -> Result<ExitCode, SimError> {
+    let dir = args.dir.ok_or(SimError::NoFolder)?;
+    match args.command {
+        SimCommand::Word(word) => Ok(match Demo::connect(&dir)?.say(&word.into())? {
+            Reply::Done(sentence) => {
+                println!("{sentence}");
+                ExitCode::SUCCESS
+            }
+            Reply::Refused(why) => {
+                eprintln!("cabinetd sim: {why}");
+                ExitCode::FAILURE
+            }
+            Reply::Status(_) => return Err(SimError::Strange),
+        }),
+        SimCommand::Status { json } => {
+            let status = Demo::connect(&dir)?.status()?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&status).map_err(|_| SimError::Strange)?);
+            } else {
+                print!("{}", look::at(&status));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        SimCommand::Play { file, .. } => play::play(&dir, &file),
+    }
+}

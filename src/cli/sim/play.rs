@@ -1,0 +1,110 @@
+//! `cabinetd sim play FILE`: plays a script against the demo, and says at which line it went wrong.
+
+use super::script::{Problem, Step, What, parse};
+use super::{Demo, SimError};
+use crate::io::sim::words::Reply;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+/// Bytes of the longest script.
+const LONGEST_SCRIPT: u64 = 1024 * 1024;
+/// How often an `expect` looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Checks every line and does nothing.
+pub(super) fn check(file: &Path) -> ExitCode {
+    match load(file) {
+        Ok(steps) => {
+            println!("{}: {} steps, all understood.", file.display(), steps.len());
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+/// Plays the script; stops at the first line that does not go as it says.
+pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
+    let steps = match load(file) {
+        Ok(steps) => steps,
+        Err(code) => return Ok(code),
+    };
+    for step in steps {
+        println!("{:>4}  {}", step.line, step.text);
+        // A fresh connection for each line: a script may wait for longer than the demo keeps an idle one.
+        let result = match &step.what {
+            What::Wait(time) => {
+                std::thread::sleep(*time);
+                Ok(())
+            }
+            What::Word(word) => match Demo::connect(dir)?.say(word)? {
+                Reply::Done(sentence) => {
+                    println!("      {sentence}");
+                    Ok(())
+                }
+                Reply::Refused(why) => Err(why),
+                Reply::Status(_) => return Err(SimError::Strange),
+            },
+            What::Expect { that, within } => {
+                let tries = within.as_millis().div_ceil(LOOK.as_millis());
+                let mut result = Err(format!("not so within {} ms", within.as_millis()));
+                for wait in 0..=tries {
+                    match that.holds(&Demo::connect(dir)?.status()?) {
+                        Ok(true) => {
+                            result = Ok(());
+                            break;
+                        }
+                        Ok(false) if wait < tries => std::thread::sleep(LOOK),
+                        Ok(false) => {}
+                        Err(never) => {
+                            result = Err(never);
+                            break;
+                        }
+                    }
+                }
+                result
+            }
+            What::Run(arguments) => run(dir, arguments),
+        };
+        if let Err(why) = result {
+            eprintln!("cabinetd sim: {}:{}: {}: {why}", file.display(), step.line, step.text);
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    println!("{}: played to its end.", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs this program's own command, on the demo's folder.
+fn run(dir: &Path, arguments: &[String]) -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|why| format!("this program cannot be found: {why}"))?;
+    let status = Command::new(program).args(arguments).env("CABINETD_DIR", dir).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("ended with {status}")),
+        Err(why) => Err(format!("could not be run: {why}")),
+    }
+}
+
+fn load(file: &Path) -> Result<Vec<Step>, ExitCode> {
+    let mut text = String::new();
+    let read = std::fs::File::open(file).and_then(|open| open.take(LONGEST_SCRIPT + 1).read_to_string(&mut text));
+    let problems = match read {
+        Err(why) => {
+            eprintln!("cabinetd sim: {} cannot be read: {why}", file.display());
+            return Err(ExitCode::from(2));
+        }
+        Ok(bytes) if bytes as u64 > LONGEST_SCRIPT => {
+            vec![Problem { line: 1, why: format!("a script has at most {LONGEST_SCRIPT} bytes") }]
+        }
+        Ok(_) => match parse(&text) {
+            Ok(steps) => return Ok(steps),
+            Err(problems) => problems,
+        },
+    };
+    for problem in problems {
+        eprintln!("cabinetd sim: {}:{problem}", file.display());
+    }
+    Err(ExitCode::from(2))
+}
