@@ -1,14 +1,11 @@
 //! The commands.
 
-pub mod demo;
-pub mod notify;
-//! The command line.
 pub mod config;
-//! The command line.
-
+pub mod demo;
 pub mod desk;
 pub mod init;
 pub mod key;
+pub mod notify;
 pub mod roster;
-pub mod user;
 pub mod sim;
+pub mod user;

@@ -1,9 +1,9 @@
-//! The adapters. Each sends events into one queue and performs what it is told; none calls another.
+//! The adapters. Each sends events into a queue of its own and performs what it is told; none calls another.
 
-pub mod notify;
-pub mod sim;
-pub mod ups;
-pub mod store;
 pub mod control;
 pub mod credentials;
+pub mod notify;
 pub mod roster_file;
+pub mod sim;
+pub mod store;
+pub mod ups;

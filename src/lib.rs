@@ -1,7 +1,8 @@
 //! `cabinetd`: the daemon of an electronic key cabinet.
+//!
+//! `ARCHITECTURE.md` shows the way in.
 
 pub mod cabinet;
 pub mod cli;
-
 pub mod config;
 pub mod io;

@@ -1,0 +1,396 @@
+//! The daemon: the one place that wires the core to the world.
+//!
+//! ```text
+//!   lines, reader ──┐                         ┌──▶ hands ──▶ relays, lights, display
+//!   ends of commands ┤   drain up to 64       │
+//!   UPS ─────────────┼─▶ step each ─▶ commit ─┼──▶ snapshot for readers
+//!   control socket ──┤   (keeper)    once     │
+//!   deadlines, stop ─┘                        └──▶ answers
+//! ```
+//!
+//! Each source has a bounded queue of its own, so that a flood in one cannot keep another waiting; lines come first. The loop
+//! waits for nothing but events and the commit.
+
+mod hands;
+pub mod keeper;
+
+use crate::cabinet::Event;
+use crate::cabinet::event::{Start, StopReason, StoreState};
+use crate::cabinet::outcome::{Action, Answer, Command, Denial};
+use crate::cabinet::roster::Roster;
+use crate::cabinet::snapshot::Snapshot;
+use crate::cabinet::types::{Mono, Now, RequestKey};
+use crate::config::{Config, Lines};
+use crate::io::clock::Clock;
+use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
+use crate::io::credentials::{Credentials, Pepper, hash_pin, replace_pin, with_duress};
+use crate::io::notify::Doorbell;
+use crate::io::sim::lines::{self, Outputs};
+use crate::io::store::{Identity, Store};
+use crate::io::systemd;
+use crate::io::ups::{Poller, Watch};
+use hands::Hands;
+use keeper::{Keeper, Taken};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+/// Events of one transaction at most.
+const BATCH: usize = 64;
+/// Events that wait, per source.
+const QUEUE: usize = 256;
+/// The proof of life is written this often.
+const PROOF: Duration = Duration::from_secs(60);
+/// While the disk is full, room is looked for this often; a failed deadline is not tried again sooner than this.
+const ROOM: Duration = Duration::from_secs(10);
+/// Every line is read anew this often, so that a lost edge is noticed.
+const SELF_CHECK: Duration = Duration::from_secs(300);
+
+/// Why the daemon ended, if not because it was told to.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs until told to stop. `started` is called once the cabinet is served.
+///
+/// # Errors
+/// It could not start, or the ledger failed: the process must end and start again.
+pub fn run(config: Config) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(async { Daemon::start(config).await?.serve().await });
+    // A look-up of a name or a PIN under way is nothing to wait for.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+struct Daemon {
+    clock: Clock,
+    keeper: Keeper,
+    hands: Hands,
+    outputs: Outputs,
+    pepper: Arc<Pepper>,
+    snapshot: watch::Sender<Arc<Snapshot>>,
+    roster: watch::Sender<Arc<Roster>>,
+    replies: HashMap<RequestKey, oneshot::Sender<Answer>>,
+    queues: Queues,
+    unhashed: mpsc::Receiver<Unhashed>,
+    inbound: mpsc::Sender<Inbound>,
+    /// Kept: dropping it ends the polling.
+    _poller: Option<Poller>,
+    /// The supply as last written to the status line.
+    told: String,
+}
+
+/// Everything that comes in.
+struct Queues {
+    lines: mpsc::Receiver<Event>,
+    done: mpsc::Receiver<Event>,
+    ups: mpsc::Receiver<Event>,
+    control: mpsc::Receiver<Inbound>,
+}
+
+impl Queues {
+    /// What waits already, without waiting; lines first.
+    fn waiting(&mut self) -> Option<Inbound> {
+        let plain = |event| Inbound { event, reply: None };
+        (self.lines.try_recv().ok().map(plain))
+            .or_else(|| self.done.try_recv().ok().map(plain))
+            .or_else(|| self.ups.try_recv().ok().map(plain))
+            .or_else(|| self.control.try_recv().ok())
+    }
+}
+
+impl Daemon {
+    /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
+    async fn start(config: Config) -> Result<Self, Failure> {
+        let clock = Clock::new(config.time_zone.as_deref())?;
+        let credentials = Credentials::load_in(&config.credentials_dir)?;
+        let settings = config.settings.clone();
+        let identity = Identity { site: settings.site.clone(), cabinet: settings.cabinet.clone() };
+        let (store, stored) = Store::open(&config.state_dir, &identity, Some(credentials.device_key.clone()))?;
+        let last_proof = stored.last_proof;
+        let keeper = Keeper::new(settings, store, stored, clock.now());
+
+        let (line_events, lines_queue) = mpsc::channel(QUEUE);
+        let Lines::Sim { socket } = &config.lines;
+        let outputs = lines::connect(socket, line_events);
+        let (done_events, done) = mpsc::channel(QUEUE);
+        let pepper = Arc::new(credentials.pepper);
+        let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events);
+
+        let now = clock.now();
+        let first = Snapshot::of(keeper.cabinet().books(), keeper.cabinet().settings(), now, StoreState::Writable);
+        let (snapshot, snapshots) = watch::channel(Arc::new(first));
+        let (roster, rosters) = watch::channel(Arc::new(keeper.cabinet().books().roster.clone()));
+        let (inbound, control) = mpsc::channel(QUEUE);
+        let (unhashed_in, unhashed) = mpsc::channel(8);
+        let setup = Setup {
+            run_dir: config.run_dir.clone(),
+            group: config.socket_group.clone(),
+            accounts: config.accounts.clone(),
+        };
+        let listener = Listener::bind(&setup)?;
+        let ports =
+            Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters };
+        tokio::spawn(listener.serve(ports));
+
+        let (ups_events, ups) = mpsc::channel(QUEUE);
+        let poller = match &config.ups {
+            Some(ups) => {
+                let watch = Watch {
+                    name: ups.name.clone(),
+                    host: ups.host.clone(),
+                    port: ups.port,
+                    on_line: Duration::from_secs(ups.poll_on_line_s),
+                    on_battery: Duration::from_secs(ups.poll_on_battery_s),
+                    timeout: Duration::from_millis(ups.timeout_ms),
+                };
+                let mono = clock.clone();
+                let poller = Poller::start(watch, move || mono.now().mono, ups_events, Event::UpsRead);
+                let poke = poller.poke_handle();
+                tokio::spawn(Doorbell::open(&config.run_dir)?.listen(move || poke.poke()));
+                Some(poller)
+            }
+            None => None,
+        };
+        let queues = Queues { lines: lines_queue, done, ups, control };
+        let mut daemon = Self {
+            clock,
+            keeper,
+            hands,
+            outputs,
+            pepper,
+            snapshot,
+            roster,
+            replies: HashMap::new(),
+            queues,
+            unhashed,
+            inbound,
+            _poller: poller,
+            told: String::new(),
+        };
+        let start = Start { version: env!("CARGO_PKG_VERSION").into(), last_proof, config_hash: config.hash };
+        daemon.take(vec![Inbound { event: Event::Started(start), reply: None }]).await?;
+        daemon.prove_life().await?;
+        Ok(daemon)
+    }
+
+    async fn serve(mut self) -> Result<(), Failure> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut proof = tokio::time::interval_at(Instant::now() + PROOF, PROOF);
+        let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
+        let mut room = tokio::time::interval_at(Instant::now() + ROOM, ROOM);
+        systemd::ready();
+        tracing::info!(seq = self.keeper.head().seq, "ready");
+        loop {
+            let deadline = self.deadline();
+            let full = self.keeper.cabinet().store_state() == StoreState::Reserve;
+            let plain = |event| Inbound { event, reply: None };
+            let first = tokio::select! {
+                biased;
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                Some(event) = self.queues.lines.recv() => plain(event),
+                Some(event) = self.queues.done.recv() => plain(event),
+                () = sleep_until(deadline) => plain(Event::Tick),
+                Some(event) = self.queues.ups.recv() => plain(event),
+                Some(inbound) = self.queues.control.recv() => inbound,
+                Some(unhashed) = self.unhashed.recv() => {
+                    self.hash(unhashed);
+                    continue;
+                }
+                _ = proof.tick() => {
+                    self.prove_life().await?;
+                    continue;
+                }
+                _ = check.tick() => {
+                    self.read_lines();
+                    continue;
+                }
+                _ = room.tick(), if full => {
+                    if !self.keeper.store().try_refill_reserve().await? {
+                        continue;
+                    }
+                    plain(Event::StoreChanged(StoreState::Writable))
+                }
+            };
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Some(next) = self.queues.waiting()
+            {
+                batch.push(next);
+            }
+            self.take(batch).await?;
+        }
+        self.stop().await
+    }
+
+    /// One batch through the keeper, and what follows from it.
+    async fn take(&mut self, batch: Vec<Inbound>) -> Result<(), Failure> {
+        let mut events = Vec::with_capacity(batch.len());
+        for Inbound { event, reply } in batch {
+            if let (Event::Requested(request), Some(reply)) = (&event, reply)
+                && let Some(key) = &request.origin.request
+            {
+                self.replies.insert(key.clone(), reply);
+            }
+            events.push((self.clock.now(), event));
+        }
+        match self.keeper.take(events).await? {
+            Taken::Committed { commands, durable } => {
+                let (answers, deeds): (Vec<Command>, Vec<Command>) =
+                    commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
+                deeds.into_iter().for_each(|command| self.hands.perform(command));
+                if durable {
+                    self.publish();
+                }
+                for command in answers {
+                    if let Action::Reply { request, answer } = command.action {
+                        self.reply(&request, answer);
+                    }
+                }
+            }
+            Taken::NoRoom => self.no_room().await?,
+        }
+        Ok(())
+    }
+
+    /// The disk is full: nothing of the batch counts. Outputs off, lines anew, and the alarm from the reserve.
+    async fn no_room(&mut self) -> Result<(), Failure> {
+        tracing::error!("no room on the disk: nothing can be recorded, so nothing is opened; make room, it is noticed without a restart");
+        self.outputs_off();
+        for (_, reply) in self.replies.drain() {
+            // Whoever asked may be gone.
+            let _ = reply.send(Answer::Refused(Denial::NoRoom));
+        }
+        let event = (self.clock.now(), Event::StoreChanged(StoreState::Reserve));
+        match self.keeper.take([event]).await? {
+            Taken::Committed { commands, .. } => commands.into_iter().for_each(|command| self.hands.perform(command)),
+            Taken::NoRoom => tracing::error!("the reserve is used up as well: alarms are shown but not recorded"),
+        }
+        self.read_lines();
+        self.publish();
+        // What cannot be recorded would be tried again at once: not faster than this.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let cabinet = self.keeper.cabinet();
+        let snapshot = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
+        self.snapshot.send_replace(Arc::new(snapshot));
+        if **self.roster.borrow() != cabinet.books().roster {
+            self.roster.send_replace(Arc::new(cabinet.books().roster.clone()));
+        }
+        let status = self.status_line();
+        if status != self.told {
+            systemd::status(&status);
+            self.told = status;
+        }
+    }
+
+    fn status_line(&self) -> String {
+        let books = self.keeper.cabinet().books();
+        let visitor = if books.session.is_some() { "in use" } else { "idle" };
+        let alarms = books.alarms.values().filter(|open| !open.alarm.is_silent()).count();
+        let room = match self.keeper.cabinet().store_state() {
+            StoreState::Writable => "",
+            StoreState::Reserve => ", NO ROOM ON THE DISK",
+        };
+        let supply = books.supply.as_ref().map(|state| state.supply).unwrap_or_default();
+        format!("{visitor}, {alarms} alarms, supply {supply:?}{room}")
+    }
+
+    fn reply(&mut self, request: &RequestKey, answer: Answer) {
+        if let Some(reply) = self.replies.remove(request) {
+            // Whoever asked may be gone.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Hashes plain digits off the loop; the request then comes in like any other.
+    fn hash(&self, unhashed: Unhashed) {
+        let (pepper, inbound) = (Arc::clone(&self.pepper), self.inbound.clone());
+        let roster = Arc::clone(&self.roster.borrow());
+        tokio::task::spawn_blocking(move || {
+            let hash = match &unhashed.ask {
+                LocalAsk::SetPin { user, pin, duress } => {
+                    let old = roster.users.get(user).and_then(|user| user.pin.as_ref());
+                    match (pin, duress, old) {
+                        (Some(pin), Some(duress), _) => hash_pin(&pepper, pin, Some(duress)),
+                        (Some(pin), None, old) => replace_pin(&pepper, old, pin),
+                        (None, Some(duress), Some(old)) => with_duress(&pepper, old, duress),
+                        (None, _, _) => {
+                            let text = "set a PIN first: a duress PIN stands beside one".to_owned();
+                            let _ = unhashed.reply.send(Answer::Problems(vec![text]));
+                            return;
+                        }
+                    }
+                }
+                LocalAsk::Vouch { code, .. } => hash_pin(&pepper, code, None),
+            };
+            match hash {
+                Ok(hash) => drop(inbound.blocking_send(unhashed.into_inbound(hash))),
+                Err(error) => drop(unhashed.reply.send(Answer::Problems(vec![error.to_string()]))),
+            }
+        });
+    }
+
+    async fn prove_life(&self) -> Result<(), Failure> {
+        match self.keeper.store().write_proof(self.clock.now().stamp()).await {
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn read_lines(&self) {
+        let outputs = self.outputs.clone();
+        tokio::spawn(async move {
+            if let Err(error) = outputs.read_lines().await {
+                tracing::debug!(%error, "the lines were not read anew");
+            }
+        });
+    }
+
+    fn outputs_off(&self) {
+        let outputs = self.outputs.clone();
+        tokio::spawn(async move {
+            if let Err(error) = outputs.release().await {
+                tracing::error!(%error, "the outputs could not be driven inactive");
+            }
+        });
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let (due, _) = self.keeper.cabinet().next_deadline()?;
+        let now: Now = self.clock.now();
+        Some(Instant::from_std(self.clock.instant()) + Duration::from_millis(wait_ms(now.mono, due)))
+    }
+
+    /// Told to stop: locks off first, then the books.
+    async fn stop(mut self) -> Result<(), Failure> {
+        systemd::stopping();
+        tracing::info!("stopping");
+        if let Err(error) = self.outputs.release().await {
+            tracing::warn!(%error, "the outputs could not be driven inactive");
+        }
+        self.take(vec![Inbound { event: Event::Stopping { why: StopReason::Service }, reply: None }]).await?;
+        self.prove_life().await?;
+        // The last word: everything inactive, whatever the last batch wanted.
+        let _ = self.outputs.shutdown().await;
+        Ok(())
+    }
+}
+
+const fn wait_ms(now: Mono, due: Mono) -> u64 {
+    due.since_ms(now)
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
