@@ -5,6 +5,10 @@
 //! PINs are made or read here and travel in clear over the local socket, once: the pepper is the daemon's, so the daemon hashes. They are never an
 //! argument (every account could see it in the list of processes) and are printed once, when the daemon has taken them.
 
+mod socket;
+
+pub use socket::Socket;
+
 use crate::cabinet::event;
 use crate::cabinet::outcome::{Answer, Denial};
 use crate::cabinet::roster::{Key, Roster, User};
@@ -55,14 +59,14 @@ pub trait Asking {
     /// Asks once (the idempotency key is the implementation's).
     ///
     /// # Errors
-    /// No answer, in words with the remedy.
-    fn ask(&mut self, ask: &LocalAsk) -> Result<Answer, String>;
+    /// No answer, or a request that did not reach the core; in words with the remedy.
+    fn ask(&mut self, ask: &LocalAsk) -> Result<Answer, Failure>;
 
     /// The roster of this moment.
     ///
     /// # Errors
-    /// No answer, in words with the remedy.
-    fn roster(&mut self) -> Result<Listing, String>;
+    /// No answer, or a request that did not reach the core; in words with the remedy.
+    fn roster(&mut self) -> Result<Listing, Failure>;
 }
 
 /// Where a PIN that a person chooses comes from.
@@ -150,7 +154,7 @@ impl Desk<'_> {
 
     /// Asks; a refusal is a failure.
     pub fn ask(&mut self, ask: &LocalAsk) -> Result<Answer, Failure> {
-        match self.cabinet.ask(ask).map_err(Failure::NoAnswer)? {
+        match self.cabinet.ask(ask)? {
             Answer::Refused(denial) => Err(Failure::Refused(denial)),
             Answer::Problems(problems) => Err(Failure::Problems(problems)),
             answer => Ok(answer),
@@ -159,7 +163,7 @@ impl Desk<'_> {
 
     /// The roster as it is.
     pub fn roster(&mut self) -> Result<Listing, Failure> {
-        self.cabinet.roster().map_err(Failure::NoAnswer)
+        self.cabinet.roster()
     }
 
     /// The roster with badge numbers and tags, for what is sent back or written to a file.

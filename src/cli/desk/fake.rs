@@ -1,6 +1,6 @@
 //! A cabinet that is not there: it keeps a roster and hashes, and remembers what it was asked.
 
-use super::{Asking, Desk, Listing, LocalAsk, PinSource};
+use super::{Asking, Desk, Failure, Listing, LocalAsk, PinSource};
 use crate::cabinet::event::Ask;
 use crate::cabinet::outcome::{Answer, Denial};
 use crate::cabinet::roster::Roster;
@@ -24,9 +24,9 @@ pub struct Fake {
 }
 
 impl Asking for Fake {
-    fn ask(&mut self, ask: &LocalAsk) -> Result<Answer, String> {
+    fn ask(&mut self, ask: &LocalAsk) -> Result<Answer, Failure> {
         if self.dies_after.is_some_and(|asks| self.asked.len() >= asks) {
-            return Err("no cabinetd answers".to_owned());
+            return Err(Failure::NoAnswer("no cabinetd answers".to_owned()));
         }
         self.asked.push(ask.clone());
         let slots: BTreeSet<SlotNo> = (1..=24).map(SlotNo).collect();
@@ -55,9 +55,9 @@ impl Asking for Fake {
         })
     }
 
-    fn roster(&mut self) -> Result<Listing, String> {
+    fn roster(&mut self) -> Result<Listing, Failure> {
         if self.dies_after == Some(0) {
-            return Err("no cabinetd answers".to_owned());
+            return Err(Failure::NoAnswer("no cabinetd answers".to_owned()));
         }
         let without_pin = self.roster.users.values().filter(|user| user.pin.is_none()).map(|user| user.id.clone());
         let without_pin: BTreeSet<UserId> = without_pin.collect();
