@@ -12,7 +12,7 @@
 //! - `restored`: not before the time that timesyncd or fake-hwclock saved at the last shutdown.
 //! - `unknown`: nothing of these, or a date before this program was written.
 //!
-//! Nothing else in the program reads a clock; lints refuse it.
+//! Whatever stamps a record or sets a deadline of the core takes its time from here; lints refuse other clocks.
 
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
 use jiff::Timestamp;
