@@ -1,9 +1,11 @@
 //! The adapters. Each sends events into a queue of its own and performs what it is told; none calls another.
 
+pub mod clock;
 pub mod control;
 pub mod credentials;
 pub mod notify;
 pub mod roster_file;
 pub mod sim;
 pub mod store;
+pub mod systemd;
 pub mod ups;

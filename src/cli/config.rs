@@ -37,8 +37,18 @@ enum ConfigCommand {
 /// Runs the command. Exit code 0 = fine, 1 = there are problems, or the file cannot be read.
 #[must_use]
 pub fn run(args: &ConfigArgs) -> ExitCode {
+    match answer(args) {
+        Ok(text) => print(&text),
+        Err(error) => {
+            eprintln!("cabinetd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(args: &ConfigArgs) -> Result<String, ConfigError> {
     let path = Config::locate(args.config.as_deref());
-    let text = match &args.command {
+    match &args.command {
         ConfigCommand::Check => Config::load(&path).map(|config| {
             let (slots, doors) = (config.settings.slots.len(), config.settings.doors.len());
             format!("{}: no problems ({slots} slots, doors: {doors}, SHA-256 {})\n", path.display(), config.hash)
@@ -49,13 +59,6 @@ pub fn run(args: &ConfigArgs) -> ExitCode {
             std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })
         }
         ConfigCommand::Example => Ok(ANNOTATED.to_owned()),
-    };
-    match text {
-        Ok(text) => print(&text),
-        Err(error) => {
-            eprintln!("cabinetd: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
 
@@ -67,5 +70,49 @@ fn print(text: &str) -> ExitCode {
             ExitCode::FAILURE
         }
         Ok(()) | Err(_) => ExitCode::SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser, Debug)]
+    struct Try {
+        #[command(flatten)]
+        args: ConfigArgs,
+    }
+
+    fn args(words: &[&str]) -> ConfigArgs {
+        Try::try_parse_from(std::iter::once("config").chain(words.iter().copied())).expect("it parses").args
+    }
+
+    #[test]
+    fn the_example_checks_and_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cabinetd.toml");
+        let file = path.to_str().expect("plain text");
+        let example = answer(&args(&["example"])).expect("it is built in");
+        std::fs::write(&path, &example).expect("written");
+        let said = answer(&args(&["check", "--config", file])).expect("it is sound");
+        assert!(said.starts_with(&format!("{file}: no problems (24 slots, doors: 1, SHA-256 ")), "{said}");
+        assert_eq!(answer(&args(&["--config", file, "show"])).expect("it is there"), example);
+        let shown = answer(&args(&["show", "--effective", "--config", file])).expect("it is sound");
+        assert!(shown.contains("\nunlock_ms = 8000 ") && shown.contains("# line "), "{shown}");
+        assert_eq!(run(&args(&["check", "--config", file])), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn problems_are_listed_and_fail() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cabinetd.toml");
+        let file = path.to_str().expect("plain text");
+        std::fs::write(&path, ANNOTATED.replace("unlock_ms = 8000", "unlok_ms = 8000")).expect("written");
+        let error = answer(&args(&["check", "--config", file])).expect_err("a key is misspelt").to_string();
+        assert!(error.ends_with("sessions.unlok_ms: there is no such key; did you mean unlock_ms?"), "{error}");
+        assert_eq!(run(&args(&["check", "--config", file])), ExitCode::FAILURE);
+        assert_eq!(run(&args(&["show", "--effective", "--config", file])), ExitCode::FAILURE);
+        assert_eq!(run(&args(&["show", "--config", "/nonexistent"])), ExitCode::FAILURE);
     }
 }

@@ -21,7 +21,6 @@ mod toml;
 pub mod words;
 
 use crate::cabinet::roster::{Key, Roster, RosterChange, User};
-use crate::io::credentials::hex;
 use fields::{Checks, Entry};
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
@@ -190,6 +189,14 @@ pub fn read(paths: &[PathBuf], zone: &TimeZone) -> Result<RosterFile, Vec<Proble
     } else {
         Err(problems)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The entries of one file, by kind.

@@ -56,6 +56,7 @@ pub struct Vitals {
 }
 
 impl Vitals {
+    #[expect(clippy::disallowed_methods, reason = "the heartbeat of a thread; no record and no deadline of the core")]
     fn beat(&self, working: bool) {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let ms = now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000;

@@ -1,0 +1,182 @@
+//! The present: boot clock, wall clock and how far it can be trusted, local time, boot id.
+//!
+//! [`Clock::now`] is cheap enough to be asked at every event: two reads of the kernel's clocks that need no system call, the
+//! rest is remembered. The quality is looked up again after 60 s, and at once when the wall clock was set (it moved against
+//! the boot clock), so a record is never for long without a trust that was gained, nor with one that was lost.
+//!
+//! Quality, from best to worst:
+//! - `synced`: a time server disciplines the clock: systemd-timesyncd's `/run/systemd/timesync/synchronized` exists. The
+//!   kernel's own flag (`adjtimex`) cannot be read without `unsafe`. With chrony instead of timesyncd, make the same file
+//!   from `chrony-wait.service`: `ExecStartPost=/usr/bin/install -D /dev/null /run/systemd/timesync/synchronized`.
+//! - `rtc`: the kernel set the clock from a battery-backed one at boot (`/sys/class/rtc/rtc0/hctosys` says 1).
+//! - `restored`: not before the time that timesyncd or fake-hwclock saved at the last shutdown.
+//! - `unknown`: nothing of these, or a date before this program was written.
+//!
+//! Whatever stamps a record or sets a deadline of the core takes its time from here; lints refuse other clocks.
+
+use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rustix::time::{ClockId, Timespec};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// How long a quality counts.
+const QUALITY_FOR_MS: u64 = 60_000;
+
+/// A wall clock that moved so far against the boot clock was set, not slewed.
+const SET_MS: u64 = 1_000;
+
+/// 2026-01-01T00:00:00Z: no honest clock is behind it.
+const WRITTEN_MS: i64 = 1_767_225_600_000;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Reads the clocks of this machine, for one time zone.
+#[derive(Debug)]
+pub struct Clock {
+    boot: BootId,
+    zone: TimeZone,
+    root: PathBuf,
+    remembered: Mutex<Remembered>,
+}
+
+/// Why there is no clock.
+#[derive(Debug, thiserror::Error)]
+pub enum ClockError {
+    #[error("there is no time zone {name:?}; write another as time_zone under [cabinet], or leave it out")]
+    Zone {
+        name: String,
+        #[source]
+        source: jiff::Error,
+    },
+    #[error("cannot read {}: {source}; is /proc mounted?", path.display())]
+    BootId {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{} holds no boot id; is /proc mounted?", path.display())]
+    NoBootId { path: PathBuf },
+}
+
+/// What is not looked up at each call.
+#[derive(Debug)]
+struct Remembered {
+    quality: ClockQuality,
+    quality_until: Mono,
+    /// Wall clock minus boot clock when the quality was looked up.
+    wall_minus_mono_ms: i64,
+    /// Local time minus UTC while the wall clock is in this range.
+    offset_ms: i64,
+    offset_for: Range<i64>,
+}
+
+impl Clock {
+    /// A clock for an IANA time zone; none = the machine's own, or UTC where it has none.
+    ///
+    /// # Errors
+    /// There is no such zone, or the kernel does not say which boot this is.
+    pub fn new(time_zone: Option<&str>) -> Result<Self, ClockError> {
+        Self::on(Path::new("/"), time_zone)
+    }
+
+    /// The same on a file system that begins elsewhere.
+    fn on(root: &Path, time_zone: Option<&str>) -> Result<Self, ClockError> {
+        let zone = match time_zone {
+            Some(name) => TimeZone::get(name).map_err(|source| ClockError::Zone { name: name.to_owned(), source })?,
+            None => TimeZone::try_system().unwrap_or(TimeZone::UTC),
+        };
+        let path = root.join("proc/sys/kernel/random/boot_id");
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| ClockError::BootId { path: path.clone(), source })?;
+        let boot =
+            u128::from_str_radix(&text.trim().replace('-', ""), 16).map_err(|_| ClockError::NoBootId { path })?;
+        let remembered = Remembered {
+            quality: ClockQuality::Unknown,
+            quality_until: Mono(0),
+            wall_minus_mono_ms: 0,
+            offset_ms: 0,
+            offset_for: 0..0,
+        };
+        Ok(Self { boot: BootId(boot), zone, root: root.to_owned(), remembered: Mutex::new(remembered) })
+    }
+
+    /// The present. It never fails and never waits but for the look-ups that are due once a minute.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let (mono, wall) = read();
+        self.at(mono, wall)
+    }
+
+    /// The zone's name as far as it has one.
+    #[must_use]
+    pub fn zone_name(&self) -> Option<&str> {
+        self.zone.iana_name()
+    }
+
+    fn at(&self, mono: Mono, wall: Wall) -> Now {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let difference = wall.0.saturating_sub_unsigned(mono.0);
+        if mono >= remembered.quality_until || difference.abs_diff(remembered.wall_minus_mono_ms) > SET_MS {
+            remembered.quality = self.quality(wall);
+            remembered.quality_until = mono.plus_ms(QUALITY_FOR_MS);
+            remembered.wall_minus_mono_ms = difference;
+        }
+        if !remembered.offset_for.contains(&wall.0) {
+            (remembered.offset_ms, remembered.offset_for) = self.offset(wall);
+        }
+        let civil = civil(wall, remembered.offset_ms);
+        Now { mono, wall, clock: remembered.quality, civil, boot: self.boot }
+    }
+
+    fn quality(&self, wall: Wall) -> ClockQuality {
+        let exists = |path: &str| self.root.join(path).exists();
+        if wall.0 < WRITTEN_MS {
+            return ClockQuality::Unknown;
+        }
+        if exists("run/systemd/timesync/synchronized") {
+            return ClockQuality::Synced;
+        }
+        let from_rtc = std::fs::read_to_string(self.root.join("sys/class/rtc/rtc0/hctosys"));
+        if exists("dev/rtc0") && from_rtc.is_ok_and(|text| text.trim() == "1") {
+            return ClockQuality::Rtc;
+        }
+        let saved = ["var/lib/systemd/timesync/clock", "etc/fake-hwclock.data", "var/lib/fake-hwclock/data"];
+        let restored = saved.iter().any(|path| {
+            let changed = std::fs::metadata(self.root.join(path)).and_then(|file| file.modified());
+            changed.is_ok_and(|changed| Timestamp::try_from(changed).is_ok_and(|at| at.as_millisecond() <= wall.0))
+        });
+        if restored { ClockQuality::Restored } else { ClockQuality::Unknown }
+    }
+
+    /// Local time minus UTC, and from when to when it is that.
+    fn offset(&self, wall: Wall) -> (i64, Range<i64>) {
+        let Ok(at) = Timestamp::from_millisecond(wall.0) else {
+            return (0, wall.0..wall.0.saturating_add(1));
+        };
+        let offset_ms = i64::from(self.zone.to_offset(at).seconds()) * 1_000;
+        let until = self.zone.following(at).next().map_or(i64::MAX, |next| next.timestamp().as_millisecond());
+        (offset_ms, wall.0..until)
+    }
+}
+
+/// Boot clock and wall clock.
+#[expect(clippy::disallowed_methods, reason = "the one place where the program reads the clocks")]
+fn read() -> (Mono, Wall) {
+    let ms = |time: Timespec| time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);
+    let mono = ms(rustix::time::clock_gettime(ClockId::Boottime));
+    let wall = ms(rustix::time::clock_gettime(ClockId::Realtime));
+    (Mono(u64::try_from(mono).unwrap_or(0)), Wall(wall))
+}
+
+fn civil(wall: Wall, offset_ms: i64) -> Civil {
+    let local_ms = wall.0.saturating_add(offset_ms);
+    let day = local_ms.div_euclid(DAY_MS);
+    let minute = local_ms.rem_euclid(DAY_MS) / 60_000;
+    Civil { day: i32::try_from(day).unwrap_or(i32::MAX), minute: u16::try_from(minute).unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests;
