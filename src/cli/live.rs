@@ -258,10 +258,10 @@ pub fn run(command: LiveCommand, place: &Place) -> ExitCode {
         },
         LiveCommand::Status(StatusArgs { follow: true, output }) => follow(place, output),
         LiveCommand::Status(StatusArgs { follow: false, output }) => {
-            show(place, output, Client::status, |seen| serde_json::to_string(seen), status)
+            show(place, output, Client::status, serde_json::to_string, status)
         }
         LiveCommand::Keymap(KeymapArgs { output }) => {
-            show(place, output, Client::keymap, |seen| serde_json::to_string(seen), keymap)
+            show(place, output, Client::keymap, serde_json::to_string, keymap)
         }
     }
 }

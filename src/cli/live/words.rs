@@ -54,6 +54,7 @@ impl Paint {
 
 impl View {
     /// "14:03", "Sun 2 Nov 14:03" or "2024-11-03 14:03": as much as is needed to know which moment is meant.
+    #[must_use]
     pub fn at(&self, wall: Wall, today: Wall) -> String {
         let civil = |wall: Wall| {
             Timestamp::from_millisecond(wall.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned_datetime(self.zone.clone())
@@ -70,11 +71,13 @@ impl View {
     }
 
     /// Now, by the cabinet's clock.
+    #[must_use]
     pub fn now(&self, seen: &Snapshot) -> Wall {
         Wall(seen.as_of.wall.0.saturating_add(i64::try_from(self.age_ms).unwrap_or(i64::MAX)))
     }
 
     /// "since 14:03 (35 min)"; what a clock that is not trusted said is "about".
+    #[must_use]
     pub fn since(&self, seen: &Snapshot, moment: Moment) -> String {
         let at = self.at(moment.wall, self.now(seen));
         let ago = lasting(moment.ago_ms.saturating_add(self.age_ms));
