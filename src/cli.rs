@@ -5,6 +5,7 @@ pub mod demo;
 pub mod desk;
 pub mod init;
 pub mod key;
+pub mod live;
 pub mod notify;
 pub mod roster;
 pub mod sim;

@@ -130,7 +130,7 @@ impl Raw {
 }
 
 fn picture(slots: u16, head: u64) -> Snapshot {
-    let books = Books { next_seq: head + 1, ..Books::default() };
+    let books = Books::from_rows(head + 1, Vec::new());
     let now = Now {
         mono: Mono(1_000),
         wall: Wall(1_762_171_200_000),

@@ -13,7 +13,9 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::UnexpectedSlot { .. } => "unexpected-slot",
         Alarm::UnknownReturn { .. } => "unknown-return",
         Alarm::DarkDifference { .. } => "dark-difference",
+        Alarm::ChangedBehindDoor { .. } => "changed-behind-door",
         Alarm::SensorFault { .. } => "sensor-fault",
+        Alarm::LinesLost => "lines-lost",
         Alarm::LockFault { .. } => "lock-fault",
         Alarm::Tampered => "tampered",
         Alarm::Overdue { .. } => "overdue",
@@ -41,6 +43,8 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
+        | Alarm::ChangedBehindDoor { .. }
+        | Alarm::LinesLost
         | Alarm::LockFault { .. }
         | Alarm::Tampered
         | Alarm::Duress { .. }
@@ -66,6 +70,13 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             format!("Which key hangs in slot {slot}? Scan its tag, or say so with `cabinetd declare`.")
         }
         Alarm::DarkDifference { slot } => format!("Slot {slot} changed while nobody saw it."),
+        Alarm::ChangedBehindDoor { slot } => {
+            format!("Slot {slot} changed although its door was closed. Look inside.")
+        }
+        Alarm::LinesLost => {
+            "No sensor can be read: nobody sees what is taken. Call the technician (`journalctl -u cabinetd`)."
+                .to_owned()
+        }
         Alarm::SensorFault { input } => format!("{} cannot be believed. Call the technician.", line(*input)),
         Alarm::LockFault { door } => {
             format!("The lock of door {door} does not answer. Use the cabinet key and call the technician.")

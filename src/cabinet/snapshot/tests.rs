@@ -57,7 +57,7 @@ fn slot(present: Presence, key: Option<&str>, evidence: Option<Evidence>) -> Slo
 /// Slots 1..=6; 201 hangs at home, 202 is out with Ana, an unknown key hangs in 3, sensor 4 is broken, 5 was never read,
 /// 206 hangs in no slot and nobody has it.
 fn books() -> Books {
-    let mut books = Books { next_seq: 42, ..Books::default() };
+    let mut books = Books::from_rows(42, Vec::new());
     books.roster.users = [user("ana", "Ana Ruiz"), user("ben", "Ben Okafor")].into();
     books.roster.keys = (1..=6).map(|n| key(&format!("20{n}"), n)).collect();
     books.slots = [
@@ -168,6 +168,8 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::UnexpectedSlot { slot, key: None },
         Alarm::UnknownReturn { slot },
         Alarm::DarkDifference { slot },
+        Alarm::ChangedBehindDoor { slot },
+        Alarm::LinesLost,
         Alarm::SensorFault { input: Input::Slot(slot) },
         Alarm::LockFault { door },
         Alarm::Tampered,
@@ -212,7 +214,7 @@ fn alarms_speak_in_labels_and_names() {
     let by = |actor| Some(Origin { actor, channel: Channel::Control, request: None });
     books.alarms = [
         open(20, all_alarms()[2].clone(), by(Actor::User("ben".into()))),
-        open(21, all_alarms()[11].clone(), by(Actor::Account { uid: 1000, name: "maria".into() })),
+        open(21, all_alarms()[13].clone(), by(Actor::Account { uid: 1000, name: "maria".into() })),
         open(22, all_alarms()[1].clone(), None),
     ]
     .into();
@@ -288,12 +290,15 @@ fn doors_supply_and_store() {
 fn a_stamp_of_a_bad_clock_is_read_by_the_better_one() {
     let mut books = books();
     let started = Stamp { wall: Wall(1_000), clock: ClockQuality::Unknown, ..stamp(1_000) };
-    books.life = Some(Life { started, stopped: false, adopted: true, wall_minus_mono_ms: T0 });
+    let life = |started| {
+        Some(Life { started, stopped: false, wall_minus_mono_ms: 0, config_hash: String::new(), lines_lost: false })
+    };
+    books.life = life(started);
     let since = look(&books, 61_000).running_since.unwrap();
     assert_eq!(since, Moment { wall: Wall(T0 + 1_000), clock: ClockQuality::Synced, ago_ms: 60_000 });
 
     let earlier_boot = Stamp { boot: BootId(9), ..started };
-    books.life = Some(Life { started: earlier_boot, stopped: false, adopted: true, wall_minus_mono_ms: 0 });
+    books.life = life(earlier_boot);
     let since = look(&books, 61_000).running_since.unwrap();
     assert_eq!((since.wall, since.clock), (Wall(1_000), ClockQuality::Unknown), "another boot cannot be corrected");
 }

@@ -157,8 +157,7 @@ async fn attend(shared: &Shared, stream: UnixStream, peer: UCred, place: Arc<Own
     let accounts = shared.accounts.clone();
     let look_up = tokio::task::spawn_blocking(move || {
         // A look-up that hangs keeps its place: hanging threads are bounded as connections are.
-        let _place = place;
-        (peer::look_up(peer.uid(), peer.gid(), &accounts), _place)
+        (peer::look_up(peer.uid(), peer.gid(), &accounts), place)
     });
     let Ok(Ok((account, _place))) = timeout(shared.limits.look_up, look_up).await else {
         let text = "the account's groups could not be looked up; is the directory service reachable (`id`)?".to_owned();

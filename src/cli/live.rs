@@ -1,0 +1,394 @@
+//! Commands that talk to the running daemon: what the person at the cabinet wants, and what the cabinet looks like.
+//!
+//! They print text for people and, with `--json`, one JSON value (`status --follow`: one a line) for scripts; the fields are in
+//! `docs/json-output.md`. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it. None of them
+//! stands in for badge and PIN: `pull` and `return` are the ask of whoever is identified at the cabinet.
+
+mod keymap;
+mod status;
+mod words;
+
+pub use keymap::keymap;
+pub use status::{alarms, status};
+pub use words::{Paint, View};
+
+use crate::cabinet::outcome::Answer;
+use crate::cabinet::snapshot::Snapshot;
+use crate::cabinet::types::{AlarmId, Reason, SlotNo};
+use crate::io::control::wire::{Ask, ErrorCode};
+use crate::io::control::{Client, ClientError, new_request_key};
+use clap::{Args, Subcommand, ValueEnum};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it.";
+
+/// What the person at the cabinet wants, and what the cabinet looks like.
+#[derive(Subcommand, Debug)]
+pub enum LiveCommand {
+    /// Ask for keys, as the person who is identified at the cabinet
+    Pull(PullArgs),
+    /// Say that keys come back, as the person who is identified at the cabinet
+    Return(ReturnArgs),
+    /// End the visit without opening
+    Cancel(CancelArgs),
+    /// Answer "which key is in slot 9?"
+    Declare(DeclareArgs),
+    /// List, acknowledge and countersign alarms
+    Alarm(AlarmArgs),
+    /// Show the cabinet's state: power, doors, visit, alarms, keys out
+    Status(StatusArgs),
+    /// Show the cabinet slot by slot
+    Keymap(KeymapArgs),
+}
+
+/// Keys, and why.
+#[derive(Args, Debug)]
+#[command(after_help = concat!(
+    "Examples:\n",
+    "  cabinetd pull --key \"Unit 204\" --reason work-order --ref 8841 --for \"plumber\"\n",
+    "  cabinetd pull --key 204 --key 205 --reason showing\n",
+    "  cabinetd pull --key 12 --reason emergency --alone\n\n",
+    "Badge and PIN come first, at the cabinet; this does not replace them.\n",
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+))]
+pub struct PullArgs {
+    /// A key by its label or id; repeat it for more
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<String>,
+    /// Why
+    #[arg(long, value_enum)]
+    reason: ReasonWord,
+    /// The work order's number, or the like
+    #[arg(long = "ref", value_name = "NUMBER")]
+    reference: Option<String>,
+    /// For whom: a contractor, a resident
+    #[arg(long = "for", value_name = "WHOM")]
+    purpose: Option<String>,
+    /// Take a two-person key alone, in an emergency: it alarms and waits to be countersigned
+    #[arg(long)]
+    alone: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Keys that come back.
+#[derive(Args, Debug)]
+#[command(after_help = concat!(
+    "Examples:\n",
+    "  cabinetd return                     whatever is in the hand\n",
+    "  cabinetd return --key \"Unit 204\"\n\n",
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+))]
+pub struct ReturnArgs {
+    /// A key by its label or id; repeat it for more; none = whatever is in the hand
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Nothing but how to print.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct CancelArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A slot and the key in it.
+#[derive(Args, Debug)]
+#[command(after_help = concat!(
+    "Example:\n",
+    "  cabinetd declare --slot 9 --key \"Unit 204\"\n\n",
+    "It is recorded as declared, never as sensed. Scanning the key's tag is better.\n",
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+))]
+pub struct DeclareArgs {
+    /// The slot's number
+    #[arg(long, value_name = "N")]
+    slot: u16,
+    /// The key by its label or id
+    #[arg(long, value_name = "KEY")]
+    key: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What to do with alarms.
+#[derive(Args, Debug)]
+#[command(after_help = concat!(
+    "Examples:\n",
+    "  cabinetd alarm list\n",
+    "  cabinetd alarm ack 1031\n",
+    "  cabinetd alarm countersign 1031 --by maria\n\n",
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+))]
+pub struct AlarmArgs {
+    #[command(subcommand)]
+    command: AlarmCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum AlarmCommand {
+    /// Open alarms with their numbers
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Acknowledge an alarm: somebody looks after it
+    Ack {
+        /// The alarm's number
+        #[arg(value_name = "N")]
+        alarm: u64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Stand as the second person for a key that was taken alone in an emergency
+    Countersign {
+        /// The alarm's number
+        #[arg(value_name = "N")]
+        alarm: u64,
+        /// The second person's id in the roster
+        #[arg(long, value_name = "USER")]
+        by: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// How to show the state.
+#[derive(Args, Debug)]
+#[command(after_help = concat!(
+    "Examples:\n",
+    "  cabinetd status\n",
+    "  cabinetd status --json | jq -r '.away[] | select(.whereabouts.is == \"out\") | .key.label'\n",
+    "  cabinetd status --follow --json     a line after each change\n\n",
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+))]
+pub struct StatusArgs {
+    /// Show it again after each change, until stopped with Ctrl-C
+    #[arg(long)]
+    follow: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// How to show the slots.
+#[derive(Args, Debug)]
+#[command(after_help = concat!(
+    "Examples:\n",
+    "  cabinetd keymap\n",
+    "  cabinetd keymap --json | jq '.slots[] | select(.unknown_key)'\n\n",
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+))]
+pub struct KeymapArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args, Debug, Clone, Copy)]
+struct Output {
+    /// JSON for scripts instead of text for people
+    #[arg(long)]
+    json: bool,
+    /// Colours; `auto` also respects `NO_COLOR`
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    color: Colour,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum ReasonWord {
+    WorkOrder,
+    Emergency,
+    UnitAccess,
+    Showing,
+    DayToDay,
+}
+
+impl From<ReasonWord> for Reason {
+    fn from(word: ReasonWord) -> Self {
+        match word {
+            ReasonWord::WorkOrder => Self::WorkOrder,
+            ReasonWord::Emergency => Self::Emergency,
+            ReasonWord::UnitAccess => Self::UnitAccess,
+            ReasonWord::Showing => Self::Showing,
+            ReasonWord::DayToDay => Self::DayToDay,
+        }
+    }
+}
+
+/// Where the daemon is.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Its run directory.
+    pub run_dir: PathBuf,
+    /// The site's time zone (IANA name); none = this machine's.
+    pub time_zone: Option<String>,
+}
+
+/// Runs a command.
+#[must_use]
+pub fn run(command: LiveCommand, place: &Place) -> ExitCode {
+    match command {
+        LiveCommand::Pull(PullArgs { keys, reason, reference, purpose, alone, output }) => {
+            act(place, output, &Ask::Pull { keys, reason: reason.into(), reference, purpose, alone })
+        }
+        LiveCommand::Return(ReturnArgs { keys, output }) => act(place, output, &Ask::Return { keys }),
+        LiveCommand::Cancel(CancelArgs { output }) => act(place, output, &Ask::Cancel),
+        LiveCommand::Declare(DeclareArgs { slot, key, output }) => {
+            act(place, output, &Ask::Declare { slot: SlotNo(slot), key })
+        }
+        LiveCommand::Alarm(AlarmArgs { command }) => match command {
+            AlarmCommand::List { output } => {
+                show(place, output, Client::status, |seen| serde_json::to_string(&seen.alarms), alarms)
+            }
+            AlarmCommand::Ack { alarm, output } => act(place, output, &Ask::AlarmAcknowledge { alarm: AlarmId(alarm) }),
+            AlarmCommand::Countersign { alarm, by, output } => {
+                act(place, output, &Ask::Countersign { alarm: AlarmId(alarm), by: by.into() })
+            }
+        },
+        LiveCommand::Status(StatusArgs { follow: true, output }) => follow(place, output),
+        LiveCommand::Status(StatusArgs { follow: false, output }) => {
+            show(place, output, Client::status, serde_json::to_string, status)
+        }
+        LiveCommand::Keymap(KeymapArgs { output }) => {
+            show(place, output, Client::keymap, serde_json::to_string, keymap)
+        }
+    }
+}
+
+/// Asks for something and says how it went.
+fn act(place: &Place, output: Output, ask: &Ask) -> ExitCode {
+    let answer = match Client::connect(&place.run_dir).and_then(|mut client| client.ask(&new_request_key(), ask)) {
+        Ok(answer) => answer,
+        Err(error) => return failed(output, &error),
+    };
+    if output.json {
+        say(&serde_json::to_string(&answer).expect("texts and numbers always serialise"));
+        return exit_code(&answer);
+    }
+    match &answer {
+        Answer::Done { text, .. } => {
+            say(&words::clean(text));
+        }
+        Answer::Difference { lines, applied } => {
+            let last = if *applied { "Done." } else { "Nothing was changed: this was a dry run." };
+            let lines = lines.iter().map(|line| words::clean(&line.to_string()) + "\n").collect::<String>();
+            say(&(lines + last));
+        }
+        Answer::Refused(denial) => complain(&words::clean(&format!("refused: {denial}"))),
+        Answer::Problems(problems) => problems.iter().for_each(|problem| complain(&words::clean(problem))),
+    }
+    exit_code(&answer)
+}
+
+fn exit_code(answer: &Answer) -> ExitCode {
+    match answer {
+        Answer::Done { .. } | Answer::Difference { .. } => ExitCode::SUCCESS,
+        Answer::Refused(_) | Answer::Problems(_) => ExitCode::from(1),
+    }
+}
+
+/// Reads the state and shows it.
+fn show(
+    place: &Place,
+    output: Output,
+    read: fn(&mut Client) -> Result<Snapshot, ClientError>,
+    json: impl Fn(&Snapshot) -> serde_json::Result<String>,
+    text: impl Fn(&Snapshot, &View) -> String,
+) -> ExitCode {
+    match Client::connect(&place.run_dir).and_then(|mut client| read(&mut client)) {
+        Ok(seen) => {
+            let json = || json(&seen).expect("texts and numbers always serialise");
+            let text = if output.json { json() } else { text(&seen, &view(place, output, &seen)) };
+            say(text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(output, &error),
+    }
+}
+
+fn follow(place: &Place, output: Output) -> ExitCode {
+    let followed = match Client::connect(&place.run_dir).and_then(Client::follow) {
+        Ok(followed) => followed,
+        Err(error) => return failed(output, &error),
+    };
+    let is_screen = !output.json && std::io::stdout().is_terminal();
+    for seen in followed {
+        let said = match seen {
+            Ok(seen) if output.json => say(&serde_json::to_string(&seen).expect("texts and numbers always serialise")),
+            Ok(seen) => {
+                let clear = if is_screen { "\u{1b}[H\u{1b}[2J" } else { "" };
+                say(&format!("{clear}{}", status(&seen, &view(place, output, &seen))))
+            }
+            Err(error) => return failed(output, &error),
+        };
+        if !said {
+            break;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn view(place: &Place, output: Output, seen: &Snapshot) -> View {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let colour = match output.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+        }
+    };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| is_set(name));
+    let locale = locale.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();
+    let ascii = !(locale.contains("utf-8") || locale.contains("utf8"));
+    // The daemon runs on this machine, so its boot clock is ours.
+    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let boot_ms = boot.tv_sec.unsigned_abs() * 1000 + boot.tv_nsec.unsigned_abs() / 1_000_000;
+    View {
+        paint: Paint { colour, ascii },
+        zone: words::zone(place.time_zone.as_deref()),
+        age_ms: boot_ms.saturating_sub(seen.as_of.mono.0),
+    }
+}
+
+/// Prints a text; says whether anybody still reads.
+fn say(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "cabinetd: {text}");
+}
+
+fn failed(output: Output, error: &ClientError) -> ExitCode {
+    let text = words::clean(&error.to_string());
+    if output.json {
+        say(&serde_json::json!({ "error": { "text": text } }).to_string());
+    }
+    complain(&text);
+    match error {
+        ClientError::Refused { code: ErrorCode::BadRequest | ErrorCode::RoleNeeded, .. } => ExitCode::from(1),
+        ClientError::Refused {
+            code: ErrorCode::Busy | ErrorCode::InProgress | ErrorCode::NoAnswer | ErrorCode::Idle,
+            ..
+        }
+        | ClientError::NoDaemon(_)
+        | ClientError::NoPermission { .. }
+        | ClientError::TimedOut
+        | ClientError::Lost
+        | ClientError::NotUnderstood
+        | ClientError::Io { .. } => ExitCode::from(3),
+    }
+}

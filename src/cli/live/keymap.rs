@@ -1,0 +1,259 @@
+//! The cabinet as a picture: a grid by row and column, and below it what the picture alone does not say.
+//!
+//! A slot is told by its symbol; colour only helps. The grid shows as much as fits 80 columns: number, symbol and label for
+//! small cabinets, number and symbol for middling ones, symbols with the numbers at the row's head for large ones.
+
+use super::status::{away, header};
+use super::words::{COLUMNS, Tone, View, clean, labels, paragraph};
+use crate::cabinet::snapshot::{Present, SlotView, Snapshot, Whereabouts};
+use crate::cabinet::types::DoorNo;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// How a slot looks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Look {
+    In,
+    /// A key that belongs elsewhere.
+    Astray,
+    /// A key, nobody knows which.
+    UnknownKey,
+    Out,
+    /// Empty; its key hangs in another slot.
+    Elsewhere,
+    /// Empty, and its key is lost or with nobody known.
+    Missing,
+    /// Empty, and nothing belongs here, or it was never here.
+    Free,
+    Fault,
+    Unread,
+}
+
+impl Look {
+    fn of(slot: &SlotView) -> Self {
+        match slot.present {
+            Present::Fault => Self::Fault,
+            Present::Unknown => Self::Unread,
+            Present::Yes => match (&slot.key, &slot.home) {
+                (None, _) => Self::UnknownKey,
+                (Some(key), Some(home)) if home.key.id == key.id => Self::In,
+                (Some(_), _) => Self::Astray,
+            },
+            Present::No => match slot.home.as_ref().map(|home| &home.whereabouts) {
+                Some(Whereabouts::Out { .. }) => Self::Out,
+                Some(Whereabouts::In { .. }) => Self::Elsewhere,
+                Some(Whereabouts::Unaccounted { .. } | Whereabouts::Lost { .. }) => Self::Missing,
+                None | Some(Whereabouts::Retired { .. } | Whereabouts::Unseen) => Self::Free,
+            },
+        }
+    }
+
+    /// Symbol, ASCII symbol, word, colour.
+    const fn drawn(self) -> (&'static str, &'static str, &'static str, Tone) {
+        match self {
+            Self::In => ("■", "#", "in", Tone::Good),
+            Self::Astray => ("◆", "+", "another key", Tone::Doubt),
+            Self::UnknownKey => ("?", "?", "unknown key", Tone::Doubt),
+            Self::Out => ("○", "o", "out", Tone::Out),
+            Self::Elsewhere => ("→", ">", "in another slot", Tone::Doubt),
+            Self::Missing => ("!", "!", "missing", Tone::Bad),
+            Self::Free => ("·", ".", "free", Tone::Faint),
+            Self::Fault => ("×", "x", "sensor fault", Tone::Bad),
+            Self::Unread => ("~", "~", "not read", Tone::Faint),
+        }
+    }
+
+    fn symbol(self, view: &View) -> String {
+        let (symbol, ascii, _, tone) = self.drawn();
+        view.paint.tone(tone, if view.paint.ascii { ascii } else { symbol })
+    }
+}
+
+/// The keymap as text.
+#[must_use]
+pub fn keymap(seen: &Snapshot, view: &View) -> String {
+    let mut text = header(seen, view);
+    let mut doors: BTreeMap<DoorNo, Vec<&SlotView>> = BTreeMap::new();
+    for slot in &seen.slots {
+        doors.entry(slot.door).or_default().push(slot);
+    }
+    for (door, slots) in &doors {
+        text.push('\n');
+        if doors.len() > 1 {
+            let _ = writeln!(text, "{}", view.paint.tone(Tone::Strong, &format!("Door {door}")));
+        }
+        grid(&mut text, slots, view);
+    }
+    legend(&mut text, seen, view);
+    oddities(&mut text, seen, view);
+    text.push_str(&away(seen, view));
+    text
+}
+
+/// Slots by their place; by their number if two share a place.
+fn placed<'a>(slots: &[&'a SlotView]) -> BTreeMap<u16, BTreeMap<u16, &'a SlotView>> {
+    const PER_ROW: usize = 10;
+    let places: BTreeSet<(u16, u16)> = slots.iter().map(|slot| (slot.row, slot.column)).collect();
+    let mut rows: BTreeMap<u16, BTreeMap<u16, &SlotView>> = BTreeMap::new();
+    for (index, slot) in slots.iter().enumerate() {
+        let by_number = ((index / PER_ROW) as u16, (index % PER_ROW) as u16);
+        let (row, column) = if places.len() == slots.len() { (slot.row, slot.column) } else { by_number };
+        rows.entry(row).or_default().insert(column, slot);
+    }
+    rows
+}
+
+/// How much of a slot a cell shows.
+#[derive(Clone, Copy)]
+enum Cell {
+    /// Number, symbol and as much of the label as fits.
+    Labelled { width: usize, label: usize },
+    /// Number and symbol.
+    Numbered { width: usize },
+    /// The symbol alone; the numbers stand at the row's head.
+    Symbol,
+}
+
+fn grid(text: &mut String, slots: &[&SlotView], view: &View) {
+    let rows = placed(slots);
+    let columns = || rows.values().flat_map(BTreeMap::keys);
+    let (Some(&first), Some(&last)) = (columns().min(), columns().max()) else { return };
+    let across = usize::from(last - first) + 1;
+    let digits = slots.iter().map(|slot| slot.slot.to_string().len()).max().unwrap_or(1);
+    let room = COLUMNS / across;
+    let cell = if room >= digits + 7 {
+        let width = room.min(digits + 4 + 14);
+        Cell::Labelled { width, label: width - digits - 4 }
+    } else if room >= digits + 2 {
+        Cell::Numbered { width: room.min(digits + 3) }
+    } else {
+        Cell::Symbol
+    };
+    let head = 2 * digits + 3;
+    let at_once = match cell {
+        Cell::Labelled { .. } | Cell::Numbered { .. } => across,
+        Cell::Symbol => (COLUMNS - head) / 2,
+    };
+    for row in rows.values() {
+        let all: Vec<u16> = (first..=last).collect();
+        for part in all.chunks(at_once) {
+            let shown = part.iter().map(|column| row.get(column).copied());
+            let mut line = String::new();
+            if let Cell::Symbol = cell {
+                let numbers = || shown.clone().flatten().map(|slot| slot.slot);
+                let (Some(low), Some(high)) = (numbers().min(), numbers().max()) else { continue };
+                let range = format!("{low}-{high}");
+                let _ = write!(line, "{range:>width$}  ", width = head - 2);
+            }
+            shown.for_each(|slot| draw(&mut line, slot, cell, digits, view));
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+}
+
+fn draw(line: &mut String, slot: Option<&SlotView>, cell: Cell, digits: usize, view: &View) {
+    let width = match cell {
+        Cell::Labelled { width, .. } | Cell::Numbered { width } => width,
+        Cell::Symbol => 2,
+    };
+    let Some(slot) = slot else {
+        line.push_str(&" ".repeat(width));
+        return;
+    };
+    let symbol = Look::of(slot).symbol(view);
+    let number = slot.slot.to_string();
+    let used = match cell {
+        Cell::Labelled { label, .. } => {
+            let label = short_label(slot, label);
+            let _ = write!(line, "{number:>digits$} {symbol} {label}");
+            digits + 3 + label.chars().count()
+        }
+        Cell::Numbered { .. } => {
+            let _ = write!(line, "{number:>digits$}{symbol}");
+            digits + 1
+        }
+        Cell::Symbol => {
+            line.push_str(&symbol);
+            1
+        }
+    };
+    line.push_str(&" ".repeat(width - used));
+}
+
+/// The key that hangs here, else the one that belongs here: its label, or its id, or the label's last word, or as much as fits.
+fn short_label(slot: &SlotView, room: usize) -> String {
+    let key = match slot.present {
+        Present::Yes => slot.key.as_ref(),
+        Present::No | Present::Unknown | Present::Fault => {
+            slot.key.as_ref().or_else(|| slot.home.as_ref().map(|home| &home.key))
+        }
+    };
+    let Some(key) = key else { return String::new() };
+    let label = clean(&key.label);
+    let id = clean(key.id.as_str());
+    let last_word = label.rsplit(' ').next().unwrap_or_default().to_owned();
+    let fits = |text: &&String| text.chars().count() <= room;
+    if let Some(text) = [&label, &id, &last_word].into_iter().find(fits) {
+        return text.clone();
+    }
+    label.chars().take(room).collect()
+}
+
+/// The symbols that occur, with their words and how often.
+fn legend(text: &mut String, seen: &Snapshot, view: &View) {
+    let mut looks: BTreeMap<Look, u32> = BTreeMap::new();
+    for slot in &seen.slots {
+        *looks.entry(Look::of(slot)).or_default() += 1;
+    }
+    // Symbol and word stay on one line.
+    let entries: Vec<String> = looks
+        .iter()
+        .map(|(look, count)| {
+            format!("{}\u{a0}{}\u{a0}{count}", look.symbol(view), look.drawn().2.replace(' ', "\u{a0}"))
+        })
+        .collect();
+    let _ = write!(text, "\n{}", paragraph(0, 0, &entries.join("  ")).replace('\u{a0}', " "));
+}
+
+/// Slots that need a word: unknown keys, keys in the wrong place, faults.
+fn oddities(text: &mut String, seen: &Snapshot, view: &View) {
+    let mut lines = Vec::new();
+    for slot in &seen.slots {
+        let number = slot.slot;
+        match Look::of(slot) {
+            Look::UnknownKey => {
+                let which = if slot.candidates.is_empty() {
+                    "which one is not known".to_owned()
+                } else {
+                    format!("perhaps {}", labels(&slot.candidates, " or "))
+                };
+                lines.push(format!(
+                    "slot {number}: a key, {which}; scan its tag or `cabinetd declare --slot {number} --key …`"
+                ));
+            }
+            Look::Astray => {
+                let key = slot.key.as_ref().map_or_else(String::new, |key| clean(&key.label));
+                let home = seen.slots.iter().find(|other| {
+                    other.home.as_ref().is_some_and(|home| slot.key.as_ref().is_some_and(|key| key.id == home.key.id))
+                });
+                let belongs = home.map_or_else(
+                    || "which belongs in no slot here".to_owned(),
+                    |home| format!("which belongs in slot {}", home.slot),
+                );
+                lines.push(format!("slot {number}: {key}, {belongs}"));
+            }
+            Look::In | Look::Out | Look::Elsewhere | Look::Missing | Look::Free | Look::Fault | Look::Unread => {}
+        }
+    }
+    lines.extend(seen.faults.iter().map(|fault| clean(&fault.sentence)));
+    if !lines.is_empty() {
+        let _ = writeln!(text, "\n{}", view.paint.tone(Tone::Strong, "Look at"));
+    }
+    for line in lines {
+        text.push_str(&paragraph(2, 2, &line));
+    }
+}
+
+#[cfg(test)]
+mod tests;

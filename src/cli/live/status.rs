@@ -1,0 +1,236 @@
+//! The cabinet's state as text.
+
+use super::words::{Tone, View, clean, labels, lasting, paragraph, why};
+use crate::cabinet::power::{Supply, UpsSilence};
+use crate::cabinet::snapshot::{AlarmView, Away, DoorIs, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts};
+use crate::cabinet::types::ClockQuality;
+use std::fmt::Write as _;
+
+/// The state as text.
+#[must_use]
+pub fn status(seen: &Snapshot, view: &View) -> String {
+    let mut text = header(seen, view);
+    text.push('\n');
+    if seen.store == StoreIs::Full {
+        let warning = "the disk is full: nothing can be recorded, so nothing opens; make room";
+        line(&mut text, "Store", &view.paint.tone(Tone::Bad, warning));
+    }
+    if !seen.as_of.clock.is_trusted() {
+        let what = match seen.as_of.clock {
+            ClockQuality::Restored => "where it was at the last shutdown",
+            ClockQuality::Synced | ClockQuality::Rtc | ClockQuality::Unknown => "not set",
+        };
+        line(&mut text, "Clock", &view.paint.tone(Tone::Doubt, &format!("not trusted ({what}); times are about")));
+    }
+    if let Some(since) = seen.running_since {
+        line(&mut text, "Running", &view.since(seen, since));
+    }
+    line(&mut text, "Power", &power(seen, view));
+    for door in &seen.doors {
+        let since = door.since.map_or_else(String::new, |since| format!(" {}", view.since(seen, since)));
+        let (word, tone) = match door.state {
+            DoorIs::Open => ("open", Tone::Doubt),
+            DoorIs::Closed => ("closed", Tone::Good),
+            DoorIs::Unknown => ("not known", Tone::Faint),
+            DoorIs::Fault => ("its contact cannot be believed", Tone::Bad),
+        };
+        let since = if door.state == DoorIs::Fault { "" } else { &since };
+        line(&mut text, &format!("Door {}", door.door), &format!("{}{since}", view.paint.tone(tone, word)));
+    }
+    match &seen.session {
+        Some(session) => line(&mut text, "Visit", &visit(seen, session, view)),
+        None => line(&mut text, "Visit", "nobody"),
+    }
+    line(&mut text, "Keys", &counts(seen));
+    if seen.alarms.is_empty() {
+        line(&mut text, "Alarms", "none");
+    } else {
+        let _ = write!(text, "\n{}\n{}", view.paint.tone(Tone::Strong, "Alarms"), alarm_list(seen, view));
+    }
+    if !seen.faults.is_empty() {
+        let _ = writeln!(text, "\n{}", view.paint.tone(Tone::Strong, "Faults"));
+        for fault in &seen.faults {
+            text.push_str(&paragraph(2, 2, &clean(&fault.sentence)));
+        }
+    }
+    text.push_str(&away(seen, view));
+    text
+}
+
+/// Open alarms as text.
+#[must_use]
+pub fn alarms(seen: &Snapshot, view: &View) -> String {
+    if seen.alarms.is_empty() { "No open alarms.\n".to_owned() } else { alarm_list(seen, view) }
+}
+
+/// Which cabinet, and as of when.
+pub(super) fn header(seen: &Snapshot, view: &View) -> String {
+    let now = view.now(seen);
+    let name = view.paint.tone(Tone::Strong, &format!("{}, {}", clean(&seen.cabinet), clean(&seen.site)));
+    let changed = if view.age_ms < 1000 { "just now".to_owned() } else { format!("{} ago", lasting(view.age_ms)) };
+    let text = format!("{name}: as of {}, changed {changed}, record {}", view.at(now, now), seen.head_seq);
+    paragraph(0, 2, &text)
+}
+
+/// The keys that do not hang in the cabinet: out first, the longest first.
+pub(super) fn away(seen: &Snapshot, view: &View) -> String {
+    let mut out: Vec<&Away> = Vec::new();
+    let mut missing = Vec::new();
+    let mut unseen = Vec::new();
+    for key in &seen.away {
+        match key.whereabouts {
+            Whereabouts::Out { .. } => out.push(key),
+            Whereabouts::Unaccounted { .. } | Whereabouts::Lost { .. } => missing.push(key),
+            Whereabouts::Unseen => unseen.push(key),
+            Whereabouts::In { .. } | Whereabouts::Retired { .. } => {}
+        }
+    }
+    out.sort_by_key(|key| match key.whereabouts {
+        Whereabouts::Out { since, .. } => std::cmp::Reverse(since.ago_ms),
+        _ => std::cmp::Reverse(0),
+    });
+    let mut text = String::new();
+    let mut block = |title: &str, keys: &[&Away]| {
+        if !keys.is_empty() {
+            let _ = writeln!(text, "\n{}", view.paint.tone(Tone::Strong, title));
+        }
+        for key in keys {
+            text.push_str(&paragraph(2, 2, &away_line(seen, key, view)));
+        }
+    };
+    block("Out", &out);
+    block("Missing", &missing);
+    block("Never seen here", &unseen);
+    text
+}
+
+fn away_line(seen: &Snapshot, key: &Away, view: &View) -> String {
+    let home = key.home.map_or_else(String::new, |slot| format!(" (slot {slot})"));
+    let label = format!("{}{home}", clean(&key.key.label));
+    match &key.whereabouts {
+        Whereabouts::Out { holder, since, reason, reference, purpose, overdue } => {
+            let late = if *overdue { format!("  {}", view.paint.tone(Tone::Bad, "OVERDUE")) } else { String::new() };
+            let why = why(*reason, reference.as_deref(), purpose.as_deref());
+            format!("{label}: {}, {}, {why}{late}", clean(&holder.name), view.since(seen, *since))
+        }
+        Whereabouts::Unaccounted { since } => {
+            format!("{label}: nobody is known to have it, {}", view.since(seen, *since))
+        }
+        Whereabouts::Lost { since } => format!("{label}: lost, {}", view.since(seen, *since)),
+        Whereabouts::Unseen | Whereabouts::In { .. } | Whereabouts::Retired { .. } => label,
+    }
+}
+
+fn line(text: &mut String, head: &str, rest: &str) {
+    const HEAD: usize = 10;
+    text.push_str(&paragraph(0, HEAD, &format!("{head:<HEAD$}{rest}")));
+}
+
+fn counts(seen: &Snapshot) -> String {
+    let counts = &seen.counts;
+    let mut parts = vec![format!("{} slots: {} in, {} out", counts.slots, counts.keys_in, counts.keys_out)];
+    let some = [
+        (counts.overdue, "overdue"),
+        (counts.keys_unaccounted, "not accounted for"),
+        (counts.keys_lost, "lost"),
+        (counts.unknown_keys, "unknown"),
+        (counts.keys_unseen, "never seen"),
+        (counts.fault, "with a sensor fault"),
+        (counts.unknown, "not read"),
+    ];
+    parts.extend(some.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    parts.join(", ")
+}
+
+fn power(seen: &Snapshot, view: &View) -> String {
+    let Some(supply) = &seen.supply else { return "not known yet".to_owned() };
+    let (word, tone) = match supply.supply {
+        Supply::Unknown => ("not known yet", Tone::Faint),
+        Supply::OnLine => ("on line", Tone::Good),
+        Supply::OnBattery => ("on battery", Tone::Doubt),
+        Supply::LowBattery => ("battery low", Tone::Bad),
+        Supply::Unreachable(silence) => (
+            match silence {
+                UpsSilence::Refused => "the UPS does not answer (nobody listens)",
+                UpsSilence::TimedOut => "the UPS does not answer (in time)",
+                UpsSilence::Garbled => "the UPS does not answer (garbled)",
+                UpsSilence::UnknownUps => "upsd knows no UPS of that name",
+                UpsSilence::Stale => "the UPS's data are stale",
+                UpsSilence::DriverGone => "the UPS's driver is gone",
+                UpsSilence::Waiting => "the UPS's driver is starting",
+            },
+            Tone::Bad,
+        ),
+    };
+    let mut text = format!("{} {}", view.paint.tone(tone, word), view.since(seen, supply.since));
+    if let Some(figures) = figures(supply, view.age_ms) {
+        let _ = write!(text, "; {figures}");
+    }
+    text
+}
+
+/// What is known, and how old it is; none if nothing is.
+fn figures(supply: &SupplyView, age_ms: u64) -> Option<String> {
+    let known = &supply.figures;
+    let parts: Vec<String> = [
+        known.charge_pct.map(|charge| format!("charge {charge} %")),
+        known.runtime_s.map(|runtime| format!("{} left", lasting(u64::from(runtime) * 1000))),
+        known.load_pct.map(|load| format!("load {load} %")),
+        known.real_power_mw.map(|power| format!("{}.{} W", power / 1000, power % 1000 / 100)),
+        known.battery_mv.map(|volts| format!("{}.{} V", volts / 1000, volts % 1000 / 100)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let ago = lasting(supply.figures_ago_ms.saturating_add(age_ms));
+    (!parts.is_empty()).then(|| format!("{} ({ago} ago)", parts.join(", ")))
+}
+
+fn visit(seen: &Snapshot, session: &SessionView, view: &View) -> String {
+    let mut text = format!("{}, {}", clean(&session.user.name), view.since(seen, session.since));
+    if let Some(second) = &session.second {
+        let _ = write!(text, ", with {}", clean(&second.name));
+    }
+    let Some(asked) = &session.asked else {
+        text.push_str(": nothing asked for yet");
+        return text;
+    };
+    let mut wants = Vec::new();
+    if !asked.pull.is_empty() {
+        wants.push(format!("takes {}", labels(&asked.pull, ", ")));
+    }
+    if !asked.give_back.is_empty() {
+        wants.push(format!("returns {}", labels(&asked.give_back, ", ")));
+    }
+    if wants.is_empty() {
+        wants.push("may open".to_owned());
+    }
+    let why = why(asked.reason, asked.reference.as_deref(), asked.purpose.as_deref());
+    let _ = write!(text, ": {}, {why}", wants.join(" and "));
+    if !session.opened {
+        text.push_str("; the door was not opened yet");
+    }
+    text
+}
+
+fn alarm_list(seen: &Snapshot, view: &View) -> String {
+    let entry = |alarm: &AlarmView| {
+        let (mark, tone) = match alarm.level {
+            1 => ("!  ", Tone::Doubt),
+            2 => ("!! ", Tone::Doubt),
+            _ => ("!!!", Tone::Bad),
+        };
+        let by = alarm.acknowledged_by.as_ref().map_or_else(
+            || format!("; `cabinetd alarm ack {}`", alarm.id),
+            |by| format!("; acknowledged by {}", clean(by)),
+        );
+        let since = view.since(seen, alarm.raised);
+        let mark = view.paint.tone(tone, mark).replace(' ', "\u{a0}");
+        paragraph(2, 4, &format!("{mark} {:>4} {} {since}{by}", alarm.id, clean(&alarm.sentence)))
+            .replace('\u{a0}', " ")
+    };
+    seen.alarms.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests;
