@@ -1,12 +1,131 @@
-//! The commands.
+//! The commands. Each room below owns some of them; this one finds the config and hands over.
 
 pub mod config;
 pub mod demo;
 pub mod desk;
 pub mod init;
 pub mod key;
+pub mod ledger;
 pub mod live;
 pub mod notify;
 pub mod roster;
 pub mod sim;
 pub mod user;
+
+use crate::config::Config;
+use clap::{Parser, Subcommand};
+use desk::{Desk, Socket, Terminal};
+use jiff::tz::TimeZone;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The daemon of an electronic key cabinet, and the commands to work with it.
+///
+/// New here? `cabinetd demo` runs a whole simulated cabinet and says what to try.
+#[derive(Parser, Debug)]
+#[command(name = "cabinetd", version, max_term_width = 100)]
+#[command(after_help = "The config is --config FILE, else $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml.")]
+struct Cli {
+    /// The config file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the daemon (what systemd starts)
+    #[command(after_help = "Exit codes: 0 told to stop; 1 it could not start, or the ledger failed: start it again.\n\
+        Log: to stderr; CABINETD_LOG=debug says more.")]
+    Run,
+    /// Run a whole simulated cabinet, to try everything out
+    Demo(demo::DemoArgs),
+    /// Work the demo's hardware: badge, PIN, door, keys, mains
+    Sim(sim::SimArgs),
+    #[command(flatten)]
+    Live(live::LiveCommand),
+    /// Read, export and verify the ledger; works with the daemon down
+    Ledger(ledger::LedgerArgs),
+    /// Import, export and compare the roster
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    /// People: badges, PINs, groups, hours
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Keys: homes, tags, and what becomes of them
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Make the pepper, the device key and the claim code: once, before the first start
+    Init(init::InitArgs),
+    /// Show the config in force, or check it
+    Config(config::ConfigArgs),
+    /// Tell the daemon to look at the UPS now (upsmon's NOTIFYCMD)
+    Notify(notify::NotifyArgs),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { config, command } = Cli::parse();
+    match command {
+        Command::Demo(args) => demo::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Notify(args) => notify::run(args),
+        Command::Config(args) => config::run(&args),
+        Command::Run => with_config(config, run),
+        Command::Ledger(args) => with_config(config, |config| ledger::run(&args, &config.state_dir, config.time_zone.as_deref())),
+        Command::Live(command) => with_config(config, |config| {
+            let place = live::Place { run_dir: config.run_dir, time_zone: config.time_zone };
+            live::run(command, &place)
+        }),
+        Command::Roster(command) => with_config(config, |config| at_desk(&config, |desk| roster::run(command, desk))),
+        Command::User(command) => with_config(config, |config| at_desk(&config, |desk| user::run(command, desk))),
+        Command::Key(command) => with_config(config, |config| at_desk(&config, |desk| key::run(command, desk))),
+        Command::Init(args) => with_config(config, |config| {
+            init::run(&args, &config.credentials_dir, &mut io::stdout(), &mut io::stderr())
+        }),
+    }
+}
+
+fn with_config(flag: Option<PathBuf>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match Config::load(&Config::locate(flag.as_deref())) {
+        Ok(config) => command(config),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn at_desk(config: &Config, command: impl FnOnce(&mut Desk<'_>) -> ExitCode) -> ExitCode {
+    let zone = config.time_zone.as_deref().and_then(|name| TimeZone::get(name).ok());
+    let mut desk = Desk {
+        cabinet: &mut Socket::new(config.run_dir.clone()),
+        pins: &mut Terminal,
+        zone: zone.unwrap_or_else(TimeZone::system),
+        out: &mut io::stdout(),
+        err: &mut io::stderr(),
+    };
+    command(&mut desk)
+}
+
+fn run(config: Config) -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CABINETD_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .without_time()
+        .with_target(false)
+        .init();
+    crate::io::ups::quiet_contained_panics();
+    match crate::daemon::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(1)
+        }
+    }
+}

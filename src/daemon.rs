@@ -19,11 +19,12 @@ use crate::cabinet::event::{Start, StopReason, StoreState};
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
-use crate::cabinet::types::{Mono, Now, RequestKey};
+use crate::cabinet::types::RequestKey;
 use crate::config::{Config, Lines};
 use crate::io::clock::Clock;
 use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
-use crate::io::credentials::{Credentials, Pepper, hash_pin, replace_pin, with_duress};
+use crate::io::credentials::pin::{hash_pin, set_pin};
+use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::notify::Doorbell;
 use crate::io::sim::lines::{self, Outputs};
 use crate::io::store::{Identity, Store};
@@ -32,6 +33,7 @@ use crate::io::ups::{Poller, Watch};
 use hands::Hands;
 use keeper::{Keeper, Taken};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -65,7 +67,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 }
 
 struct Daemon {
-    clock: Clock,
+    clock: Arc<Clock>,
     keeper: Keeper,
     hands: Hands,
     outputs: Outputs,
@@ -104,8 +106,8 @@ impl Queues {
 impl Daemon {
     /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
     async fn start(config: Config) -> Result<Self, Failure> {
-        let clock = Clock::new(config.time_zone.as_deref())?;
-        let credentials = Credentials::load_in(&config.credentials_dir)?;
+        let clock = Arc::new(Clock::new(config.time_zone.as_deref())?);
+        let credentials = load_credentials(&config.credentials_dir)?;
         let settings = config.settings.clone();
         let identity = Identity { site: settings.site.clone(), cabinet: settings.cabinet.clone() };
         let (store, stored) = Store::open(&config.state_dir, &identity, Some(credentials.device_key.clone()))?;
@@ -146,7 +148,7 @@ impl Daemon {
                     on_battery: Duration::from_secs(ups.poll_on_battery_s),
                     timeout: Duration::from_millis(ups.timeout_ms),
                 };
-                let mono = clock.clone();
+                let mono = Arc::clone(&clock);
                 let poller = Poller::start(watch, move || mono.now().mono, ups_events, Event::UpsRead);
                 let poke = poller.poke_handle();
                 tokio::spawn(Doorbell::open(&config.run_dir)?.listen(move || poke.poke()));
@@ -182,7 +184,7 @@ impl Daemon {
         let mut proof = tokio::time::interval_at(Instant::now() + PROOF, PROOF);
         let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
         let mut room = tokio::time::interval_at(Instant::now() + ROOM, ROOM);
-        systemd::ready();
+        tell_systemd(systemd::ready(&self.told));
         tracing::info!(seq = self.keeper.head().seq, "ready");
         loop {
             let deadline = self.deadline();
@@ -286,7 +288,7 @@ impl Daemon {
         }
         let status = self.status_line();
         if status != self.told {
-            systemd::status(&status);
+            tell_systemd(systemd::status(&status));
             self.told = status;
         }
     }
@@ -318,16 +320,7 @@ impl Daemon {
             let hash = match &unhashed.ask {
                 LocalAsk::SetPin { user, pin, duress } => {
                     let old = roster.users.get(user).and_then(|user| user.pin.as_ref());
-                    match (pin, duress, old) {
-                        (Some(pin), Some(duress), _) => hash_pin(&pepper, pin, Some(duress)),
-                        (Some(pin), None, old) => replace_pin(&pepper, old, pin),
-                        (None, Some(duress), Some(old)) => with_duress(&pepper, old, duress),
-                        (None, _, _) => {
-                            let text = "set a PIN first: a duress PIN stands beside one".to_owned();
-                            let _ = unhashed.reply.send(Answer::Problems(vec![text]));
-                            return;
-                        }
-                    }
+                    set_pin(&pepper, old, pin.as_ref(), duress.as_ref())
                 }
                 LocalAsk::Vouch { code, .. } => hash_pin(&pepper, code, None),
             };
@@ -363,15 +356,15 @@ impl Daemon {
         });
     }
 
+    /// When the core wants to be woken, on the runtime's clock.
     fn deadline(&self) -> Option<Instant> {
         let (due, _) = self.keeper.cabinet().next_deadline()?;
-        let now: Now = self.clock.now();
-        Some(Instant::from_std(self.clock.instant()) + Duration::from_millis(wait_ms(now.mono, due)))
+        Some(Instant::now() + Duration::from_millis(due.since_ms(self.clock.now().mono)))
     }
 
     /// Told to stop: locks off first, then the books.
     async fn stop(mut self) -> Result<(), Failure> {
-        systemd::stopping();
+        tell_systemd(systemd::stopping("stopping"));
         tracing::info!("stopping");
         if let Err(error) = self.outputs.release().await {
             tracing::warn!(%error, "the outputs could not be driven inactive");
@@ -384,8 +377,17 @@ impl Daemon {
     }
 }
 
-const fn wait_ms(now: Mono, due: Mono) -> u64 {
-    due.since_ms(now)
+/// systemd's own credentials folder has other modes than ours.
+fn load_credentials(dir: &Path) -> Result<Credentials, CredentialsError> {
+    let service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
+    if service { Credentials::load_from_service(dir) } else { Credentials::load(dir) }
+}
+
+/// Nothing hangs on systemd having heard it.
+fn tell_systemd(told: Result<(), systemd::NotifyError>) {
+    if let Err(error) = told {
+        tracing::warn!(%error, "systemd was not told");
+    }
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

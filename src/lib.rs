@@ -5,4 +5,5 @@
 pub mod cabinet;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod io;

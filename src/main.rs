@@ -1,1 +1,5 @@
-fn main() {}
+//! See `cabinetd::cli`.
+
+fn main() -> std::process::ExitCode {
+    cabinetd::cli::main()
+}

@@ -6,7 +6,8 @@
 use crate::cabinet::event::Event;
 use crate::cabinet::outcome::{Action, Command, CommandResult};
 use crate::cabinet::types::{CommandId, Level, Output};
-use crate::io::credentials::{Pepper, check_pin};
+use crate::io::credentials::Pepper;
+use crate::io::credentials::pin::check_pin;
 use crate::io::sim::lines::{LineError, Outputs};
 use std::sync::Arc;
 use tokio::sync::mpsc;
