@@ -3,3 +3,4 @@
 pub mod notify;
 //! The command line.
 pub mod config;
+pub mod ledger;
