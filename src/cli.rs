@@ -25,7 +25,9 @@ use std::process::ExitCode;
 /// New here? `cabinetd demo` runs a whole simulated cabinet and says what to try.
 #[derive(Parser, Debug)]
 #[command(name = "cabinetd", version, max_term_width = 100)]
-#[command(after_help = "The config is --config FILE, else $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml.")]
+#[command(
+    after_help = "The config is --config FILE, else $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml."
+)]
 struct Cli {
     /// The config file
     #[arg(long, global = true, value_name = "FILE")]
@@ -75,7 +77,10 @@ pub fn main() -> ExitCode {
         Command::Notify(args) => notify::run(args),
         Command::Config(args) => config::run(&args),
         Command::Run => with_config(config, run),
-        Command::Ledger(args) => with_config(config, |config| ledger::run(&args, &config.state_dir, config.time_zone.as_deref())),
+        Command::Ledger(args) => match &args.state_dir {
+            Some(dir) => ledger::run(&args, dir, None),
+            None => with_config(config, |config| ledger::run(&args, &config.state_dir, config.time_zone.as_deref())),
+        },
         Command::Live(command) => with_config(config, |config| {
             let place = live::Place { run_dir: config.run_dir, time_zone: config.time_zone };
             live::run(command, &place)

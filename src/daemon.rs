@@ -133,8 +133,7 @@ impl Daemon {
             accounts: config.accounts.clone(),
         };
         let listener = Listener::bind(&setup)?;
-        let ports =
-            Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters };
+        let ports = Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters };
         tokio::spawn(listener.serve(ports));
 
         let (ups_events, ups) = mpsc::channel(QUEUE);
@@ -261,7 +260,9 @@ impl Daemon {
 
     /// The disk is full: nothing of the batch counts. Outputs off, lines anew, and the alarm from the reserve.
     async fn no_room(&mut self) -> Result<(), Failure> {
-        tracing::error!("no room on the disk: nothing can be recorded, so nothing is opened; make room, it is noticed without a restart");
+        tracing::error!(
+            "no room on the disk: nothing can be recorded, so nothing is opened; make room, it is noticed without a restart"
+        );
         self.outputs_off();
         for (_, reply) in self.replies.drain() {
             // Whoever asked may be gone.

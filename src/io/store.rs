@@ -14,13 +14,17 @@ pub mod envelope;
 pub mod head;
 mod lock;
 mod proof;
+pub mod reader;
 mod room;
 mod rows;
 mod schema;
+pub mod verify;
 mod writer;
 
 pub use envelope::{Hash, Identity};
 pub use head::SignedHead;
+pub use reader::{Entry, Filter, PayloadState, Reader};
+pub use verify::{OutsideHead, Report};
 
 use crate::cabinet::books::{Row, View};
 use crate::cabinet::fact::Record;
@@ -108,6 +112,8 @@ pub enum StoreError {
     Older { path: PathBuf, found: i64, known: i64 },
     #[error("{} is not a ledger of cabinetd; move it away, or point the state directory elsewhere", path.display())]
     NotALedger { path: PathBuf },
+    #[error("cannot read {}: {source}; run this as root or as the account that runs cabinetd", path.display())]
+    Unreadable { path: PathBuf, source: rusqlite::Error },
     #[error("there is no ledger at {}; start `cabinetd run` first, or name the state directory with --state-dir", path.display())]
     NoLedger { path: PathBuf },
     #[error(
@@ -167,6 +173,7 @@ impl StoreError {
             | Self::Older { .. }
             | Self::NotALedger { .. }
             | Self::NoLedger { .. }
+            | Self::Unreadable { .. }
             | Self::OtherCabinet { .. }
             | Self::NoFdatasync
             | Self::Pragma { .. }

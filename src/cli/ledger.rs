@@ -1,0 +1,466 @@
+//! `cabinetd ledger`: what was recorded, for people, for an inspector, for a program, and whether it still holds.
+//!
+//! Works beside the daemon and without it, and changes nothing. Duress alarms are hidden unless asked for: somebody may be looking
+//! over the shoulder.
+
+mod export;
+mod when;
+
+use crate::cabinet::fact::Fact;
+use crate::cabinet::mentions::Mentions;
+use crate::cabinet::roster::Roster;
+use crate::cabinet::sentence::{Names, Sentence};
+use crate::cabinet::types::{Actor, KeyId, Origin, SessionId, UserId};
+use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use when::{Site, When};
+
+/// Everything is well.
+const OK: u8 = 0;
+/// The ledger does not verify.
+const UNSOUND: u8 = 1;
+/// What was asked for makes no sense.
+const USAGE: u8 = 2;
+/// The ledger cannot be read.
+const UNREADABLE: u8 = 3;
+
+/// How often `--follow` looks.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Problems that `verify` prints one by one.
+const PROBLEMS_SHOWN: usize = 50;
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read.";
+
+/// Look at the ledger: what was recorded, and whether it still holds.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct LedgerArgs {
+    /// The state directory, for a ledger without its config (default: the config's)
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum What {
+    /// Show records as sentences, oldest first.
+    #[command(after_help = EXIT_CODES)]
+    Show(Show),
+    /// Write records as CSV (for people) or JSONL (complete: it can be verified elsewhere).
+    #[command(after_help = EXIT_CODES)]
+    Export(Export),
+    /// Check every record against its hash, and the ledger against heads kept elsewhere.
+    #[command(after_help = EXIT_CODES)]
+    Verify(Verify),
+}
+
+#[derive(Args, Clone, Debug)]
+struct Show {
+    #[command(flatten)]
+    pick: Pick,
+    /// Only the last N of them.
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+    /// Go on with new records until Ctrl-C.
+    #[arg(long, short)]
+    follow: bool,
+    /// One JSON object per line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+struct Export {
+    #[command(flatten)]
+    pick: Pick,
+    #[arg(long, value_enum)]
+    format: Format,
+    /// Write into this file (whole or not at all) instead of to the terminal.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Format {
+    /// A table with one line per record.
+    Csv,
+    /// The records with salts and hashes: see docs/ledger-format.md.
+    Jsonl,
+}
+
+#[derive(Args, Clone, Debug)]
+struct Verify {
+    /// A head that was kept elsewhere: epoch:seq:hash, or a file that holds one. May be given more than once.
+    #[arg(long, value_name = "HEAD")]
+    head: Vec<String>,
+    /// The findings as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which records.
+#[derive(Args, Clone, Debug)]
+struct Pick {
+    /// Of this key (id or label). With the dark intervals, since nobody saw the key then.
+    #[arg(long, value_name = "KEY")]
+    key: Vec<String>,
+    /// Of the keys of this unit: the log an inspector asks for.
+    #[arg(long, value_name = "UNIT")]
+    unit: Vec<String>,
+    /// By or about this person (id or name).
+    #[arg(long, value_name = "USER")]
+    user: Vec<String>,
+    /// From this time on: 2026-03-01, 2026-03-01T08:00, with or without an offset; or so long ago: 24h, 7d.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Until this time, a day included.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Of this kind, for example taken, returned, alarm-raised.
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<String>,
+    /// Of this session.
+    #[arg(long, value_name = "N")]
+    session: Option<u64>,
+    /// With duress alarms, which are hidden otherwise.
+    #[arg(long)]
+    duress: bool,
+}
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Runs the command on the terminal, on the ledger in `state_dir`, with times in this zone (none = the machine's).
+#[must_use]
+pub fn run(args: &LedgerArgs, state_dir: &Path, time_zone: Option<&str>) -> ExitCode {
+    // Locked once: a long export writes a million lines.
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    ExitCode::from(execute(args, state_dir, &Site::of(time_zone), &mut out, &mut io::stderr()))
+}
+
+/// Runs the command and returns its exit code.
+fn execute(args: &LedgerArgs, state_dir: &Path, site: &Site, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let done = Reader::open(state_dir).map_err(Failure::from).and_then(|reader| match &args.what {
+        What::Show(show) => show.run(&reader, site, out, err),
+        What::Export(export) => export.run(&reader, site, out, err),
+        What::Verify(verify) => verify.run(&reader, out),
+    });
+    let done = done.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));
+    let (code, message) = match done {
+        Ok(code) => return code,
+        // Whoever reads has seen enough: `ledger show | head`.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return OK,
+        Err(Failure::Usage(message)) => (USAGE, message),
+        Err(failure) => (UNREADABLE, failure.to_string()),
+    };
+    let _ = writeln!(err, "cabinetd ledger: {message}");
+    code
+}
+
+impl Pick {
+    fn filter(&self, roster: &Roster, site: &Site) -> Result<Filter, Failure> {
+        let mut keys: BTreeSet<KeyId> = BTreeSet::new();
+        for wanted in &self.key {
+            // A key that left the roster is still found by its id.
+            keys.insert(roster.find_key(wanted).map_or_else(|| wanted.trim().into(), |key| key.id.clone()));
+        }
+        for unit in &self.unit {
+            let before = keys.len();
+            let of_unit = roster.keys.values().filter(|key| key.unit.eq_ignore_ascii_case(unit.trim()));
+            keys.extend(of_unit.map(|key| key.id.clone()));
+            if keys.len() == before && self.key.is_empty() {
+                return Err(Failure::Usage(format!(
+                    "no key in the roster belongs to unit \"{unit}\"; `--key ID` also finds keys that left the roster"
+                )));
+            }
+        }
+        let users = self.user.iter().map(|wanted| {
+            let wanted = wanted.trim();
+            let by_name = roster.users.values().find(|user| user.name.eq_ignore_ascii_case(wanted));
+            by_name.map_or_else(|| UserId::from(wanted), |user| user.id.clone())
+        });
+        let time = |text: &Option<String>, when: When| {
+            text.as_deref().map(|text| site.parse(text, when)).transpose().map_err(Failure::Usage)
+        };
+        Ok(Filter {
+            users: users.collect(),
+            keys,
+            session: self.session.map(SessionId),
+            kinds: self.kind.iter().map(|kind| kind.trim().to_owned()).collect(),
+            since: time(&self.since, When::From)?,
+            until: time(&self.until, When::Until)?,
+            silent: self.duress,
+            dark: self.kind.is_empty(),
+        })
+    }
+}
+
+impl Show {
+    fn run(&self, reader: &Reader, site: &Site, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+        let mut roster = reader.roster()?;
+        let filter = self.pick.filter(&roster, site)?;
+        let mut version = reader.data_version()?;
+        let mut seen = reader.head()?.seq;
+        let mut shown = 0_u64;
+        let mut show = |entry: &Entry, roster: &Roster| {
+            shown += 1;
+            if self.json { show_json(out, entry, roster, site) } else { show_line(out, entry, roster, site) }
+        };
+        if let Some(last) = self.last {
+            for entry in reader.last(&filter, last)? {
+                seen = seen.max(entry.header.seq);
+                show(&entry, &roster)?;
+            }
+        } else {
+            for entry in reader.entries(&filter, 0) {
+                let entry = entry?;
+                seen = seen.max(entry.header.seq);
+                show(&entry, &roster)?;
+            }
+        }
+        if shown == 0 {
+            writeln!(err, "{}", nothing(reader, &filter)?)?;
+        }
+        if !self.follow {
+            return Ok(OK);
+        }
+        out.flush()?;
+        loop {
+            std::thread::sleep(POLL);
+            match reader.data_version() {
+                Ok(same) if same == version => continue,
+                Ok(newer) => version = newer,
+                Err(StoreError::Busy) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            roster = reader.roster()?;
+            let until = reader.head()?.seq;
+            for entry in reader.entries(&filter, seen) {
+                let entry = entry?;
+                seen = seen.max(entry.header.seq);
+                if self.json { show_json(out, &entry, &roster, site)? } else { show_line(out, &entry, &roster, site)? }
+            }
+            seen = seen.max(until);
+            out.flush()?;
+        }
+    }
+}
+
+/// Why nothing is shown, and what to do.
+fn nothing(reader: &Reader, filter: &Filter) -> Result<String, Failure> {
+    if reader.head()?.seq == 0 {
+        return Ok("The ledger is empty: nothing has been recorded yet.".to_owned());
+    }
+    let kinds = reader.kinds()?;
+    let unknown: Vec<&str> = filter.kinds.iter().filter(|kind| !kinds.contains(kind)).map(String::as_str).collect();
+    Ok(if unknown.is_empty() {
+        "No record matches. Ask for less: each of --key, --unit, --user, --since, --until, --kind and --session narrows.".to_owned()
+    } else {
+        format!("No record is of kind {}. In this ledger there are: {}.", unknown.join(", "), kinds.join(", "))
+    })
+}
+
+/// What a record says, in words.
+fn words(entry: &Entry, known: Option<&(Origin, Fact)>, roster: &Roster) -> String {
+    let names = Names(Some(roster));
+    match known {
+        Some((by, fact)) => {
+            let clock_trusted = entry.header.stamp.clock.is_trusted();
+            let mut text = Sentence { fact, names, clock_trusted }.to_string();
+            let named = matches!(&by.actor, Actor::User(user) if fact.mentions().users.contains(&user));
+            if !named && by.actor != Actor::Cabinet {
+                text.push_str(&format!(" By {}.", names.origin(by)));
+            }
+            text
+        }
+        None if entry.payload.is_some() => {
+            format!("({}: this version of cabinetd does not know this kind of record)", entry.header.kind)
+        }
+        None => format!("({}: what it said was {})", entry.header.kind, entry.state.word()),
+    }
+}
+
+fn show_line(out: &mut dyn Write, entry: &Entry, roster: &Roster, site: &Site) -> io::Result<()> {
+    let known = entry.fact();
+    writeln!(
+        out,
+        "{:>6}  {}  {}",
+        entry.header.seq,
+        site.time_marked(entry.header.stamp),
+        words(entry, known.as_ref(), roster)
+    )
+}
+
+fn show_json(out: &mut dyn Write, entry: &Entry, roster: &Roster, site: &Site) -> io::Result<()> {
+    let known = entry.fact();
+    let mut value = json!({
+        "epoch": entry.header.epoch,
+        "seq": entry.header.seq,
+        "time": site.time(entry.header.stamp.wall),
+        "clock": entry.header.stamp.clock,
+        "kind": entry.header.kind,
+        "state": entry.state.word(),
+        "sentence": words(entry, known.as_ref(), roster),
+    });
+    if let Some(Ok(Value::Object(payload))) = entry.payload.as_deref().map(serde_json::from_str) {
+        value.as_object_mut().expect("made as an object").extend(payload);
+    }
+    writeln!(out, "{value}")
+}
+
+impl Export {
+    fn run(&self, reader: &Reader, site: &Site, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+        let roster = reader.roster()?;
+        let filter = self.pick.filter(&roster, site)?;
+        let count = match &self.out {
+            None => self.write(reader, &filter, &roster, site, out)?,
+            Some(path) => {
+                // Beside it first: a failed export leaves no half of a file, and a former one as it was.
+                let mut partial = path.clone().into_os_string();
+                partial.push(".part");
+                let partial = PathBuf::from(partial);
+                let written = (|| {
+                    let mut file = io::BufWriter::new(std::fs::File::create(&partial)?);
+                    let count = self.write(reader, &filter, &roster, site, &mut file)?;
+                    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+                    std::fs::rename(&partial, path)?;
+                    Ok(count)
+                })();
+                written.inspect_err(|_: &Failure| drop(std::fs::remove_file(&partial)))?
+            }
+        };
+        if count == 0 {
+            writeln!(err, "{}", nothing(reader, &filter)?)?;
+        } else if let Some(path) = &self.out {
+            writeln!(err, "{count} records written to {}.", path.display())?;
+        }
+        Ok(OK)
+    }
+
+    fn write(
+        &self,
+        reader: &Reader,
+        filter: &Filter,
+        roster: &Roster,
+        site: &Site,
+        out: &mut dyn Write,
+    ) -> Result<u64, Failure> {
+        match self.format {
+            Format::Csv => export::csv(reader, filter, roster, site, out),
+            Format::Jsonl => export::jsonl(reader, filter, out),
+        }
+    }
+}
+
+impl Verify {
+    fn run(&self, reader: &Reader, out: &mut dyn Write) -> Result<u8, Failure> {
+        let mut outside = Vec::new();
+        for text in &self.head {
+            outside.extend(heads_of(text)?);
+        }
+        let report = reader.verify(&outside)?;
+        let code = if report.is_sound() { OK } else { UNSOUND };
+        if self.json {
+            let mut value = serde_json::to_value(&report).expect("a report is plain data");
+            value["sound"] = Value::Bool(report.is_sound());
+            value["messages"] = report.problems.iter().map(ToString::to_string).collect();
+            writeln!(out, "{value}")?;
+            return Ok(code);
+        }
+        writeln!(out, "Site {}, cabinet {}: {} records.", report.site, report.cabinet, report.records)?;
+        writeln!(out, "Head: {}", report.head)?;
+        if report.without_payload > 0 {
+            writeln!(
+                out,
+                "{} records without payload (erased or withheld): their place was verified.",
+                report.without_payload
+            )?;
+        }
+        if report.unknown_kinds > 0 {
+            writeln!(
+                out,
+                "{} records of kinds that this version does not know: their place was verified.",
+                report.unknown_kinds
+            )?;
+        }
+        for head in &report.heads {
+            let key = head.signed_by.as_ref().map(|key| format!(", signed by {key}")).unwrap_or_default();
+            writeln!(out, "{} {}: {}{key}", if head.fits { "fits   " } else { "DIFFERS" }, head.source, head.head)?;
+        }
+        for problem in report.problems.iter().take(PROBLEMS_SHOWN) {
+            writeln!(out, "PROBLEM {problem}")?;
+        }
+        if report.problems.len() > PROBLEMS_SHOWN {
+            writeln!(out, "… and {} more (--json lists all)", report.problems.len() - PROBLEMS_SHOWN)?;
+        }
+        if report.is_sound() {
+            writeln!(out, "Sound: every record fits its hash and the record before it.")?;
+            if outside.is_empty() {
+                writeln!(
+                    out,
+                    "Without a head kept elsewhere a cut-off end does not show. Keep the head above, and compare it next time with --head."
+                )?;
+            }
+        } else {
+            writeln!(
+                out,
+                "NOT SOUND: {} problems. Keep a copy of the state directory before anything else.",
+                report.problems.len()
+            )?;
+        }
+        Ok(code)
+    }
+}
+
+/// The heads that an argument gives: itself, or those in the file it names (plain, signed, or an export).
+fn heads_of(text: &str) -> Result<Vec<OutsideHead>, Failure> {
+    if let Ok(head) = text.parse::<Head>() {
+        return Ok(vec![OutsideHead { source: "the head given".to_owned(), head, signed: None }]);
+    }
+    let content = std::fs::read_to_string(text).map_err(|error| {
+        Failure::Usage(format!("\"{text}\" is neither epoch:seq:hash nor a file that can be read ({error})"))
+    })?;
+    let mut heads = Vec::new();
+    for line in content.lines() {
+        let signed = SignedHead::from_json(line).ok().or_else(|| {
+            let value: Value = serde_json::from_str(line).ok()?;
+            SignedHead::from_json(&value.get("signed_head")?.to_string()).ok()
+        });
+        let plain = || {
+            let value: Option<Value> = serde_json::from_str(line).ok();
+            let text = value.as_ref().and_then(|value| value["head"].as_str()).unwrap_or(line);
+            text.parse::<Head>().ok()
+        };
+        if let Some(head) = signed.as_ref().map(|signed| signed.head).or_else(plain) {
+            heads.push(OutsideHead { source: text.to_owned(), head, signed });
+        }
+    }
+    if heads.is_empty() {
+        return Err(Failure::Usage(format!("{text} holds no head; it should hold epoch:seq:hash or a signed head")));
+    }
+    Ok(heads)
+}
+
+/// The ids that a record speaks of, for tables.
+fn ids(said: &Mentions<'_>) -> (String, String) {
+    let keys: Vec<&str> = said.keys.iter().map(|key| key.as_str()).collect();
+    let users: Vec<&str> = said.users.iter().map(|user| user.as_str()).collect();
+    (keys.join(" "), users.join(" "))
+}
