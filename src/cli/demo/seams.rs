@@ -127,7 +127,8 @@ mod tests {
             for line in BufReader::new(stream).lines() {
                 let request = parse(line.expect("text").as_bytes()).expect("the language of the socket");
                 let answer = Answer::Done { text: "Done.".into(), seq: 1 };
-                let response = Response { v: VERSION, request: Some(request.request.clone()), reply: Reply::Answer(answer) };
+                let response =
+                    Response { v: VERSION, request: Some(request.request.clone()), reply: Reply::Answer(answer) };
                 writeln!(out, "{}", serde_json::to_string(&response).expect("plain data")).expect("it listens");
                 asks.push(request.ask);
             }
