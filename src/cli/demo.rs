@@ -106,7 +106,8 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     seams::prepare_credentials(&folder.path)
         .map_err(|why| DemoError::Part { what: "make the demo's credentials", why })?;
 
-    let settings = seams::layout(&folder.plan);
+    let settings =
+        seams::layout(&folder.config()).map_err(|why| DemoError::Part { what: "read the demo's config", why })?;
     let labels: BTreeMap<KeyNo, String> =
         sample.keys.iter().map(|key| (KeyNo(key.home.0), key.label.clone())).collect();
     let stored = kept(&folder.hardware()).map_err(DemoError::Damaged)?;

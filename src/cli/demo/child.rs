@@ -24,8 +24,9 @@ const YOUNG: Duration = Duration::from_secs(10);
 const END: Duration = Duration::from_secs(8);
 /// A log longer than this is begun anew at the next start.
 const LONGEST_LOG: u64 = 16 * 1024 * 1024;
-/// How long the daemon may take to be ready for the roster, and how often this looks.
-const READY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_millis(100));
+/// How long the daemon may take to take the roster in, how often this looks for it, and how often it is asked.
+const READY: (Duration, Duration, Duration) =
+    (Duration::from_secs(30), Duration::from_millis(100), Duration::from_secs(3));
 
 /// Runs the daemon until told to stop.
 pub(super) fn keep_running(
@@ -155,8 +156,10 @@ impl Keeper {
         let socket = self.dir.join("run/control.sock");
         let begin = Instant::now();
         loop {
+            let mut pause = READY.1;
             let why = match tokio::net::UnixStream::connect(&socket).await {
                 Ok(_) => {
+                    pause = READY.2;
                     let (dir, sample) = (self.dir.clone(), self.sample.clone());
                     match tokio::task::spawn_blocking(move || seams::seed_roster(&dir, &sample)).await {
                         Ok(Ok(())) => break,
@@ -170,7 +173,7 @@ impl Keeper {
                 self.teller.tell(News::RosterNotIn { why });
                 return;
             }
-            sleep(READY.1).await;
+            sleep(pause).await;
         }
         self.plan.seeded = true;
         let (people, keys) = (self.sample.people.len(), self.sample.keys.len());

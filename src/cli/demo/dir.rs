@@ -114,7 +114,7 @@ impl Folder {
         self.plan.ups_port = Some(ups_port);
         keep(&self.path, &self.plan)?;
         let group = uzers::get_current_groupname().unwrap_or_default();
-        let config = include_str!("../../../config/demo.toml")
+        let config = crate::config::DEMO
             .replace("{slots}", &self.plan.slots.to_string())
             .replace("{latches}", &self.plan.latches.to_string())
             .replace("{ups_port}", &ups_port.to_string())

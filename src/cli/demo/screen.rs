@@ -68,10 +68,12 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
         ("cabinetd keymap".to_owned(), "who has what"),
         ("cabinetd ledger show --follow".to_owned(), "everything that was recorded"),
     ] {
-        line(&format!("  {command:<58} {}", paint.on(Shade::Dim, &format!("# {why}"))));
+        line(&format!("  {command:<62} {}", paint.on(Shade::Dim, &format!("# {why}"))));
     }
     line("");
     line(&head("Then try"));
+    // The script is about this key in its usual place.
+    let scripted = label == "Unit 204" && slot == 7;
     for (command, why) in [
         ("cabinetd sim door force", "nobody was let in: it alarms"),
         ("cabinetd sim mains off", "a power cut; `mains on` ends it"),
@@ -80,7 +82,9 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
         ("cabinetd sim play \"$CABINETD_DIR/visit.txt\"", "a whole visit and a power cut, by script"),
         ("cabinetd sim --help", "everything else that hands can do"),
     ] {
-        line(&format!("  {command:<58} {}", paint.on(Shade::Dim, &format!("# {why}"))));
+        if scripted || !command.contains("sim play") {
+            line(&format!("  {command:<62} {}", paint.on(Shade::Dim, &format!("# {why}"))));
+        }
     }
     line("");
     line("Ctrl-C here ends it. What happens is told below; the daemon's own log is daemon.log in that folder.");

@@ -1,9 +1,14 @@
 //! Where the demo meets the other parts of the program.
 
-use super::dir::Plan;
 use super::people::Sample;
+use crate::cabinet::outcome::{Answer, Denial};
+use crate::cabinet::roster::RosterChange;
 use crate::cabinet::settings::Settings;
-use crate::cabinet::types::Mono;
+use crate::cabinet::types::{Mono, Pin};
+use crate::config::Config;
+use crate::io::control::wire::{Ask, Digits};
+use crate::io::control::{Client, new_request_key};
+use crate::io::credentials::{Credentials, CredentialsError};
 use crate::io::sim::bench::SimulatedUps;
 use crate::io::sim::nut::{SimUps, SimUpsFault, SimUpsPlan, SimUpsStatus};
 use crate::io::sim::words::UpsFault;
@@ -12,12 +17,8 @@ use std::path::Path;
 use tokio::time::Instant;
 
 /// What the config written into the folder describes.
-///
-/// CONNECT: `Config::load(&folder.config())?.settings`.
-pub(super) fn layout(plan: &Plan) -> Settings {
-    let mut settings = Settings::plain(plan.slots, 8);
-    settings.slots.values_mut().for_each(|place| place.latch = plan.latches);
-    settings
+pub(super) fn layout(config: &Path) -> Result<Settings, String> {
+    Config::load(config).map(|config| config.settings).map_err(|why| why.to_string())
 }
 
 /// Starts the simulated UPS, on its old port if that is free, and says on which it is.
@@ -68,19 +69,106 @@ impl SimulatedUps for SimUps {
     }
 }
 
-/// Makes pepper and device key in the folder, unless they are there.
-///
-/// CONNECT: `Credentials::create(&dir.join("credentials"))` unless `credentials/pepper` exists.
-#[expect(clippy::unnecessary_wraps, reason = "making credentials can fail")]
-pub(super) fn prepare_credentials(_dir: &Path) -> Result<(), String> {
+/// Makes pepper and device key in the folder, unless they are there. The claim code is not shown: nobody needs to claim a
+/// cabinet whose people the demo brings along.
+pub(super) fn prepare_credentials(dir: &Path) -> Result<(), String> {
+    match Credentials::create(&dir.join("credentials")) {
+        Ok(_) | Err(CredentialsError::Exist(_)) => Ok(()),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+/// Imports the sample roster and sets the PINs through the control socket of the running daemon. Blocking, for a thread of
+/// its own; may be called again when it failed half-way.
+pub(super) fn seed_roster(dir: &Path, sample: &Sample) -> Result<(), String> {
+    let mut client = Client::connect(&dir.join("run")).map_err(|why| why.to_string())?;
+    let mut ask = |ask: &Ask| match client.ask(&new_request_key(), ask).map_err(|why| why.to_string())? {
+        Answer::Done { .. } | Answer::Difference { .. } | Answer::Refused(Denial::NothingToChange) => Ok(()),
+        Answer::Refused(denial) => Err(denial.to_string()),
+        Answer::Problems(problems) => Err(problems.join("; ")),
+    };
+    let roster = sample.roster();
+    let change = RosterChange {
+        source: "the demo's sample".to_owned(),
+        hash: None,
+        replace: true,
+        users: roster.users.into_values().collect(),
+        keys: roster.keys.into_values().collect(),
+        remove_users: Vec::new(),
+        remove_keys: Vec::new(),
+    };
+    ask(&Ask::ChangeRoster { change: (&change).into(), dry_run: false })?;
+    for person in &sample.people {
+        ask(&Ask::SetPin {
+            user: person.user.id.clone(),
+            pin: Some(Digits(Pin::new(&person.pin))),
+            duress: person.duress.as_ref().map(|digits| Digits(Pin::new(digits))),
+        })?;
+    }
     Ok(())
 }
 
-/// Imports the sample roster and sets the PINs through the control socket of the running daemon. Blocking; called off the
-/// event loop, and again after a while when it failed.
-///
-/// CONNECT: `Client::connect(&dir.join("run"))`, `Ask::ChangeRoster` with the whole of `sample.roster()` and `replace`, then
-/// `Ask::SetPin` for each of `sample.people`.
-pub(super) fn seed_roster(_dir: &Path, _sample: &Sample) -> Result<(), String> {
-    Err("this build cannot import it".to_owned())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::control::SOCKET_NAME;
+    use crate::io::control::wire::{Reply, Response, VERSION, parse};
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
+
+    /// A daemon that says yes to everything; gives back what it was asked.
+    fn daemon(dir: &Path) -> std::thread::JoinHandle<Vec<Ask>> {
+        std::fs::create_dir_all(dir.join("run")).expect("a folder");
+        let listener = UnixListener::bind(dir.join("run").join(SOCKET_NAME)).expect("a socket");
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("the demo comes");
+            let mut out = stream.try_clone().expect("a second handle");
+            let mut asks = Vec::new();
+            for line in BufReader::new(stream).lines() {
+                let request = parse(line.expect("text").as_bytes()).expect("the language of the socket");
+                let answer = Answer::Done { text: "Done.".into(), seq: 1 };
+                let response =
+                    Response { v: VERSION, request: Some(request.request.clone()), reply: Reply::Answer(answer) };
+                writeln!(out, "{}", serde_json::to_string(&response).expect("plain data")).expect("it listens");
+                asks.push(request.ask);
+            }
+            asks
+        })
+    }
+
+    #[test]
+    fn the_roster_comes_first_then_every_pin() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let asked = daemon(dir.path());
+        let sample = Sample::new(7, 24);
+        seed_roster(dir.path(), &sample).expect("the daemon says yes");
+        let asks = asked.join().expect("no panic");
+        let Some((Ask::ChangeRoster { change, dry_run: false }, pins)) = asks.split_first() else {
+            panic!("the roster comes first")
+        };
+        assert_eq!((change.users.len(), change.keys.len(), change.replace), (8, 24, true));
+        assert_eq!(pins.len(), sample.people.len());
+        for (ask, person) in pins.iter().zip(&sample.people) {
+            let Ask::SetPin { user, pin: Some(pin), duress } = ask else { panic!("PINs follow") };
+            assert_eq!((user, pin.0.expose()), (&person.user.id, person.pin.as_str()));
+            assert_eq!(duress.is_some(), person.duress.is_some());
+        }
+    }
+
+    #[test]
+    fn credentials_are_made_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        prepare_credentials(dir.path()).expect("a new folder");
+        let pepper = std::fs::read(dir.path().join("credentials/pepper")).expect("made");
+        prepare_credentials(dir.path()).expect("they are there");
+        assert_eq!(std::fs::read(dir.path().join("credentials/pepper")).expect("kept"), pepper);
+    }
+
+    #[tokio::test]
+    async fn the_ups_keeps_its_port_when_it_can() {
+        let (ups, port) = start_ups(None).await.expect("loopback");
+        let (_other, other_port) = start_ups(Some(port)).await.expect("another port: that one is taken");
+        assert_ne!(port, other_port);
+        assert!(ups.status().contains("mains is on"));
+    }
 }
