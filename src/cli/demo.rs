@@ -14,6 +14,7 @@ mod screen;
 mod seams;
 mod tell;
 
+use crate::io::clock::Clock;
 use crate::io::sim::bench::{Bench, kept};
 use crate::io::sim::board;
 use crate::io::sim::hardware::{Hardware, KeyNo};
@@ -127,7 +128,8 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let daemons = listen(&folder, "hardware.sock")?;
     let people = listen(&folder, words::SOCKET)?;
     screen::first(&folder, &sample, paint);
-    let teller = Teller::start(paint, &sample);
+    let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
+    let teller = Teller::start(paint, &sample, clock);
     let (inputs, bench_inputs) = mpsc::channel(INPUTS);
     let bench_teller = teller.clone();
     let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| bench_teller.tell(News::World(told)));

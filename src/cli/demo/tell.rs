@@ -6,6 +6,8 @@
 use super::paint::{Paint, Shade};
 use super::people::Sample;
 use crate::cabinet::outcome::{Message, Sound};
+use crate::cabinet::types::Now;
+use crate::io::clock::Clock;
 use crate::io::sim::bench::Told;
 use crate::io::sim::hardware::{Happening, SensorFault};
 use crate::io::sim::words::UpsFault;
@@ -44,12 +46,12 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn start(paint: Paint, sample: &Sample) -> Self {
+    pub(super) fn start(paint: Paint, sample: &Sample, clock: Clock) -> Self {
         let (lines, waiting) = sync_channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
         let names = Names::of(sample);
         let lost = Arc::clone(&dropped);
-        let thread = std::thread::spawn(move || print(&waiting, &names, paint, &lost));
+        let thread = std::thread::spawn(move || print(&waiting, &names, paint, &clock, &lost));
         Self { lines, dropped, thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
@@ -70,10 +72,10 @@ impl Teller {
     }
 }
 
-fn print(waiting: &Receiver<Option<News>>, names: &Names, paint: Paint, dropped: &AtomicU64) {
+fn print(waiting: &Receiver<Option<News>>, names: &Names, paint: Paint, clock: &Clock, dropped: &AtomicU64) {
     let out = std::io::stdout();
     while let Ok(Some(news)) = waiting.recv() {
-        let time = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
+        let time = time_of_day(clock.now());
         let (symbol, shade, words) = names.line(&news);
         let mut text = format!("{}  {}  {words}\n", paint.on(Shade::Dim, &time), paint.on(shade, symbol));
         let lost = dropped.swap(0, Ordering::Relaxed);
@@ -83,6 +85,12 @@ fn print(waiting: &Receiver<Option<News>>, names: &Names, paint: Paint, dropped:
         // A terminal that is gone must not end the demo.
         let _ = out.lock().write_all(text.as_bytes());
     }
+}
+
+/// Local hours and minutes; zones differ by whole minutes, so the seconds are those of the wall clock.
+fn time_of_day(now: Now) -> String {
+    let (minute, second) = (now.civil.minute, now.wall.0.div_euclid(1000).rem_euclid(60));
+    format!("{:02}:{:02}:{second:02}", minute / 60, minute % 60)
 }
 
 /// Whose badge, which key's tag: what an onlooker would know.
