@@ -73,6 +73,7 @@ impl Teller {
 fn print(waiting: &Receiver<Option<News>>, names: &Names, paint: Paint, dropped: &AtomicU64) {
     let out = std::io::stdout();
     while let Ok(Some(news)) = waiting.recv() {
+        #[expect(clippy::disallowed_methods, reason = "a stamp for the reader of the terminal, kept nowhere")]
         let time = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
         let (symbol, shade, words) = names.line(&news);
         let mut text = format!("{}  {}  {words}\n", paint.on(Shade::Dim, &time), paint.on(shade, symbol));
