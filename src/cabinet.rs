@@ -223,8 +223,11 @@ impl Cabinet {
         .min()
     }
 
+    /// What a deadline brings is the cabinet's own doing, whoever's event came with it.
     fn deadlines_passed(&mut self, turn: &mut Turn) {
+        turn.by = Origin::cabinet();
         self.settle_lines(turn);
+        turn.by = Origin::cabinet();
         self.forget_pin(turn);
         self.write_denials(turn);
         self.visit_deadline(turn);
