@@ -29,14 +29,14 @@ impl Cabinet {
             Err(denial) => Answer::Refused(denial),
         };
         let seq = turn.out.records.get(records..).and_then(<[_]>::last).map(|record| record.seq);
-        if let Some(seq) = seq {
-            let answer = answer.clone();
-            self.books.remember_answer(Answered { seq, actor: origin.actor, request: key.clone(), answer });
-        }
         let answer = match (answer, seq) {
             (Answer::Done { text, .. }, seq) => Answer::Done { text, seq: seq.unwrap_or(0) },
             (other, _) => other,
         };
+        if let Some(seq) = seq {
+            let answer = answer.clone();
+            self.books.remember_answer(Answered { seq, actor: origin.actor, request: key.clone(), answer });
+        }
         self.reply(turn, key, answer);
     }
 
