@@ -26,7 +26,10 @@ impl Cabinet {
         let records = turn.out.records.len();
         let answer = match self.answer(turn, role, ask) {
             Ok(answer) => answer,
-            Err(denial) => Answer::Refused(denial),
+            Err(denial) => {
+                self.note_refusal(turn, &denial);
+                Answer::Refused(denial)
+            }
         };
         let seq = turn.out.records.get(records..).and_then(<[_]>::last).map(|record| record.seq);
         let answer = match (answer, seq) {
@@ -38,6 +41,15 @@ impl Cabinet {
             self.books.remember_answer(Answered { seq, actor: origin.actor, request: key.clone(), answer });
         }
         self.reply(turn, key, answer);
+    }
+
+    /// The person at the cabinet asked for what is not theirs: that is a denial like any other, told there and recorded.
+    fn note_refusal(&mut self, turn: &mut Turn, denial: &Denial) {
+        let theirs = matches!(denial, Denial::KeyNotAllowed { .. } | Denial::LoneEmergencyNotAllowed);
+        if let Some(session) = self.books.session.as_ref().filter(|_| theirs) {
+            let user = session.user.clone();
+            self.deny(turn, Some(user), denial.clone(), false);
+        }
     }
 
     fn reply(&mut self, turn: &mut Turn, request: RequestKey, answer: Answer) {
