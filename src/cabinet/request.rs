@@ -80,7 +80,14 @@ impl Cabinet {
             Ask::Return { keys } => self.give_back(turn, &keys).map(done),
             Ask::Cancel => self.cancel_visit(turn).map(done),
             Ask::Declare { slot, key } => self.declare(turn, slot, &key).map(done),
-            Ask::AlarmAcknowledge { alarm } => self.acknowledge(turn, alarm).map(done),
+            Ask::AlarmAcknowledge { alarm } => {
+                // A silent alarm does not exist for those who may stand beside the cabinet.
+                let silent = self.books.alarms.get(&alarm).is_some_and(|open| open.alarm.is_silent());
+                if silent && role.is_none_or(|role| role < Role::Manager) {
+                    return Err(Denial::AlarmUnknown { alarm });
+                }
+                self.acknowledge(turn, alarm).map(done)
+            }
             Ask::Countersign { alarm, by } => self.countersign(turn, alarm, &by).map(done),
             Ask::ChangeRoster { change, dry_run } => Ok(self.change_roster(turn, &change, dry_run)),
             Ask::SetPin { user, pin } => self.set_pin(turn, user, pin).map(done),
