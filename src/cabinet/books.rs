@@ -378,7 +378,7 @@ impl Books {
                     self.touch(View::Person(user.clone()));
                 }
             }
-            Fact::SessionStarted { user, vouched, .. } => {
+            Fact::SessionStarted { user, .. } => {
                 self.session = Some(Session {
                     id: SessionId(seq),
                     user: user.clone(),
@@ -389,10 +389,6 @@ impl Books {
                 });
                 self.touch(View::Session);
                 self.visited(user, stamp);
-                if *vouched {
-                    self.vouched.remove(user);
-                    self.touch(View::Vouched(user.clone()));
-                }
             }
             Fact::SessionJoined { user, .. } => {
                 self.with_session(|session| session.second = Some(user.clone()));
@@ -554,6 +550,10 @@ impl Books {
         let person = Person { failures: 0, last_failure: None, last_visit: Some(stamp) };
         self.people.insert(user.clone(), person);
         self.touch(View::Person(user.clone()));
+        // A code is for one entry, and needless once its owner came in.
+        if self.vouched.remove(user).is_some() {
+            self.touch(View::Vouched(user.clone()));
+        }
     }
 
     fn set_custody(&mut self, key: &KeyId, custody: Custody) {
