@@ -17,8 +17,7 @@ impl Alarm {
             | Self::DarkDifference { .. }
             | Self::ChangedBehindDoor { .. }
             | Self::OutAtClosing { .. }
-            | Self::Duress { .. }
-            | Self::InactiveUser { .. } => true,
+            | Self::Duress { .. } => true,
             Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }
@@ -28,6 +27,7 @@ impl Alarm {
             | Self::Tampered
             | Self::Overdue { .. }
             | Self::LoneEmergency { .. }
+            | Self::InactiveUser { .. }
             | Self::NoRoom
             | Self::UpsUnreachable => false,
         }

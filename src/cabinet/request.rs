@@ -126,6 +126,8 @@ impl Cabinet {
         self.record(turn, fact);
         self.books.set_roster(next);
         self.name_new_keys(turn);
+        self.forget_inactive(turn);
+        self.end_visit_of_revoked(turn);
         Answer::Difference { lines, applied: true }
     }
 

@@ -78,7 +78,7 @@ impl Cabinet {
 
     /// Whether this session may have this key in its hand.
     fn is_entitled(&self, session: &Session, key: Option<&KeyId>) -> bool {
-        let Some(grant) = &session.granted else { return false };
+        let Some(grant) = self.is_active(&session.user).then_some(session.granted.as_ref()).flatten() else { return false };
         let Some(key) = key else { return false };
         if grant.pull.contains(key) {
             return true;

@@ -76,6 +76,7 @@ impl Cabinet {
 
     pub(super) fn session_started(&mut self, turn: &mut Turn, user: &UserId, vouched: bool, clock_unverified: bool) {
         self.record(turn, Fact::SessionStarted { user: user.clone(), vouched, clock_unverified });
+        self.seen_again(turn, user);
         self.visit =
             Visit { until: Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms)), ..Visit::default() };
         let name = self.name_of(user);
@@ -99,6 +100,7 @@ impl Cabinet {
         }
         self.visit.waiting = None;
         self.record(turn, Fact::SessionJoined { session, user: user.clone() });
+        self.seen_again(turn, user);
         if let Err(denial) = self.pull(turn, &pull) {
             self.show(turn, Message::Denied { denial });
         }
@@ -191,7 +193,7 @@ impl Cabinet {
             return Err(Denial::NoRoom);
         }
         // A revocation counts from the moment it is made, a session under way included.
-        if self.books.roster.users.get(&session.user).is_none_or(|user| user.revoked) {
+        if !self.is_active(&session.user) {
             return Err(Denial::Revoked);
         }
         Ok(session)
@@ -386,6 +388,21 @@ impl Cabinet {
             self.show(turn, Message::NeverOpened { door });
         }
         self.close_visit(turn, SessionEnd::NeverOpened);
+    }
+
+    /// A revocation ends a visit whose door is not open yet. At an open door the person stays a visitor, entitled to nothing.
+    pub(super) fn end_visit_of_revoked(&mut self, turn: &mut Turn) {
+        let Some(session) = self.books.session.as_ref().filter(|session| !session.opened) else { return };
+        let stay = [Some(&session.user), session.second.as_ref()].into_iter().flatten().all(|user| self.is_active(user));
+        if !stay {
+            self.show(turn, Message::Denied { denial: Denial::Revoked });
+            self.close_visit(turn, SessionEnd::Cancelled);
+        }
+    }
+
+    /// In the roster and not revoked.
+    pub(super) fn is_active(&self, user: &UserId) -> bool {
+        self.books.roster.users.get(user).is_some_and(|user| !user.revoked)
     }
 
     pub(super) fn cancel_visit(&mut self, turn: &mut Turn) -> Result<String, Denial> {
