@@ -317,13 +317,13 @@ impl Cabinet {
     }
 
     fn store_changed(&mut self, turn: &mut Turn, state: StoreState) {
-        let before = std::mem::replace(&mut self.store, state);
-        match (before, state) {
-            (_, StoreState::Reserve) => {
+        self.store = state;
+        match state {
+            StoreState::Reserve => {
                 self.raise(turn, fact::Alarm::NoRoom);
             }
-            (StoreState::Reserve, StoreState::Writable) => self.resolve(turn, |alarm| *alarm == fact::Alarm::NoRoom),
-            (StoreState::Writable, StoreState::Writable) => {}
+            // Also when there was room again before this core was told: the alarm may be an earlier one's.
+            StoreState::Writable => self.resolve(turn, |alarm| *alarm == fact::Alarm::NoRoom),
         }
     }
 
