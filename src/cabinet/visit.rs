@@ -283,9 +283,20 @@ impl Cabinet {
         let opened = doors.iter().any(|door| self.door_is_open(*door));
         if opened {
             self.adopt_open_doors(turn, session.id, doors);
-        } else if !session.opened {
-            self.visit.until = Some(turn.mono().plus_ms(u64::from(unlock_ms) + OPENING_GRACE_MS));
         }
+        if self.more_doors_to_open() || !(opened || session.opened) {
+            self.visit.until = Some(turn.mono().plus_ms(u64::from(unlock_ms) + OPENING_GRACE_MS));
+        } else if opened {
+            self.visit.until = None;
+        }
+    }
+
+    /// Whether a door with a contact was unlocked for this session and not opened in it yet.
+    fn more_doors_to_open(&self) -> bool {
+        let Some(session) = &self.books.session else { return false };
+        let opened = |door: &DoorNo| self.books.doors.get(door).is_some_and(|state| state.session == Some(session.id));
+        let contact = |door: &DoorNo| self.settings.doors.get(door).is_some_and(|door| door.contact);
+        session.granted.as_ref().is_some_and(|grant| grant.doors.iter().any(|door| contact(door) && !opened(door)))
     }
 
     /// A door that stood open already is this session's from now on.
@@ -295,7 +306,6 @@ impl Cabinet {
                 self.record(turn, Fact::DoorOpened { door: *door, session: Some(session) });
             }
         }
-        self.visit.until = None;
     }
 
     /// Latch open, light on, where there are such.
@@ -336,7 +346,9 @@ impl Cabinet {
     /// A door of this session opened: the lock may rest.
     pub(super) fn visit_door_opened(&mut self, turn: &mut Turn, door: DoorNo) {
         self.courtesy(turn, Action::Relock { door });
-        self.visit.until = None;
+        if !self.more_doors_to_open() {
+            self.visit.until = None;
+        }
     }
 
     /// A slot edge shows that somebody is at it.
@@ -346,13 +358,18 @@ impl Cabinet {
         }
     }
 
-    /// A door closed: the session ends when none of its doors is open any more.
+    /// A door closed: the session ends when none of its doors is open any more, nor about to be opened.
     pub(super) fn visit_door_closed(&mut self, turn: &mut Turn) {
         let Some(session) = &self.books.session else { return };
-        let open = self.books.doors.values().any(|door| door.open && door.session == Some(session.id));
-        if session.opened && !open {
+        let awaited = self.visit.until.is_some() && self.more_doors_to_open();
+        if session.opened && !self.visitor_has_a_door_open() && !awaited {
             self.close_visit(turn, SessionEnd::Completed);
         }
+    }
+
+    fn visitor_has_a_door_open(&self) -> bool {
+        let session = self.books.session.as_ref().map(|session| session.id);
+        self.books.doors.values().any(|door| door.open && door.session == session)
     }
 
     // ------------------------------------------------------------ ending
@@ -378,8 +395,12 @@ impl Cabinet {
         if unseen {
             return self.close_visit(turn, SessionEnd::Completed);
         }
+        if opened && !self.visitor_has_a_door_open() {
+            // The other doors were not wanted after all.
+            return self.close_visit(turn, SessionEnd::Completed);
+        }
         if opened {
-            // It waited for a second person in vain; the door timer goes on.
+            // It waited for a second person or another door in vain; the door timer goes on.
             self.visit.waiting = None;
             self.visit.until = None;
             return;
