@@ -45,7 +45,7 @@ use outcome::{Action, Command, CommandResult, Message, Sound};
 use power::UpsReading;
 use settings::Settings;
 use std::collections::BTreeMap;
-use types::{CommandId, DoorNo, Mono, Now, Origin, UserId};
+use types::{CommandId, DoorNo, Mono, Now, Origin, SessionId, UserId};
 
 /// A cabinet: its rules, its books, and what is under way.
 #[derive(Clone, Debug)]
@@ -77,6 +77,7 @@ struct Pending {
 enum Purpose {
     Unlock {
         door: DoorNo,
+        session: SessionId,
     },
     CheckPin {
         user: UserId,
@@ -276,9 +277,9 @@ impl Cabinet {
     fn command_done(&mut self, turn: &mut Turn, id: CommandId, result: &CommandResult) {
         let Some(pending) = self.pending.remove(&id) else { return };
         match pending.purpose {
-            Purpose::Unlock { door } => match result {
+            Purpose::Unlock { door, session } => match result {
                 CommandResult::Done | CommandResult::Pin(_) => self.lock_energised(turn, door),
-                CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door),
+                CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door, session),
             },
             Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
             Purpose::Courtesy => {}

@@ -261,7 +261,8 @@ impl Cabinet {
         let unlock_ms = self.settings.sessions.unlock_ms;
         for door in doors {
             if !self.door_is_open(*door) {
-                self.command(turn, Action::Unlock { door: *door, for_ms: unlock_ms }, Purpose::Unlock { door: *door });
+                let purpose = Purpose::Unlock { door: *door, session: session.id };
+                self.command(turn, Action::Unlock { door: *door, for_ms: unlock_ms }, purpose);
             }
         }
         let mut slots: Vec<SlotNo> = Vec::new();
@@ -329,10 +330,13 @@ impl Cabinet {
         }
     }
 
-    pub(super) fn lock_failed(&mut self, turn: &mut Turn, door: DoorNo) {
-        let session = self.books.session.as_ref().map(|session| session.id);
-        self.record(turn, Fact::LockFault { door, session });
+    /// A lock command of `of` failed, or nothing was heard of it. The session may be over, and another one under way.
+    pub(super) fn lock_failed(&mut self, turn: &mut Turn, door: DoorNo, of: SessionId) {
+        self.record(turn, Fact::LockFault { door, session: Some(of) });
         self.raise(turn, Alarm::LockFault { door });
+        if self.books.session.as_ref().is_some_and(|session| session.id != of) {
+            return; // The lock is the next visitor's by now.
+        }
         self.courtesy(turn, Action::Relock { door });
         self.show(turn, Message::LockFault { door });
         let alone = self.books.session.as_ref().is_some_and(|session| {
