@@ -26,7 +26,7 @@ impl Cabinet {
     }
 
     /// The session that an edge in this slot belongs to: one that has opened the slot's door.
-    fn session_at(&self, slot: SlotNo) -> Option<Session> {
+    pub(super) fn session_at(&self, slot: SlotNo) -> Option<Session> {
         let place = self.settings.slots.get(&slot)?;
         let contact = self.settings.doors.get(&place.door)?.contact;
         self.books.session.clone().filter(|session| {
