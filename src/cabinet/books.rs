@@ -450,6 +450,10 @@ impl Books {
             }
             Fact::TagContradicted { slot, key, session, holder } => {
                 self.unname(*slot);
+                let asked_for = self.session.as_ref().and_then(|session| session.granted.clone());
+                let asked_for = asked_for.filter(|grant| grant.pull.contains(key));
+                let (reason, reference, purpose) = asked_for
+                    .map_or((Reason::Unstated, None, None), |grant| (grant.reason, grant.reference, grant.purpose));
                 let custody = match (holder, session) {
                     (Some(holder), Some(session)) => Custody::Out(Holding {
                         holder: holder.clone(),
@@ -457,9 +461,9 @@ impl Books {
                         slot: *slot,
                         since: stamp,
                         seq,
-                        reason: Reason::Unstated,
-                        reference: None,
-                        purpose: None,
+                        reason,
+                        reference,
+                        purpose,
                     }),
                     _ => Custody::Unaccounted { since: stamp, seq },
                 };

@@ -242,7 +242,7 @@ impl Cabinet {
         }
     }
 
-    fn sensor_failed(&mut self, turn: &mut Turn, input: Input, fault: SensorFault) {
+    pub(super) fn sensor_failed(&mut self, turn: &mut Turn, input: Input, fault: SensorFault) {
         if self.books.faults.contains_key(&input) {
             return;
         }

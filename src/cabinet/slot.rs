@@ -5,9 +5,9 @@
 //! are named, and the cabinet asks.
 
 use super::books::{Custody, Holding, Presence, Session};
-use super::fact::{Alarm, Fact};
+use super::fact::{Alarm, Fact, SensorFault};
 use super::outcome::{Message, Sound};
-use super::types::{Evidence, KeyId, Origin, Reason, SlotNo, UserId};
+use super::types::{Evidence, Input, KeyId, Origin, Reason, SlotNo, UserId};
 use super::visit::may_take;
 use super::{Cabinet, Turn};
 
@@ -202,10 +202,17 @@ impl Cabinet {
             if filled_now {
                 return self.identify_slot(turn, slot, key, Evidence::Tag);
             }
-            // It is in somebody's hand, so it does not hang where the books say: what hangs there is another.
+            // It is in somebody's hand, so it does not hang where the books say. If only its home said so, what hangs there is
+            // another; if its tag was scanned there, nothing does, and the sensor is wrong.
+            let certain = self.books.slots.get(&slot).is_some_and(|row| row.evidence == Some(Evidence::Tag));
             let holder = Some(session.user.clone());
             self.record(turn, Fact::TagContradicted { slot, key: key.clone(), session: Some(session.id), holder });
-            self.raise(turn, Alarm::UnexpectedSlot { slot, key: None });
+            if certain {
+                self.sensor_failed(turn, Input::Slot(slot), SensorFault::Contradicted);
+            } else {
+                self.raise(turn, Alarm::UnexpectedSlot { slot, key: None });
+            }
+            self.watch_key(turn.now, key);
         }
         self.visit.hold_tag(key.clone(), turn.mono());
         let home = self.books.roster.keys.get(key).map(|key| key.home).filter(|_| self.settings.sessions.fixed_return);
