@@ -43,7 +43,7 @@ impl Cabinet {
             turn.by = Origin::reader(session.user.clone());
         }
         let grant = session.as_ref().and_then(|session| session.granted.clone());
-        let entitled = session.as_ref().is_some_and(|session| self.is_entitled(session, key.as_ref()));
+        let entitled = session.as_ref().is_some_and(|session| self.is_entitled(session, slot, key.as_ref()));
         let (reason, reference, purpose) =
             grant.map_or((Reason::Unstated, None, None), |grant| (grant.reason, grant.reference, grant.purpose));
         let session_id = session.as_ref().map(|session| session.id);
@@ -77,9 +77,13 @@ impl Cabinet {
     }
 
     /// Whether this session may have this key in its hand.
-    fn is_entitled(&self, session: &Session, key: Option<&KeyId>) -> bool {
+    fn is_entitled(&self, session: &Session, slot: SlotNo, key: Option<&KeyId>) -> bool {
         let Some(grant) = self.is_active(&session.user).then_some(session.granted.as_ref()).flatten() else { return false };
-        let Some(key) = key else { return false };
+        let Some(key) = key else {
+            // What hangs unnamed where a key that was asked for is looked for.
+            let mut asked = grant.pull.iter().filter_map(|key| self.books.roster.keys.get(key));
+            return asked.any(|key| self.slot_of(key) == Some(slot));
+        };
         if grant.pull.contains(key) {
             return true;
         }

@@ -200,7 +200,7 @@ impl Cabinet {
     }
 
     /// The slot a key can be taken from, as far as known.
-    fn slot_of(&self, key: &Key) -> Option<SlotNo> {
+    pub(super) fn slot_of(&self, key: &Key) -> Option<SlotNo> {
         let hangs = |slot: &SlotNo| self.books.slots.get(slot).is_some_and(|row| row.present == Presence::Present);
         match self.books.custody.get(&key.id) {
             Some(Custody::In { slot, .. }) => Some(*slot),
