@@ -171,8 +171,10 @@ impl Cabinet {
                 Guess::Known(home, Evidence::HomeSlot)
             }
             (_, Some(_)) | (Some(Custody::Unaccounted { .. }) | None, None) => open(in_hand, Some(home), false),
-            // Its own key hangs elsewhere, is lost or retired: whatever this is, it is a surprise.
-            (Some(Custody::In { .. } | Custody::Lost { .. } | Custody::Retired { .. } | Custody::Out(_)), None) => {
+            // Found again?
+            (Some(Custody::Lost { .. }), None) => open(in_hand, Some(home), true),
+            // Its own key hangs elsewhere or is retired: whatever this is, it is a surprise.
+            (Some(Custody::In { .. } | Custody::Retired { .. } | Custody::Out(_)), None) => {
                 open(in_hand, None, true)
             }
         }
