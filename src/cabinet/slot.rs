@@ -22,7 +22,7 @@ impl Cabinet {
             (None, _) => return self.adopt_slots(turn, &[(slot, present)]),
         }
         self.door_in_use(turn, slot);
-        self.visit_slot_changed(turn);
+        self.visit_slot_changed(turn, slot);
     }
 
     /// The session that an edge in this slot belongs to: one that has opened the slot's door.

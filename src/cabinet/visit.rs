@@ -355,9 +355,10 @@ impl Cabinet {
         }
     }
 
-    /// A slot edge shows that somebody is at it.
-    pub(super) fn visit_slot_changed(&mut self, turn: &Turn) {
-        if let Some(until) = &mut self.visit.until {
+    /// A slot edge behind a door without a contact shows that somebody is at it.
+    pub(super) fn visit_slot_changed(&mut self, turn: &Turn, slot: SlotNo) {
+        let door = self.settings.slots.get(&slot).and_then(|place| self.settings.doors.get(&place.door));
+        if let Some(until) = self.visit.until.as_mut().filter(|_| door.is_some_and(|door| !door.contact)) {
             *until = (*until).max(turn.mono().plus_ms(UNSEEN_DOOR_MS));
         }
     }

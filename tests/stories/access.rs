@@ -177,9 +177,9 @@ fn after_a_reboot_without_a_clock_the_charge_does_not_shrink_by_guessing() {
     let mut story = Story::begins();
     story.clock_is(ClockQuality::Restored);
     for _ in 0..8 {
+        story.wait_s(80);
         story.badge("ana");
         story.pin_wrong();
-        story.wait_s(80);
     }
     story.badge("ana");
     story.expect_told("too many failures");

@@ -33,7 +33,7 @@ fn a_door_left_open_alarms_louder_and_louder() {
     story.expect_alarms(&["door-left-open door 1 level 2"]);
     story.wait_s(420);
     story.expect_alarms(&["door-left-open door 1 level 3"]);
-    story.wait_min(600);
+    story.wait_min(300);
     story.expect_alarms(&["door-left-open door 1 level 3"]);
     story.expect_records(&[
         "ALARM door-left-open door 1 level 1",
@@ -199,7 +199,11 @@ fn a_door_without_a_contact_counts_as_closed_some_time_after_the_last_slot_edge(
     story.take(13);
     story.expect_custody("213", "out with dan for work-order");
     story.wait_s(14);
-    story.comes("ana");
+    story.badge("ana");
+    story.expect_told("Dan is using the cabinet");
+    story.wait_s(1);
+    story.badge("ana");
+    story.expect_told("Enter your PIN");
 }
 
 #[test]

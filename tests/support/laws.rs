@@ -143,6 +143,9 @@ impl Laws {
             let here = match &record.fact {
                 Fact::SessionStarted { user: new, .. } | Fact::SessionJoined { user: new, .. } => new == user,
                 Fact::AlarmCleared { .. } => true,
+                // Whoever shows badge and PIN and is refused was here, too.
+                Fact::Denied { user: Some(refused), .. } => refused == user,
+                Fact::AlarmRaised { alarm: Alarm::Duress { user: forced, .. } } => forced == user,
                 _ => self.fold.session.as_ref().is_some_and(|s| s.user == *user || s.second.as_ref() == Some(user)),
             };
             law!(here, "{} is put down to {user}, who is not here", said());
