@@ -48,7 +48,7 @@ use outcome::{Action, Command, CommandResult, Message, Sound};
 use power::UpsReading;
 use settings::Settings;
 use std::collections::BTreeMap;
-use types::{CommandId, DoorNo, Mono, Now, Origin, UserId};
+use types::{CommandId, DoorNo, Mono, Now, Origin, SessionId, UserId};
 
 /// A cabinet: its rules, its books, and what is under way.
 #[derive(Clone, Debug)]
@@ -80,6 +80,7 @@ struct Pending {
 enum Purpose {
     Unlock {
         door: DoorNo,
+        session: SessionId,
     },
     CheckPin {
         user: UserId,
@@ -226,8 +227,11 @@ impl Cabinet {
         .min()
     }
 
+    /// What a deadline brings is the cabinet's own doing, whoever's event came with it.
     fn deadlines_passed(&mut self, turn: &mut Turn) {
+        turn.by = Origin::cabinet();
         self.settle_lines(turn);
+        turn.by = Origin::cabinet();
         self.forget_pin(turn);
         self.write_denials(turn);
         self.visit_deadline(turn);
@@ -276,9 +280,9 @@ impl Cabinet {
     fn command_done(&mut self, turn: &mut Turn, id: CommandId, result: &CommandResult) {
         let Some(pending) = self.pending.remove(&id) else { return };
         match pending.purpose {
-            Purpose::Unlock { door } => match result {
+            Purpose::Unlock { door, session } => match result {
                 CommandResult::Done | CommandResult::Pin(_) => self.lock_energised(turn, door),
-                CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door),
+                CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door, session),
             },
             Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
             Purpose::Courtesy => {}
@@ -317,13 +321,13 @@ impl Cabinet {
     }
 
     fn store_changed(&mut self, turn: &mut Turn, state: StoreState) {
-        let before = std::mem::replace(&mut self.store, state);
-        match (before, state) {
-            (_, StoreState::Reserve) => {
+        self.store = state;
+        match state {
+            StoreState::Reserve => {
                 self.raise(turn, fact::Alarm::NoRoom);
             }
-            (StoreState::Reserve, StoreState::Writable) => self.resolve(turn, |alarm| *alarm == fact::Alarm::NoRoom),
-            (StoreState::Writable, StoreState::Writable) => {}
+            // Also when there was room again before this core was told: the alarm may be an earlier one's.
+            StoreState::Writable => self.resolve(turn, |alarm| *alarm == fact::Alarm::NoRoom),
         }
     }
 

@@ -142,8 +142,8 @@ impl Cabinet {
         self.show(turn, Message::EnterPin);
     }
 
-    /// Everything but the PIN.
-    fn may_enter(&self, turn: &Turn, user: &UserId, shown: Shown) -> Result<(), Denial> {
+    /// What holds whatever is shown or typed: room on the disk, not revoked, the right time.
+    fn is_welcome(&self, turn: &Turn, user: &UserId) -> Result<&User, Denial> {
         let user = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
         if self.store == StoreState::Reserve {
             return Err(Denial::NoRoom);
@@ -154,6 +154,12 @@ impl Cabinet {
         if turn.now.clock.is_trusted() {
             check_time(turn, user)?;
         }
+        Ok(user)
+    }
+
+    /// Everything but the PIN.
+    fn may_enter(&self, turn: &Turn, user: &UserId, shown: Shown) -> Result<(), Denial> {
+        let user = self.is_welcome(turn, user)?;
         if let Some(wait_s) = self.wait_s(turn, &user.id, shown) {
             return Err(Denial::Throttled { wait_s });
         }
@@ -192,8 +198,13 @@ impl Cabinet {
         };
         self.desk = Desk::Idle;
         match result {
-            CommandResult::Pin(PinVerdict::Match) => self.admitted(turn, user, vouched, false),
-            CommandResult::Pin(PinVerdict::Duress) => self.admitted(turn, user, vouched, true),
+            CommandResult::Pin(verdict @ (PinVerdict::Match | PinVerdict::Duress)) => {
+                // Asked once more: a manager may have revoked, or the disk filled, while it was being hashed.
+                match self.is_welcome(turn, user).err() {
+                    None => self.admitted(turn, user, vouched, *verdict == PinVerdict::Duress),
+                    Some(denial) => self.deny(turn, Some(user.clone()), denial, false),
+                }
+            }
             CommandResult::Pin(PinVerdict::Mismatch) => self.deny(turn, Some(user.clone()), Denial::WrongPin, true),
             // It could not be checked: nobody's fault, nobody is charged.
             CommandResult::Done | CommandResult::Failed(_) | CommandResult::Unknown => {

@@ -5,7 +5,7 @@
 
 use super::fact::{Alarm, Cleared, Fact};
 use super::outcome::{Denial, Sound};
-use super::types::{AlarmId, UserId};
+use super::types::{Actor, AlarmId, UserId};
 use super::{Cabinet, Turn};
 
 impl Alarm {
@@ -17,8 +17,7 @@ impl Alarm {
             | Self::DarkDifference { .. }
             | Self::ChangedBehindDoor { .. }
             | Self::OutAtClosing { .. }
-            | Self::Duress { .. }
-            | Self::InactiveUser { .. } => true,
+            | Self::Duress { .. } => true,
             Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }
@@ -28,6 +27,7 @@ impl Alarm {
             | Self::Tampered
             | Self::Overdue { .. }
             | Self::LoneEmergency { .. }
+            | Self::InactiveUser { .. }
             | Self::NoRoom
             | Self::UpsUnreachable => false,
         }
@@ -95,10 +95,16 @@ impl Cabinet {
         if user == by {
             return Err(Denial::SamePerson);
         }
-        if !self.books.roster.users.contains_key(by) {
-            return Err(Denial::UserUnknown { user: by.clone() });
+        match self.books.roster.users.get(by) {
+            None => return Err(Denial::UserUnknown { user: by.clone() }),
+            Some(by) if by.revoked => return Err(Denial::Revoked),
+            Some(_) => {}
         }
-        self.record(turn, Fact::AlarmAcknowledged { alarm: id });
+        if open.acknowledged.is_none() {
+            self.record(turn, Fact::AlarmAcknowledged { alarm: id });
+        }
+        // Who countersigned is the actor of the end, whose account it was that of the acknowledgement or the request.
+        turn.by.actor = Actor::User(by.clone());
         self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Countersigned });
         Ok(format!("alarm {id} countersigned by {by}"))
     }

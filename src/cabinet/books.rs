@@ -378,7 +378,7 @@ impl Books {
                     self.touch(View::Person(user.clone()));
                 }
             }
-            Fact::SessionStarted { user, vouched, .. } => {
+            Fact::SessionStarted { user, .. } => {
                 self.session = Some(Session {
                     id: SessionId(seq),
                     user: user.clone(),
@@ -389,10 +389,6 @@ impl Books {
                 });
                 self.touch(View::Session);
                 self.visited(user, stamp);
-                if *vouched {
-                    self.vouched.remove(user);
-                    self.touch(View::Vouched(user.clone()));
-                }
             }
             Fact::SessionJoined { user, .. } => {
                 self.with_session(|session| session.second = Some(user.clone()));
@@ -454,6 +450,10 @@ impl Books {
             }
             Fact::TagContradicted { slot, key, session, holder } => {
                 self.unname(*slot);
+                let asked_for = self.session.as_ref().and_then(|session| session.granted.clone());
+                let asked_for = asked_for.filter(|grant| grant.pull.contains(key));
+                let (reason, reference, purpose) = asked_for
+                    .map_or((Reason::Unstated, None, None), |grant| (grant.reason, grant.reference, grant.purpose));
                 let custody = match (holder, session) {
                     (Some(holder), Some(session)) => Custody::Out(Holding {
                         holder: holder.clone(),
@@ -461,9 +461,9 @@ impl Books {
                         slot: *slot,
                         since: stamp,
                         seq,
-                        reason: Reason::Unstated,
-                        reference: None,
-                        purpose: None,
+                        reason,
+                        reference,
+                        purpose,
                     }),
                     _ => Custody::Unaccounted { since: stamp, seq },
                 };
@@ -554,6 +554,10 @@ impl Books {
         let person = Person { failures: 0, last_failure: None, last_visit: Some(stamp) };
         self.people.insert(user.clone(), person);
         self.touch(View::Person(user.clone()));
+        // A code is for one entry, and needless once its owner came in.
+        if self.vouched.remove(user).is_some() {
+            self.touch(View::Vouched(user.clone()));
+        }
     }
 
     fn set_custody(&mut self, key: &KeyId, custody: Custody) {

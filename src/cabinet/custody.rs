@@ -4,7 +4,7 @@ use super::books::Custody;
 use super::event::{KeyStep, StoreState};
 use super::fact::{Alarm, Fact};
 use super::outcome::Denial;
-use super::types::{KeyId, Mono, Now};
+use super::types::{KeyId, Mono, Now, UserId};
 use super::{Cabinet, Reason, Turn};
 use std::collections::BTreeMap;
 
@@ -134,7 +134,7 @@ impl Cabinet {
             return;
         }
         let stamp = turn.now.stamp();
-        let gone = |user: &super::types::UserId| {
+        let gone = |user: &UserId| {
             let visit = self.books.people.get(user).and_then(|person| person.last_visit);
             visit.is_some_and(|visit| visit.elapsed_ms(stamp) >= limit_ms)
         };
@@ -145,6 +145,21 @@ impl Cabinet {
         for user in users {
             self.raise(turn, Alarm::InactiveUser { user });
         }
+    }
+
+    /// Who is revoked or left the roster is not missed any more.
+    pub(super) fn forget_inactive(&mut self, turn: &mut Turn) {
+        let users = &self.books.roster.users;
+        let gone: Vec<Alarm> = (self.books.alarms.values())
+            .map(|open| open.alarm.clone())
+            .filter(|alarm| matches!(alarm, Alarm::InactiveUser { user } if users.get(user).is_none_or(|user| user.revoked)))
+            .collect();
+        self.resolve(turn, |alarm| gone.contains(alarm));
+    }
+
+    /// Somebody came: they are not missed any more.
+    pub(super) fn seen_again(&mut self, turn: &mut Turn, user: &UserId) {
+        self.resolve(turn, |alarm| matches!(alarm, Alarm::InactiveUser { user: missed } if missed == user));
     }
 
     /// A step in a key's life.

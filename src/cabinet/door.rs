@@ -39,7 +39,13 @@ impl Cabinet {
     /// A door's contact settled on a level.
     pub(super) fn door_settled(&mut self, turn: &mut Turn, door: DoorNo, open: bool) {
         if open {
-            self.doors.open.entry(door).or_insert(LeftOpen { quiet_since: turn.mono(), level: 0 });
+            // After a restart the alarm that is open goes on from its level.
+            let level = self.books.alarms.values().filter_map(|open| match &open.alarm {
+                Alarm::DoorLeftOpen { door: left, level } if *left == door => Some(*level),
+                _ => None,
+            });
+            let level = level.max().unwrap_or(0);
+            self.doors.open.entry(door).or_insert(LeftOpen { quiet_since: turn.mono(), level });
         } else {
             self.doors.open.remove(&door);
         }
@@ -87,9 +93,13 @@ impl Cabinet {
         let limits = self.settings.sessions.door_open_ms;
         let mut due = Vec::new();
         for (door, left) in &mut self.doors.open {
-            let Some(after_ms) = limits.get(usize::from(left.level)) else { continue };
-            if left.quiet_since.plus_ms(*after_ms) <= turn.mono() {
+            let before = left.level;
+            let is_due = |after_ms: &u64| left.quiet_since.plus_ms(*after_ms) <= turn.mono();
+            // Who slept through a level goes to the next at once.
+            while limits.get(usize::from(left.level)).is_some_and(is_due) {
                 left.level += 1;
+            }
+            if left.level > before {
                 due.push((*door, left.level));
             }
         }

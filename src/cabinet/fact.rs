@@ -244,7 +244,7 @@ pub enum SessionEnd {
     NeverOpened,
     /// Nothing was asked for in time, or no second person came.
     TimedOut,
-    /// The person cancelled before the door opened.
+    /// The person cancelled, or was revoked, before the door opened.
     Cancelled,
     /// The lock did not answer.
     LockFault,

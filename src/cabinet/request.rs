@@ -26,18 +26,30 @@ impl Cabinet {
         let records = turn.out.records.len();
         let answer = match self.answer(turn, role, ask) {
             Ok(answer) => answer,
-            Err(denial) => Answer::Refused(denial),
+            Err(denial) => {
+                self.note_refusal(turn, &denial);
+                Answer::Refused(denial)
+            }
         };
         let seq = turn.out.records.get(records..).and_then(<[_]>::last).map(|record| record.seq);
-        if let Some(seq) = seq {
-            let answer = answer.clone();
-            self.books.remember_answer(Answered { seq, actor: origin.actor, request: key.clone(), answer });
-        }
         let answer = match (answer, seq) {
             (Answer::Done { text, .. }, seq) => Answer::Done { text, seq: seq.unwrap_or(0) },
             (other, _) => other,
         };
+        if let Some(seq) = seq {
+            let answer = answer.clone();
+            self.books.remember_answer(Answered { seq, actor: origin.actor, request: key.clone(), answer });
+        }
         self.reply(turn, key, answer);
+    }
+
+    /// The person at the cabinet asked for what is not theirs: that is a denial like any other, told there and recorded.
+    fn note_refusal(&mut self, turn: &mut Turn, denial: &Denial) {
+        let theirs = matches!(denial, Denial::KeyNotAllowed { .. } | Denial::LoneEmergencyNotAllowed);
+        if let Some(session) = self.books.session.as_ref().filter(|_| theirs) {
+            let user = session.user.clone();
+            self.deny(turn, Some(user), denial.clone(), false);
+        }
     }
 
     fn reply(&mut self, turn: &mut Turn, request: RequestKey, answer: Answer) {
@@ -68,7 +80,14 @@ impl Cabinet {
             Ask::Return { keys } => self.give_back(turn, &keys).map(done),
             Ask::Cancel => self.cancel_visit(turn).map(done),
             Ask::Declare { slot, key } => self.declare(turn, slot, &key).map(done),
-            Ask::AlarmAcknowledge { alarm } => self.acknowledge(turn, alarm).map(done),
+            Ask::AlarmAcknowledge { alarm } => {
+                // A silent alarm does not exist for those who may stand beside the cabinet.
+                let silent = self.books.alarms.get(&alarm).is_some_and(|open| open.alarm.is_silent());
+                if silent && role.is_none_or(|role| role < Role::Manager) {
+                    return Err(Denial::AlarmUnknown { alarm });
+                }
+                self.acknowledge(turn, alarm).map(done)
+            }
             Ask::Countersign { alarm, by } => self.countersign(turn, alarm, &by).map(done),
             Ask::ChangeRoster { change, dry_run } => Ok(self.change_roster(turn, &change, dry_run)),
             Ask::SetPin { user, pin } => self.set_pin(turn, user, pin).map(done),
@@ -107,6 +126,8 @@ impl Cabinet {
         self.record(turn, fact);
         self.books.set_roster(next);
         self.name_new_keys(turn);
+        self.forget_inactive(turn);
+        self.end_visit_of_revoked(turn);
         Answer::Difference { lines, applied: true }
     }
 

@@ -115,6 +115,14 @@ impl Cabinet {
         }
     }
 
+    fn slot_seen_again(&mut self, turn: &mut Turn, slot: SlotNo, present: bool) {
+        match self.books.slots.get(&slot).map(|row| row.present == Presence::Present) {
+            None => self.adopt_slots(turn, &[(slot, present)]),
+            Some(before) if before == present => {}
+            Some(_) => self.found_changed(turn, slot, present),
+        }
+    }
+
     fn found_changed(&mut self, turn: &mut Turn, slot: SlotNo, present: bool) {
         let key: Option<KeyId> = if present {
             self.books.roster.by_home(slot).map(|key| key.id.clone())
@@ -215,8 +223,11 @@ impl Cabinet {
             Level::Active => true,
             Level::Inactive => false,
         };
+        let was_blind = self.books.faults.contains_key(&input);
         self.sensor_recovered(turn, input, level);
         match input {
+            // Nobody saw it change while the sensor was out; a visitor at the open door answers for it all the same.
+            Input::Slot(slot) if was_blind && self.session_at(slot).is_none() => self.slot_seen_again(turn, slot, active),
             Input::Slot(slot) => self.slot_settled(turn, slot, active),
             Input::Door(door) => self.door_settled(turn, door, !active),
             Input::Tamper => self.tamper_settled(turn, active),
@@ -231,7 +242,7 @@ impl Cabinet {
         }
     }
 
-    fn sensor_failed(&mut self, turn: &mut Turn, input: Input, fault: SensorFault) {
+    pub(super) fn sensor_failed(&mut self, turn: &mut Turn, input: Input, fault: SensorFault) {
         if self.books.faults.contains_key(&input) {
             return;
         }

@@ -5,9 +5,9 @@
 //! are named, and the cabinet asks.
 
 use super::books::{Custody, Holding, Presence, Session};
-use super::fact::{Alarm, Fact};
+use super::fact::{Alarm, Fact, SensorFault};
 use super::outcome::{Message, Sound};
-use super::types::{Evidence, KeyId, Origin, Reason, SlotNo, UserId};
+use super::types::{Evidence, Input, KeyId, Origin, Reason, SlotNo, UserId};
 use super::visit::may_take;
 use super::{Cabinet, Turn};
 
@@ -22,11 +22,11 @@ impl Cabinet {
             (None, _) => return self.adopt_slots(turn, &[(slot, present)]),
         }
         self.door_in_use(turn, slot);
-        self.visit_slot_changed(turn);
+        self.visit_slot_changed(turn, slot);
     }
 
     /// The session that an edge in this slot belongs to: one that has opened the slot's door.
-    fn session_at(&self, slot: SlotNo) -> Option<Session> {
+    pub(super) fn session_at(&self, slot: SlotNo) -> Option<Session> {
         let place = self.settings.slots.get(&slot)?;
         let contact = self.settings.doors.get(&place.door)?.contact;
         self.books.session.clone().filter(|session| {
@@ -43,7 +43,7 @@ impl Cabinet {
             turn.by = Origin::reader(session.user.clone());
         }
         let grant = session.as_ref().and_then(|session| session.granted.clone());
-        let entitled = session.as_ref().is_some_and(|session| self.is_entitled(session, key.as_ref()));
+        let entitled = session.as_ref().is_some_and(|session| self.is_entitled(session, slot, key.as_ref()));
         let (reason, reference, purpose) =
             grant.map_or((Reason::Unstated, None, None), |grant| (grant.reason, grant.reference, grant.purpose));
         let session_id = session.as_ref().map(|session| session.id);
@@ -77,9 +77,13 @@ impl Cabinet {
     }
 
     /// Whether this session may have this key in its hand.
-    fn is_entitled(&self, session: &Session, key: Option<&KeyId>) -> bool {
-        let Some(grant) = &session.granted else { return false };
-        let Some(key) = key else { return false };
+    fn is_entitled(&self, session: &Session, slot: SlotNo, key: Option<&KeyId>) -> bool {
+        let Some(grant) = self.is_active(&session.user).then_some(session.granted.as_ref()).flatten() else { return false };
+        let Some(key) = key else {
+            // What hangs unnamed where a key that was asked for is looked for.
+            let mut asked = grant.pull.iter().filter_map(|key| self.books.roster.keys.get(key));
+            return asked.any(|key| self.slot_of(key) == Some(slot));
+        };
         if grant.pull.contains(key) {
             return true;
         }
@@ -167,8 +171,10 @@ impl Cabinet {
                 Guess::Known(home, Evidence::HomeSlot)
             }
             (_, Some(_)) | (Some(Custody::Unaccounted { .. }) | None, None) => open(in_hand, Some(home), false),
-            // Its own key hangs elsewhere, is lost or retired: whatever this is, it is a surprise.
-            (Some(Custody::In { .. } | Custody::Lost { .. } | Custody::Retired { .. } | Custody::Out(_)), None) => {
+            // Found again?
+            (Some(Custody::Lost { .. }), None) => open(in_hand, Some(home), true),
+            // Its own key hangs elsewhere or is retired: whatever this is, it is a surprise.
+            (Some(Custody::In { .. } | Custody::Retired { .. } | Custody::Out(_)), None) => {
                 open(in_hand, None, true)
             }
         }
@@ -202,10 +208,17 @@ impl Cabinet {
             if filled_now {
                 return self.identify_slot(turn, slot, key, Evidence::Tag);
             }
-            // It is in somebody's hand, so it does not hang where the books say: what hangs there is another.
+            // It is in somebody's hand, so it does not hang where the books say. If only its home said so, what hangs there is
+            // another; if its tag was scanned there, nothing does, and the sensor is wrong.
+            let certain = self.books.slots.get(&slot).is_some_and(|row| row.evidence == Some(Evidence::Tag));
             let holder = Some(session.user.clone());
             self.record(turn, Fact::TagContradicted { slot, key: key.clone(), session: Some(session.id), holder });
-            self.raise(turn, Alarm::UnexpectedSlot { slot, key: None });
+            if certain {
+                self.sensor_failed(turn, Input::Slot(slot), SensorFault::Contradicted);
+            } else {
+                self.raise(turn, Alarm::UnexpectedSlot { slot, key: None });
+            }
+            self.watch_key(turn.now, key);
         }
         self.visit.hold_tag(key.clone(), turn.mono());
         let home = self.books.roster.keys.get(key).map(|key| key.home).filter(|_| self.settings.sessions.fixed_return);

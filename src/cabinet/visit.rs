@@ -76,6 +76,7 @@ impl Cabinet {
 
     pub(super) fn session_started(&mut self, turn: &mut Turn, user: &UserId, vouched: bool, clock_unverified: bool) {
         self.record(turn, Fact::SessionStarted { user: user.clone(), vouched, clock_unverified });
+        self.seen_again(turn, user);
         self.visit =
             Visit { until: Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms)), ..Visit::default() };
         let name = self.name_of(user);
@@ -99,6 +100,7 @@ impl Cabinet {
         }
         self.visit.waiting = None;
         self.record(turn, Fact::SessionJoined { session, user: user.clone() });
+        self.seen_again(turn, user);
         if let Err(denial) = self.pull(turn, &pull) {
             self.show(turn, Message::Denied { denial });
         }
@@ -191,14 +193,14 @@ impl Cabinet {
             return Err(Denial::NoRoom);
         }
         // A revocation counts from the moment it is made, a session under way included.
-        if self.books.roster.users.get(&session.user).is_none_or(|user| user.revoked) {
+        if !self.is_active(&session.user) {
             return Err(Denial::Revoked);
         }
         Ok(session)
     }
 
     /// The slot a key can be taken from, as far as known.
-    fn slot_of(&self, key: &Key) -> Option<SlotNo> {
+    pub(super) fn slot_of(&self, key: &Key) -> Option<SlotNo> {
         let hangs = |slot: &SlotNo| self.books.slots.get(slot).is_some_and(|row| row.present == Presence::Present);
         match self.books.custody.get(&key.id) {
             Some(Custody::In { slot, .. }) => Some(*slot),
@@ -259,7 +261,8 @@ impl Cabinet {
         let unlock_ms = self.settings.sessions.unlock_ms;
         for door in doors {
             if !self.door_is_open(*door) {
-                self.command(turn, Action::Unlock { door: *door, for_ms: unlock_ms }, Purpose::Unlock { door: *door });
+                let purpose = Purpose::Unlock { door: *door, session: session.id };
+                self.command(turn, Action::Unlock { door: *door, for_ms: unlock_ms }, purpose);
             }
         }
         let mut slots: Vec<SlotNo> = Vec::new();
@@ -281,9 +284,20 @@ impl Cabinet {
         let opened = doors.iter().any(|door| self.door_is_open(*door));
         if opened {
             self.adopt_open_doors(turn, session.id, doors);
-        } else if !session.opened {
-            self.visit.until = Some(turn.mono().plus_ms(u64::from(unlock_ms) + OPENING_GRACE_MS));
         }
+        if self.more_doors_to_open() || !(opened || session.opened) {
+            self.visit.until = Some(turn.mono().plus_ms(u64::from(unlock_ms) + OPENING_GRACE_MS));
+        } else if opened {
+            self.visit.until = None;
+        }
+    }
+
+    /// Whether a door with a contact was unlocked for this session and not opened in it yet.
+    fn more_doors_to_open(&self) -> bool {
+        let Some(session) = &self.books.session else { return false };
+        let opened = |door: &DoorNo| self.books.doors.get(door).is_some_and(|state| state.session == Some(session.id));
+        let contact = |door: &DoorNo| self.settings.doors.get(door).is_some_and(|door| door.contact);
+        session.granted.as_ref().is_some_and(|grant| grant.doors.iter().any(|door| contact(door) && !opened(door)))
     }
 
     /// A door that stood open already is this session's from now on.
@@ -293,7 +307,6 @@ impl Cabinet {
                 self.record(turn, Fact::DoorOpened { door: *door, session: Some(session) });
             }
         }
-        self.visit.until = None;
     }
 
     /// Latch open, light on, where there are such.
@@ -317,10 +330,13 @@ impl Cabinet {
         }
     }
 
-    pub(super) fn lock_failed(&mut self, turn: &mut Turn, door: DoorNo) {
-        let session = self.books.session.as_ref().map(|session| session.id);
-        self.record(turn, Fact::LockFault { door, session });
+    /// A lock command of `of` failed, or nothing was heard of it. The session may be over, and another one under way.
+    pub(super) fn lock_failed(&mut self, turn: &mut Turn, door: DoorNo, of: SessionId) {
+        self.record(turn, Fact::LockFault { door, session: Some(of) });
         self.raise(turn, Alarm::LockFault { door });
+        if self.books.session.as_ref().is_some_and(|session| session.id != of) {
+            return; // The lock is the next visitor's by now.
+        }
         self.courtesy(turn, Action::Relock { door });
         self.show(turn, Message::LockFault { door });
         let alone = self.books.session.as_ref().is_some_and(|session| {
@@ -334,23 +350,31 @@ impl Cabinet {
     /// A door of this session opened: the lock may rest.
     pub(super) fn visit_door_opened(&mut self, turn: &mut Turn, door: DoorNo) {
         self.courtesy(turn, Action::Relock { door });
-        self.visit.until = None;
+        if !self.more_doors_to_open() {
+            self.visit.until = None;
+        }
     }
 
-    /// A slot edge shows that somebody is at it.
-    pub(super) fn visit_slot_changed(&mut self, turn: &Turn) {
-        if let Some(until) = &mut self.visit.until {
+    /// A slot edge behind a door without a contact shows that somebody is at it.
+    pub(super) fn visit_slot_changed(&mut self, turn: &Turn, slot: SlotNo) {
+        let door = self.settings.slots.get(&slot).and_then(|place| self.settings.doors.get(&place.door));
+        if let Some(until) = self.visit.until.as_mut().filter(|_| door.is_some_and(|door| !door.contact)) {
             *until = (*until).max(turn.mono().plus_ms(UNSEEN_DOOR_MS));
         }
     }
 
-    /// A door closed: the session ends when none of its doors is open any more.
+    /// A door closed: the session ends when none of its doors is open any more, nor about to be opened.
     pub(super) fn visit_door_closed(&mut self, turn: &mut Turn) {
         let Some(session) = &self.books.session else { return };
-        let open = self.books.doors.values().any(|door| door.open && door.session == Some(session.id));
-        if session.opened && !open {
+        let awaited = self.visit.until.is_some() && self.more_doors_to_open();
+        if session.opened && !self.visitor_has_a_door_open() && !awaited {
             self.close_visit(turn, SessionEnd::Completed);
         }
+    }
+
+    fn visitor_has_a_door_open(&self) -> bool {
+        let session = self.books.session.as_ref().map(|session| session.id);
+        self.books.doors.values().any(|door| door.open && door.session == session)
     }
 
     // ------------------------------------------------------------ ending
@@ -376,8 +400,12 @@ impl Cabinet {
         if unseen {
             return self.close_visit(turn, SessionEnd::Completed);
         }
+        if opened && !self.visitor_has_a_door_open() {
+            // The other doors were not wanted after all.
+            return self.close_visit(turn, SessionEnd::Completed);
+        }
         if opened {
-            // It waited for a second person in vain; the door timer goes on.
+            // It waited for a second person or another door in vain; the door timer goes on.
             self.visit.waiting = None;
             self.visit.until = None;
             return;
@@ -386,6 +414,21 @@ impl Cabinet {
             self.show(turn, Message::NeverOpened { door });
         }
         self.close_visit(turn, SessionEnd::NeverOpened);
+    }
+
+    /// A revocation ends a visit whose door is not open yet. At an open door the person stays a visitor, entitled to nothing.
+    pub(super) fn end_visit_of_revoked(&mut self, turn: &mut Turn) {
+        let Some(session) = self.books.session.as_ref().filter(|session| !session.opened) else { return };
+        let stay = [Some(&session.user), session.second.as_ref()].into_iter().flatten().all(|user| self.is_active(user));
+        if !stay {
+            self.show(turn, Message::Denied { denial: Denial::Revoked });
+            self.close_visit(turn, SessionEnd::Cancelled);
+        }
+    }
+
+    /// In the roster and not revoked.
+    pub(super) fn is_active(&self, user: &UserId) -> bool {
+        self.books.roster.users.get(user).is_some_and(|user| !user.revoked)
     }
 
     pub(super) fn cancel_visit(&mut self, turn: &mut Turn) -> Result<String, Denial> {

@@ -1,0 +1,28 @@
+//! Stories: a script of events at one cabinet, and what is recorded, said and done. Written to be read by a manager.
+//!
+//! The words (`badge`, `take`, `power_cut` …) are those of `support/story.rs`. Beside what a story expects, the laws of
+//! `support/laws.rs` are checked after each of its events.
+
+#[path = "support/laws.rs"]
+mod laws;
+#[path = "support/story.rs"]
+mod story;
+#[path = "support/words.rs"]
+mod words;
+
+#[path = "stories/access.rs"]
+mod access;
+#[path = "stories/cabinet_life.rs"]
+mod cabinet_life;
+#[path = "stories/doors.rs"]
+mod doors;
+#[path = "stories/keys.rs"]
+mod keys;
+#[path = "stories/requests.rs"]
+mod requests;
+#[path = "stories/returns.rs"]
+mod returns;
+#[path = "stories/sensors.rs"]
+mod sensors;
+#[path = "stories/visits.rs"]
+mod visits;

@@ -1,0 +1,416 @@
+//! Who may come in: PINs, badges, vouched codes, failures and their charge, hours, revocation.
+
+use crate::story::{MONDAY_NINE_MS, Story};
+use cabinetd::cabinet::Event;
+use cabinetd::cabinet::outcome::{Answer, CommandResult, Denial, PinVerdict};
+use cabinetd::cabinet::roster::Window;
+use cabinetd::cabinet::types::{ClockQuality, Code, CommandId, Reason, Role, Wall};
+
+const HOUR_MS: i64 = 3_600_000;
+
+#[test]
+fn login_number_and_pin_serve_as_well() {
+    let mut story = Story::begins();
+    story.login("ana");
+    story.pin_ok();
+    story.expect_records(&["ana came"]);
+}
+
+#[test]
+fn the_config_says_which_ways_in_there_are() {
+    let mut story = Story::with(|settings| settings.access.login_and_pin = false);
+    story.login("ana");
+    story.expect_records(&["nobody refused: unknown-login (charged)"]);
+    let mut story = Story::with(|settings| settings.access.badge_and_pin = false);
+    story.badge("ana");
+    story.expect_records(&["nobody refused: unknown-badge (charged)"]);
+}
+
+#[test]
+fn badge_alone_where_configured() {
+    let mut story = Story::with(|settings| settings.access.badge_alone = true);
+    story.badge("ana");
+    story.expect_records(&["ana came"]);
+    assert!(!story.is_checking_a_pin());
+}
+
+#[test]
+fn badge_alone_does_not_make_the_login_number_enough() {
+    let mut story = Story::with(|settings| settings.access.badge_alone = true);
+    story.login("ana");
+    story.expect_told("Enter your PIN");
+    story.expect_records(&[]);
+}
+
+#[test]
+fn a_half_typed_pin_is_forgotten() {
+    let mut story = Story::begins();
+    story.badge("ana");
+    assert!(story.cabinet.is_busy());
+    story.wait_s(30);
+    story.expect_told("Timed out");
+    assert!(!story.cabinet.is_busy());
+    story.types("482913");
+    assert!(!story.is_checking_a_pin());
+    story.expect_records(&[]);
+}
+
+#[test]
+fn a_pin_that_could_not_be_checked_is_nobodys_failure() {
+    let mut story = Story::begins();
+    story.badge("ana");
+    story.types("482913");
+    story.wait_s(5);
+    story.expect_told("Timed out");
+    story.expect_records(&[]);
+    story.comes("ana");
+    story.expect_records(&["ana came"]);
+}
+
+#[test]
+fn a_late_or_foreign_verdict_opens_nothing() {
+    let mut story = Story::begins();
+    story.badge("ana");
+    story.types("482913");
+    story.wait_s(6);
+    story.verdict(PinVerdict::Match);
+    let result = CommandResult::Pin(PinVerdict::Match);
+    story.event(Event::CommandDone { id: CommandId(9_999), result });
+    story.expect_records(&[]);
+}
+
+#[test]
+fn nobody_set_a_pin_yet() {
+    let mut story = Story::begins();
+    story.import(crate::story::edit_user({
+        let mut new = crate::story::person("fay", Role::Staff, &["a"]);
+        new.pin = None;
+        new
+    }));
+    story.news();
+    story.badge("fay");
+    story.expect_records(&["fay refused: no-pin"]);
+}
+
+#[test]
+fn the_delay_grows_with_each_failure_of_a_person() {
+    let mut story = Story::begins();
+    for _ in 0..4 {
+        story.badge("ana");
+        story.pin_wrong();
+    }
+    story.badge("ana");
+    story.expect_told("try again in 5 s");
+    story.wait_s(5);
+    story.badge("ana");
+    story.pin_wrong();
+    story.badge("ana");
+    story.expect_told("try again in 10 s");
+    story.wait_s(10);
+    story.comes("ana");
+    story.expect_told("Which key");
+    story.cancels();
+    // A success makes the slate clean.
+    story.badge("ana");
+    story.pin_wrong();
+    story.badge("ana");
+    story.expect_told("Enter your PIN");
+}
+
+#[test]
+fn the_delay_is_never_longer_than_the_rules_say() {
+    let mut story = Story::with(|settings| settings.access.failures_per_hour = 1_000);
+    for _ in 0..40 {
+        story.badge("ana");
+        story.pin_wrong();
+        story.wait_s(900);
+    }
+    story.comes("ana");
+    story.expect_told("Which key");
+}
+
+#[test]
+fn ten_wrong_tries_an_hour_for_the_whole_device_and_nobody_else_is_locked_out() {
+    let mut story = Story::begins();
+    for number in 0..10 {
+        story.event(Event::CodeRead(Code::new(&format!("stranger-{number}"))));
+    }
+    story.event(Event::CodeRead(Code::new("stranger-11")));
+    story.expect_told("too many failures: try again in 360 s");
+    // A login number can be tried by anybody: it waits.
+    story.login("ana");
+    story.expect_told("too many failures");
+    // A badge that has not failed keeps an allowance of its own.
+    story.comes("ana");
+    story.expect_told("Which key");
+    story.cancels();
+    // The bucket leaks one failure in six minutes.
+    story.wait_min(6);
+    story.login("bob");
+    story.expect_told("Enter your PIN");
+}
+
+#[test]
+fn the_charge_survives_a_restart() {
+    let mut story = Story::begins();
+    for _ in 0..4 {
+        story.badge("ana");
+        story.pin_wrong();
+    }
+    for number in 0..6 {
+        story.event(Event::CodeRead(Code::new(&format!("stranger-{number}"))));
+    }
+    story.kill(|_| {});
+    story.badge("ana");
+    story.expect_told("too many failures");
+    story.login("bob");
+    story.expect_told("too many failures");
+    story.power_cut(1, |_| {});
+    story.badge("ana");
+    story.expect_told("too many failures");
+    story.comes("bob");
+    story.expect_told("Which key");
+}
+
+#[test]
+fn after_a_reboot_without_a_clock_the_charge_does_not_shrink_by_guessing() {
+    let mut story = Story::begins();
+    story.clock_is(ClockQuality::Restored);
+    for _ in 0..8 {
+        story.wait_s(80);
+        story.badge("ana");
+        story.pin_wrong();
+    }
+    story.badge("ana");
+    story.expect_told("too many failures");
+    story.power_cut(1_000_000, |_| {});
+    story.badge("ana");
+    story.expect_told("too many failures");
+}
+
+#[test]
+fn a_flood_of_refusals_is_two_records_a_minute() {
+    let mut story = Story::begins();
+    story.revokes("ana");
+    story.news();
+    for _ in 0..50 {
+        story.badge("ana");
+        story.wait_s(1);
+    }
+    story.expect_records(&["ana refused: revoked"]);
+    story.wait_s(10);
+    story.expect_records(&["ana refused: revoked ×49"]);
+    story.wait_min(10);
+    story.expect_records(&[]);
+}
+
+#[test]
+fn a_flood_of_strangers_is_coalesced_too() {
+    let mut story = Story::begins();
+    for number in 0..1_000 {
+        story.event(Event::CodeRead(Code::new(&format!("stranger-{number}"))));
+        story.wait_ms(50);
+    }
+    let news = story.news();
+    assert!(news.len() <= 12, "{} records for 1,000 badges", news.len());
+}
+
+#[test]
+fn refusals_counted_so_far_are_written_when_the_daemon_stops() {
+    let mut story = Story::begins();
+    story.revokes("ana");
+    story.news();
+    for _ in 0..5 {
+        story.badge("ana");
+    }
+    story.stop();
+    story.expect_records(&["ana refused: revoked", "ana refused: revoked ×4", "stopped"]);
+}
+
+#[test]
+fn outside_her_hours() {
+    let mut story = Story::begins();
+    story.edits_user("ana", |ana| ana.schedule = vec![Window { weekdays: 0b001_1111, from: 10 * 60, to: 18 * 60 }]);
+    story.news();
+    story.badge("ana");
+    story.expect_records(&["ana refused: outside-schedule"]);
+    story.wait_min(61);
+    story.news();
+    story.comes("ana");
+    story.expect_records(&["ana came"]);
+}
+
+#[test]
+fn validity_has_a_beginning_and_an_end() {
+    let mut story = Story::begins();
+    story.edits_user("ana", |ana| ana.valid_from = Some(Wall(MONDAY_NINE_MS + HOUR_MS)));
+    story.edits_user("bob", |bob| bob.valid_until = Some(Wall(MONDAY_NINE_MS - HOUR_MS)));
+    story.news();
+    story.badge("ana");
+    story.badge("bob");
+    story.expect_records(&["ana refused: not-yet-valid", "bob refused: expired"]);
+}
+
+#[test]
+fn a_clock_that_is_not_trusted_warns_and_does_not_deny() {
+    for quality in [ClockQuality::Restored, ClockQuality::Unknown] {
+        let mut story = Story::begins();
+        story.edits_user("ana", |ana| {
+            ana.schedule = vec![Window { weekdays: 1, from: 0, to: 60 }];
+            ana.valid_until = Some(Wall(0));
+        });
+        story.clock_is(quality);
+        story.news();
+        story.comes("ana");
+        story.expect_records(&["ana came, clock unverified"]);
+        story.cancels();
+        story.news();
+        story.comes("bob");
+        story.expect_records(&["bob came"]);
+    }
+}
+
+#[test]
+fn a_revocation_denies_whatever_the_clock_says() {
+    let mut story = Story::begins();
+    story.revokes("ana");
+    story.clock_is(ClockQuality::Unknown);
+    story.badge("ana");
+    story.expect_told("access was revoked");
+    story.expect_locked();
+}
+
+#[test]
+fn revoked_between_badge_and_pin() {
+    let mut story = Story::begins();
+    story.badge("ana");
+    story.revokes("ana");
+    story.types("482913");
+    assert!(!story.is_checking_a_pin());
+    story.expect_told("revoked");
+}
+
+#[test]
+fn revoked_while_the_pin_is_being_checked() {
+    let mut story = Story::begins();
+    story.badge("ana");
+    story.types("482913");
+    story.revokes("ana");
+    story.news();
+    story.verdict(PinVerdict::Match);
+    story.expect_records(&["ana refused: revoked"]);
+}
+
+#[test]
+fn revoked_in_the_middle_of_a_visit_before_the_ask() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.revokes("ana");
+    assert_eq!(story.pull("204", Reason::WorkOrder), Answer::Refused(Denial::NobodyIdentified));
+    story.expect_record("session closed: cancelled, 0 taken, 0 returned");
+    story.expect_locked();
+}
+
+#[test]
+fn revoked_while_the_lock_is_energised() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.expect_unlocked();
+    story.revokes("ana");
+    story.expect_locked();
+    story.door_opens();
+    story.expect_alarms(&["open-without-session door 1"]);
+}
+
+#[test]
+fn revoked_at_the_open_door_whatever_is_taken_now_alarms() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    story.revokes("ana");
+    story.take(4);
+    story.expect_alarms(&["wrong-key key 204 slot 4"]);
+    assert_eq!(story.pull("205", Reason::WorkOrder), Answer::Refused(Denial::Revoked));
+    story.closes();
+    story.expect_custody("204", "out with ana for work-order");
+}
+
+#[test]
+fn a_vouched_code_opens_once() {
+    let mut story = Story::begins();
+    story.vouches("cleo", "ana", 30);
+    story.badge("ana");
+    story.types("12345678");
+    story.verdict(PinVerdict::Match);
+    story.expect_record("ana came with a vouched code");
+    story.cancels();
+    story.news();
+    // The second time eight digits are only a wrong PIN.
+    story.badge("ana");
+    story.types("12345678");
+    story.verdict(PinVerdict::Mismatch);
+    story.expect_records(&["ana refused: wrong-pin (charged)"]);
+    assert!(story.cabinet.books().vouched.is_empty());
+}
+
+#[test]
+fn a_vouched_code_serves_the_second_person_once_too() {
+    let mut story = Story::begins();
+    story.vouches("cleo", "bob", 30);
+    story.comes("ana");
+    story.pull("safe", Reason::DayToDay);
+    story.badge("bob");
+    story.types("12345678");
+    story.verdict(PinVerdict::Match);
+    story.expect_unlocked();
+    assert!(story.cabinet.books().vouched.is_empty(), "used up");
+}
+
+#[test]
+fn a_vouched_code_expires() {
+    let mut story = Story::begins();
+    story.edits_user("ana", |ana| ana.pin = None);
+    story.import(crate::story::edit_user({
+        let mut new = crate::story::person("fay", Role::Staff, &["a"]);
+        new.pin = None;
+        new
+    }));
+    story.vouches("cleo", "fay", 10);
+    story.badge("fay");
+    story.expect_told("Enter your PIN");
+    story.cancels();
+    story.wait_min(10);
+    story.badge("fay");
+    story.expect_told("no PIN is set");
+}
+
+#[test]
+fn a_vouched_code_does_not_survive_a_reboot() {
+    let mut story = Story::begins();
+    story.import(crate::story::edit_user({
+        let mut new = crate::story::person("fay", Role::Staff, &["a"]);
+        new.pin = None;
+        new
+    }));
+    story.vouches("cleo", "fay", 60);
+    story.kill(|_| {});
+    story.badge("fay");
+    story.expect_told("Enter your PIN");
+    story.cancels();
+    story.power_cut(5, |_| {});
+    story.badge("fay");
+    story.expect_told("no PIN is set");
+}
+
+#[test]
+fn only_a_manager_vouches_and_not_for_the_revoked_nor_oneself() {
+    let mut story = Story::begins();
+    let needs_manager = Answer::Refused(Denial::RoleNeeded { role: Role::Manager });
+    assert_eq!(story.vouches("bob", "ana", 30), needs_manager);
+    assert_eq!(story.vouches("cleo", "cleo", 30), Answer::Refused(Denial::SamePerson));
+    assert_eq!(story.vouches("cleo", "zoe", 30), Answer::Refused(Denial::UserUnknown { user: "zoe".into() }));
+    story.revokes("ana");
+    assert_eq!(story.vouches("cleo", "ana", 30), Answer::Refused(Denial::Revoked));
+}

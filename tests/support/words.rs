@@ -1,0 +1,199 @@
+//! Records, alarms and custody in the words that the stories use.
+
+use cabinetd::cabinet::books::{Custody, OpenAlarm};
+use cabinetd::cabinet::event::StopReason;
+use cabinetd::cabinet::fact::{Alarm, Fact, Record, SessionEnd};
+use cabinetd::cabinet::outcome::Denial;
+use cabinetd::cabinet::power::Supply;
+use cabinetd::cabinet::types::{Actor, Evidence, KeyId, UserId};
+use serde::Serialize;
+use serde_json::Value;
+
+/// A value in plain words: its tag first, then its fields; what is absent is not said, sessions neither.
+fn plain(value: &impl Serialize, tag: &str) -> String {
+    fn text(value: &Value) -> String {
+        match value {
+            Value::String(text) => text.clone(),
+            Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+            Value::Object(fields) => fields.iter().map(|(name, value)| format!("{name} {}", text(value))).collect(),
+            other => other.to_string(),
+        }
+    }
+    let value = serde_json::to_value(value).expect("our values serialise");
+    let Value::Object(fields) = &value else { return text(&value) };
+    let mut words = vec![text(&fields[tag])];
+    for (name, value) in fields.iter().filter(|(name, value)| *name != tag && *name != "session" && !value.is_null()) {
+        words.push(if value.is_object() { text(value) } else { format!("{name} {}", text(value)) });
+    }
+    words.join(" ")
+}
+
+/// `wrong-key slot 5 key 205`.
+pub fn alarm_words(alarm: &Alarm) -> String {
+    let mut words = plain(alarm, "alarm").split(' ').map(str::to_owned).collect::<Vec<_>>();
+    words.dedup_by(|a, b| a == b && a == "input");
+    words.retain(|word| word != "input");
+    words.join(" ")
+}
+
+/// `wrong-pin`, `key-not-allowed key 213`.
+pub fn denial_words(denial: &Denial) -> String {
+    plain(denial, "why")
+}
+
+pub fn open_alarms<'a>(alarms: impl Iterator<Item = &'a OpenAlarm>) -> Vec<String> {
+    alarms
+        .map(|open| format!("{}{}", alarm_words(&open.alarm), if open.acknowledged.is_some() { " (seen)" } else { "" }))
+        .collect()
+}
+
+const fn evidence_word(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Tag => "tag",
+        Evidence::HomeSlot => "home-slot",
+        Evidence::Declared => "declared",
+    }
+}
+
+/// Where a key is: `in slot 4 (home-slot)`, `out with ana for work-order`.
+pub fn custody_words(custody: Option<&Custody>) -> String {
+    match custody {
+        None => "never seen".into(),
+        Some(Custody::In { slot, evidence }) => format!("in slot {slot} ({})", evidence_word(*evidence)),
+        Some(Custody::Out(holding)) => format!("out with {} for {}", holding.holder, holding.reason.word()),
+        Some(Custody::Unaccounted { .. }) => "unaccounted".into(),
+        Some(Custody::Lost { .. }) => "lost".into(),
+        Some(Custody::Retired { .. }) => "retired".into(),
+    }
+}
+
+fn names(ids: &[KeyId]) -> String {
+    ids.iter().map(KeyId::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn key_word(key: Option<&KeyId>) -> &str {
+    key.map_or("an unknown key", KeyId::as_str)
+}
+
+fn person(user: Option<&UserId>) -> &str {
+    user.map_or("nobody", UserId::as_str)
+}
+
+pub const fn end_word(how: SessionEnd) -> &'static str {
+    match how {
+        SessionEnd::Completed => "completed",
+        SessionEnd::NeverOpened => "never opened",
+        SessionEnd::TimedOut => "timed out",
+        SessionEnd::Cancelled => "cancelled",
+        SessionEnd::LockFault => "lock fault",
+        SessionEnd::Unknown => "unknown",
+        SessionEnd::Interrupted => "interrupted",
+    }
+}
+
+fn supply_word(supply: Supply) -> &'static str {
+    match supply {
+        Supply::Unknown => "unknown",
+        Supply::OnLine => "on line",
+        Supply::OnBattery => "on battery",
+        Supply::LowBattery => "low battery",
+        Supply::Unreachable(_) => "unreachable",
+    }
+}
+
+/// Who made a record.
+pub fn by_words(record: &Record) -> String {
+    match &record.by.actor {
+        Actor::Cabinet => "cabinet".into(),
+        Actor::User(user) => user.to_string(),
+        Actor::Account { name, .. } => format!("account {name}"),
+    }
+}
+
+/// A record as a sentence.
+pub fn say(record: &Record) -> String {
+    let flag = |set: bool, words: &'static str| if set { words } else { "" };
+    match &record.fact {
+        Fact::Started { dark, .. } => match dark {
+            None => "started for the first time".into(),
+            Some(dark) if dark.announced => format!("started after a stop, dark for {} s", dark.lasted_ms / 1_000),
+            Some(dark) => format!("started after a crash, dark for {} s", dark.lasted_ms / 1_000),
+        },
+        Fact::Stopped { why: StopReason::Service } => "stopped".into(),
+        Fact::Stopped { why: StopReason::SystemShutdown } => "stopped with the system".into(),
+        Fact::SlotsAdopted { slots } => format!("adopted {} slots", slots.len()),
+        Fact::DarkCompared { differences } => format!("compared across the dark: {differences} differences"),
+        Fact::FoundChanged { slot, present, key } => {
+            format!("found slot {slot} {}, {}", if *present { "occupied" } else { "empty" }, key_word(key.as_ref()))
+        }
+        Fact::ClockCorrected { by_ms } => format!("clock corrected by {} s", by_ms / 1_000),
+        Fact::ConfigLoaded { hash } => format!("config {hash} in force"),
+        Fact::LinesLost => "all lines lost".into(),
+        Fact::LinesBack => "lines back".into(),
+        Fact::RosterChanged { source, version, difference, .. } => {
+            let lines: Vec<String> = difference.iter().map(ToString::to_string).collect();
+            format!("roster version {version} from {source}: {}", lines.join("; "))
+        }
+        Fact::PinSet { user } => format!("PIN of {user} set"),
+        Fact::Vouched { user, by, for_minutes } => format!("{by} vouches for {user} for {for_minutes} min"),
+        Fact::Denied { user, denial, count, failure } => {
+            let times = if *count > 1 { format!(" ×{count}") } else { String::new() };
+            format!("{} refused: {}{times}{}", person(user.as_ref()), denial_words(denial), flag(*failure, " (charged)"))
+        }
+        Fact::SessionStarted { user, vouched, clock_unverified } => format!(
+            "{user} came{}{}",
+            flag(*vouched, " with a vouched code"),
+            flag(*clock_unverified, ", clock unverified")
+        ),
+        Fact::SessionJoined { user, .. } => format!("{user} joined"),
+        Fact::SessionAuthorised { pull, give_back, reason, reference, purpose, doors, alone, .. } => {
+            let mut text = String::from("authorised");
+            if !pull.is_empty() {
+                text += &format!(" to take {}", names(pull));
+            }
+            if !give_back.is_empty() {
+                text += &format!(" to return {}", names(give_back));
+            }
+            text += &format!(" for {}", reason.word());
+            for more in [reference, purpose].into_iter().flatten() {
+                text += &format!(" {more}");
+            }
+            let doors: Vec<String> = doors.iter().map(ToString::to_string).collect();
+            format!("{text} at door {}{}", doors.join(" "), flag(*alone, ", alone"))
+        }
+        Fact::SessionClosed { how, taken, returned, .. } => {
+            format!("session closed: {}, {taken} taken, {returned} returned", end_word(*how))
+        }
+        Fact::DoorOpened { door, session } => format!("door {door} opened{}", flag(session.is_none(), " by nobody known")),
+        Fact::DoorClosed { door, .. } => format!("door {door} closed"),
+        Fact::Taken { slot, key, holder, entitled, .. } => format!(
+            "{} took {} from slot {slot}{}",
+            person(holder.as_ref()),
+            key_word(key.as_ref()),
+            flag(!*entitled, ", not entitled")
+        ),
+        Fact::Returned { slot, key, evidence, by, candidates, .. } => {
+            let how = evidence.map_or_else(
+                || format!("one of: {}", if candidates.is_empty() { "?".into() } else { names(candidates) }),
+                |evidence| evidence_word(evidence).to_owned(),
+            );
+            format!("{} hung {} in slot {slot} ({how})", person(by.as_ref()), key_word(key.as_ref()))
+        }
+        Fact::SlotIdentified { slot, key, evidence, .. } => {
+            format!("slot {slot} holds {key} ({})", evidence_word(*evidence))
+        }
+        Fact::TagContradicted { slot, key, holder, .. } => {
+            format!("{} has {key} in hand, so slot {slot} does not hold it", person(holder.as_ref()))
+        }
+        Fact::SensorFault { input, fault } => format!("sensor fault: {input:?} {fault:?}"),
+        Fact::SensorRecovered { input, present } => {
+            format!("sensor back: {input:?} {}", if *present { "active" } else { "inactive" })
+        }
+        Fact::LockFault { door, .. } => format!("lock of door {door} failed"),
+        Fact::KeyStepped { key, step, .. } => format!("key {key}: {step:?}"),
+        Fact::AlarmRaised { alarm } => format!("ALARM {}", alarm_words(alarm)),
+        Fact::AlarmAcknowledged { alarm } => format!("alarm {alarm} seen by {}", by_words(record)),
+        Fact::AlarmCleared { why, .. } => format!("alarm cleared: {}", format!("{why:?}").to_lowercase()),
+        Fact::SupplyChanged { from, to, .. } => format!("supply: {} → {}", supply_word(*from), supply_word(*to)),
+    }
+}
