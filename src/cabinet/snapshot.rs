@@ -51,8 +51,10 @@ pub struct Moment {
     /// The wall time, corrected if the clock was learned later in the same boot.
     pub wall: Wall,
     pub clock: ClockQuality,
-    /// Milliseconds before `as_of`; a lower bound if a power cut lies between and the clock was not known.
+    /// Milliseconds before `as_of`.
     pub ago_ms: u64,
+    /// `ago_ms` is only a lower bound: the machine was off in between, and the clock was not known before or after.
+    pub at_least: bool,
 }
 
 /// Whether records of openings can be kept.
@@ -335,12 +337,15 @@ struct Eye<'a> {
 impl Eye<'_> {
     fn moment(&self, stamp: Stamp) -> Moment {
         let ago_ms = stamp.elapsed_ms(self.now);
+        let same_boot = stamp.boot == self.now.boot;
+        let at_least = !same_boot && !(stamp.clock.is_trusted() && self.now.clock.is_trusted());
         // A stamp of this boot that a worse clock gave is read by the better one of now.
-        if stamp.boot == self.now.boot && self.now.clock < stamp.clock {
+        if same_boot && self.now.clock < stamp.clock {
             let ago = i64::try_from(ago_ms).unwrap_or(i64::MAX);
-            return Moment { wall: Wall(self.now.wall.0.saturating_sub(ago)), clock: self.now.clock, ago_ms };
+            let wall = Wall(self.now.wall.0.saturating_sub(ago));
+            return Moment { wall, clock: self.now.clock, ago_ms, at_least };
         }
-        Moment { wall: stamp.wall, clock: stamp.clock, ago_ms }
+        Moment { wall: stamp.wall, clock: stamp.clock, ago_ms, at_least }
     }
 
     fn who(&self, id: &UserId) -> Who {

@@ -15,11 +15,12 @@ pub use words::{Paint, View};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{AlarmId, Reason, SlotNo};
+use crate::config::{Config, ConfigError};
 use crate::io::control::wire::{Ask, ErrorCode};
 use crate::io::control::{Client, ClientError, new_request_key};
 use clap::{Args, Subcommand, ValueEnum};
-use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::io::{IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it.";
@@ -235,68 +236,112 @@ pub struct Place {
     pub time_zone: Option<String>,
 }
 
+/// Where a command speaks.
+pub struct Ends<'a> {
+    pub out: &'a mut dyn Write,
+    pub err: &'a mut dyn Write,
+    /// Whether `out` is a terminal.
+    pub is_terminal: bool,
+}
+
+impl std::fmt::Debug for Ends<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ends").field("is_terminal", &self.is_terminal).finish_non_exhaustive()
+    }
+}
+
+const DONE: u8 = 0;
+const REFUSED: u8 = 1;
+const NO_ANSWER: u8 = 3;
+
+impl Place {
+    /// As the config says. Without a readable one, unless it was named: where the daemon is by convention; an account that may use
+    /// the socket need not be able to read the config.
+    ///
+    /// # Errors
+    /// The config that was named cannot be used.
+    pub fn find(config: Option<&Path>) -> Result<Self, ConfigError> {
+        match Config::load(&Config::locate(config)) {
+            Ok(config) => Ok(Self { run_dir: config.run_dir, time_zone: config.time_zone }),
+            Err(error) if config.is_some() => Err(error),
+            Err(_) => {
+                let folder = std::env::var_os("CABINETD_DIR").filter(|folder| !folder.is_empty());
+                let run_dir = folder.map_or_else(|| "/run/cabinetd".into(), |folder| PathBuf::from(folder).join("run"));
+                Ok(Self { run_dir, time_zone: None })
+            }
+        }
+    }
+}
+
 /// Runs a command.
 #[must_use]
 pub fn run(command: LiveCommand, place: &Place) -> ExitCode {
+    let is_terminal = std::io::stdout().is_terminal();
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    ExitCode::from(run_with(command, place, &mut Ends { out: &mut out, err: &mut err, is_terminal }))
+}
+
+/// Runs a command that speaks elsewhere; gives the exit code.
+pub fn run_with(command: LiveCommand, place: &Place, ends: &mut Ends<'_>) -> u8 {
     match command {
         LiveCommand::Pull(PullArgs { keys, reason, reference, purpose, alone, output }) => {
-            act(place, output, &Ask::Pull { keys, reason: reason.into(), reference, purpose, alone })
+            act(place, output, &Ask::Pull { keys, reason: reason.into(), reference, purpose, alone }, ends)
         }
-        LiveCommand::Return(ReturnArgs { keys, output }) => act(place, output, &Ask::Return { keys }),
-        LiveCommand::Cancel(CancelArgs { output }) => act(place, output, &Ask::Cancel),
+        LiveCommand::Return(ReturnArgs { keys, output }) => act(place, output, &Ask::Return { keys }, ends),
+        LiveCommand::Cancel(CancelArgs { output }) => act(place, output, &Ask::Cancel, ends),
         LiveCommand::Declare(DeclareArgs { slot, key, output }) => {
-            act(place, output, &Ask::Declare { slot: SlotNo(slot), key })
+            act(place, output, &Ask::Declare { slot: SlotNo(slot), key }, ends)
         }
         LiveCommand::Alarm(AlarmArgs { command }) => match command {
             AlarmCommand::List { output } => {
-                show(place, output, Client::status, |seen| serde_json::to_string(&seen.alarms), alarms)
+                show(place, output, Client::status, |seen| serde_json::to_string(&seen.alarms), alarms, ends)
             }
-            AlarmCommand::Ack { alarm, output } => act(place, output, &Ask::AlarmAcknowledge { alarm: AlarmId(alarm) }),
+            AlarmCommand::Ack { alarm, output } => {
+                act(place, output, &Ask::AlarmAcknowledge { alarm: AlarmId(alarm) }, ends)
+            }
             AlarmCommand::Countersign { alarm, by, output } => {
-                act(place, output, &Ask::Countersign { alarm: AlarmId(alarm), by: by.into() })
+                act(place, output, &Ask::Countersign { alarm: AlarmId(alarm), by: by.into() }, ends)
             }
         },
-        LiveCommand::Status(StatusArgs { follow: true, output }) => follow(place, output),
+        LiveCommand::Status(StatusArgs { follow: true, output }) => follow(place, output, ends),
         LiveCommand::Status(StatusArgs { follow: false, output }) => {
-            show(place, output, Client::status, serde_json::to_string, status)
+            show(place, output, Client::status, serde_json::to_string, status, ends)
         }
         LiveCommand::Keymap(KeymapArgs { output }) => {
-            show(place, output, Client::keymap, serde_json::to_string, keymap)
+            show(place, output, Client::keymap, serde_json::to_string, keymap, ends)
         }
     }
 }
 
 /// Asks for something and says how it went.
-fn act(place: &Place, output: Output, ask: &Ask) -> ExitCode {
+fn act(place: &Place, output: Output, ask: &Ask, ends: &mut Ends<'_>) -> u8 {
     let answer = match Client::connect(&place.run_dir).and_then(|mut client| client.ask(&new_request_key(), ask)) {
         Ok(answer) => answer,
-        Err(error) => return failed(output, &error),
+        Err(error) => return ends.failed(output, &error),
     };
     if output.json {
-        say(&serde_json::to_string(&answer).expect("texts and numbers always serialise"));
-        return exit_code(&answer);
+        ends.say(&serde_json::to_string(&answer).expect(SERIALISES));
     }
     match &answer {
+        _ if output.json => {}
         Answer::Done { text, .. } => {
-            say(&words::clean(text));
+            ends.say(&words::clean(text));
         }
         Answer::Difference { lines, applied } => {
             let last = if *applied { "Done." } else { "Nothing was changed: this was a dry run." };
             let lines = lines.iter().map(|line| words::clean(&line.to_string()) + "\n").collect::<String>();
-            say(&(lines + last));
+            ends.say(&(lines + last));
         }
-        Answer::Refused(denial) => complain(&words::clean(&format!("refused: {denial}"))),
-        Answer::Problems(problems) => problems.iter().for_each(|problem| complain(&words::clean(problem))),
+        Answer::Refused(denial) => ends.complain(&format!("refused: {denial}")),
+        Answer::Problems(problems) => problems.iter().for_each(|problem| ends.complain(problem)),
     }
-    exit_code(&answer)
+    match &answer {
+        Answer::Done { .. } | Answer::Difference { .. } => DONE,
+        Answer::Refused(_) | Answer::Problems(_) => REFUSED,
+    }
 }
 
-fn exit_code(answer: &Answer) -> ExitCode {
-    match answer {
-        Answer::Done { .. } | Answer::Difference { .. } => ExitCode::SUCCESS,
-        Answer::Refused(_) | Answer::Problems(_) => ExitCode::from(1),
-    }
-}
+const SERIALISES: &str = "texts, numbers and lists always serialise";
 
 /// Reads the state and shows it.
 fn show(
@@ -305,48 +350,48 @@ fn show(
     read: fn(&mut Client) -> Result<Snapshot, ClientError>,
     json: impl Fn(&Snapshot) -> serde_json::Result<String>,
     text: impl Fn(&Snapshot, &View) -> String,
-) -> ExitCode {
+    ends: &mut Ends<'_>,
+) -> u8 {
     match Client::connect(&place.run_dir).and_then(|mut client| read(&mut client)) {
         Ok(seen) => {
-            let json = || json(&seen).expect("texts and numbers always serialise");
-            let text = if output.json { json() } else { text(&seen, &view(place, output, &seen)) };
-            say(text.trim_end());
-            ExitCode::SUCCESS
+            let json = || json(&seen).expect(SERIALISES);
+            let shown = if output.json { json() } else { text(&seen, &view(place, output, &seen, ends.is_terminal)) };
+            ends.say(shown.trim_end());
+            DONE
         }
-        Err(error) => failed(output, &error),
+        Err(error) => ends.failed(output, &error),
     }
 }
 
-fn follow(place: &Place, output: Output) -> ExitCode {
+fn follow(place: &Place, output: Output, ends: &mut Ends<'_>) -> u8 {
     let followed = match Client::connect(&place.run_dir).and_then(Client::follow) {
         Ok(followed) => followed,
-        Err(error) => return failed(output, &error),
+        Err(error) => return ends.failed(output, &error),
     };
-    let is_screen = !output.json && std::io::stdout().is_terminal();
     for seen in followed {
-        let said = match seen {
-            Ok(seen) if output.json => say(&serde_json::to_string(&seen).expect("texts and numbers always serialise")),
+        let text = match seen {
+            Ok(seen) if output.json => serde_json::to_string(&seen).expect(SERIALISES),
             Ok(seen) => {
-                let clear = if is_screen { "\u{1b}[H\u{1b}[2J" } else { "" };
-                say(&format!("{clear}{}", status(&seen, &view(place, output, &seen))))
+                let clear = if ends.is_terminal { "\u{1b}[H\u{1b}[2J" } else { "" };
+                format!("{clear}{}", status(&seen, &view(place, output, &seen, ends.is_terminal)))
             }
-            Err(error) => return failed(output, &error),
+            Err(error) => return ends.failed(output, &error),
         };
-        if !said {
+        if !ends.say(&text) {
             break;
         }
     }
-    ExitCode::SUCCESS
+    DONE
 }
 
-fn view(place: &Place, output: Output, seen: &Snapshot) -> View {
+fn view(place: &Place, output: Output, seen: &Snapshot, is_terminal: bool) -> View {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let colour = match output.color {
         Colour::Always => true,
         Colour::Never => false,
         Colour::Auto => {
             let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+            is_terminal && !is_set("NO_COLOR") && !is_dumb
         }
     };
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| is_set(name));
@@ -363,33 +408,38 @@ fn view(place: &Place, output: Output, seen: &Snapshot) -> View {
     }
 }
 
-/// Prints a text; says whether anybody still reads.
-fn say(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
-}
-
-fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "cabinetd: {text}");
-}
-
-fn failed(output: Output, error: &ClientError) -> ExitCode {
-    let text = words::clean(&error.to_string());
-    if output.json {
-        say(&serde_json::json!({ "error": { "text": text } }).to_string());
+impl Ends<'_> {
+    /// Prints a text; says whether anybody still reads.
+    fn say(&mut self, text: &str) -> bool {
+        writeln!(self.out, "{text}").and_then(|()| self.out.flush()).is_ok()
     }
-    complain(&text);
-    match error {
-        ClientError::Refused { code: ErrorCode::BadRequest | ErrorCode::RoleNeeded, .. } => ExitCode::from(1),
-        ClientError::Refused {
-            code: ErrorCode::Busy | ErrorCode::InProgress | ErrorCode::NoAnswer | ErrorCode::Idle,
-            ..
+
+    fn complain(&mut self, text: &str) {
+        // Nobody is left to be told that telling failed.
+        let _ = writeln!(self.err, "cabinetd: {}", words::clean(text));
+    }
+
+    fn failed(&mut self, output: Output, error: &ClientError) -> u8 {
+        let text = error.to_string();
+        if output.json {
+            self.say(&serde_json::json!({ "error": { "text": text } }).to_string());
         }
-        | ClientError::NoDaemon(_)
-        | ClientError::NoPermission { .. }
-        | ClientError::TimedOut
-        | ClientError::Lost
-        | ClientError::NotUnderstood
-        | ClientError::Io { .. } => ExitCode::from(3),
+        self.complain(&text);
+        match error {
+            ClientError::Refused { code: ErrorCode::BadRequest | ErrorCode::RoleNeeded, .. } => REFUSED,
+            ClientError::Refused {
+                code: ErrorCode::Busy | ErrorCode::InProgress | ErrorCode::NoAnswer | ErrorCode::Idle,
+                ..
+            }
+            | ClientError::NoDaemon(_)
+            | ClientError::NoPermission { .. }
+            | ClientError::TimedOut
+            | ClientError::Lost
+            | ClientError::NotUnderstood
+            | ClientError::Io { .. } => NO_ANSWER,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -295,10 +295,14 @@ fn a_stamp_of_a_bad_clock_is_read_by_the_better_one() {
     };
     books.life = life(started);
     let since = look(&books, 61_000).running_since.unwrap();
-    assert_eq!(since, Moment { wall: Wall(T0 + 1_000), clock: ClockQuality::Synced, ago_ms: 60_000 });
+    assert_eq!(since, Moment { wall: Wall(T0 + 1_000), clock: ClockQuality::Synced, ago_ms: 60_000, at_least: false });
 
     let earlier_boot = Stamp { boot: BootId(9), ..started };
     books.life = life(earlier_boot);
     let since = look(&books, 61_000).running_since.unwrap();
-    assert_eq!((since.wall, since.clock), (Wall(1_000), ClockQuality::Unknown), "another boot cannot be corrected");
+    assert_eq!(
+        (since.wall, since.clock, since.at_least),
+        (Wall(1_000), ClockQuality::Unknown, true),
+        "another boot cannot be corrected"
+    );
 }

@@ -121,7 +121,7 @@ fn grid(text: &mut String, slots: &[&SlotView], view: &View) {
     let across = usize::from(last - first) + 1;
     let digits = slots.iter().map(|slot| slot.slot.to_string().len()).max().unwrap_or(1);
     let room = COLUMNS / across;
-    let cell = if room >= digits + 7 {
+    let cell = if room >= digits + 8 {
         let width = room.min(digits + 4 + 14);
         Cell::Labelled { width, label: width - digits - 4 }
     } else if room >= digits + 2 {
@@ -181,7 +181,8 @@ fn draw(line: &mut String, slot: Option<&SlotView>, cell: Cell, digits: usize, v
     line.push_str(&" ".repeat(width - used));
 }
 
-/// The key that hangs here, else the one that belongs here: its label, or its id, or the label's last word, or as much as fits.
+/// The key that hangs here, else the one that belongs here: its label, or its id, or the number that the label ends with, or as
+/// much as fits.
 fn short_label(slot: &SlotView, room: usize) -> String {
     let key = match slot.present {
         Present::Yes => slot.key.as_ref(),
@@ -192,9 +193,10 @@ fn short_label(slot: &SlotView, room: usize) -> String {
     let Some(key) = key else { return String::new() };
     let label = clean(&key.label);
     let id = clean(key.id.as_str());
-    let last_word = label.rsplit(' ').next().unwrap_or_default().to_owned();
+    let number = label.rsplit(' ').next().filter(|word| word.chars().any(|letter| letter.is_ascii_digit()));
+    let number = number.map(str::to_owned);
     let fits = |text: &&String| text.chars().count() <= room;
-    if let Some(text) = [&label, &id, &last_word].into_iter().find(fits) {
+    if let Some(text) = [Some(&label), Some(&id), number.as_ref()].into_iter().flatten().find(fits) {
         return text.clone();
     }
     label.chars().take(room).collect()

@@ -76,16 +76,14 @@ impl View {
         Wall(seen.as_of.wall.0.saturating_add(i64::try_from(self.age_ms).unwrap_or(i64::MAX)))
     }
 
-    /// "since 14:03 (35 min)"; what a clock that is not trusted said is "about".
+    /// "since 14:03 (35 min)"; what a clock that is not trusted said is "about", a lower bound "at least".
     #[must_use]
     pub fn since(&self, seen: &Snapshot, moment: Moment) -> String {
         let at = self.at(moment.wall, self.now(seen));
         let ago = lasting(moment.ago_ms.saturating_add(self.age_ms));
-        if moment.clock.is_trusted() {
-            format!("since {at} ({ago})")
-        } else {
-            format!("since about {at} (at least {ago})")
-        }
+        let about = if moment.clock.is_trusted() { "" } else { "about " };
+        let least = if moment.at_least { "at least " } else { "" };
+        format!("since {about}{at} ({least}{ago})")
     }
 }
 

@@ -16,7 +16,7 @@ fn key(n: u16) -> KeyName {
 }
 
 const fn moment() -> Moment {
-    Moment { wall: Wall(T0 - 2_100_000), clock: ClockQuality::Synced, ago_ms: 2_100_000 }
+    Moment { wall: Wall(T0 - 2_100_000), clock: ClockQuality::Synced, ago_ms: 2_100_000, at_least: false }
 }
 
 fn out() -> Whereabouts {
@@ -153,6 +153,16 @@ fn three_hundred_slots_fit_eighty_columns() {
     assert_eq!(lines[8], "121-140  ■ ○ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■");
     assert_eq!(lines[17..19], ["", "■ in 299  ○ out 1"]);
     assert!(text.ends_with("  Unit 322 (slot 122): Ana Ruiz, since 13:25 (35 min), emergency\n"), "{text}");
+}
+
+#[test]
+fn a_label_that_does_not_fit_keeps_what_tells_it_from_others() {
+    let mut seen = full(24, 8);
+    for (slot, label) in [(0, "Boiler room"), (1, "Mail room"), (2, "Building B 12"), (3, "Pool")] {
+        seen.slots[slot].key = Some(KeyName { id: "a-long-id".into(), label: label.into() });
+    }
+    let text = keymap(&seen, &plain(false));
+    assert!(text.contains(" 1 ◆ Boil  2 ◆ Mail  3 ◆ 12    4 ◆ Pool  5 ■ 205"), "{text}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ const T0: i64 = 1_793_714_400_000;
 
 fn ago(ms: u64) -> Moment {
     let wall = Wall(T0 - i64::try_from(ms).unwrap());
-    Moment { wall, clock: ClockQuality::Synced, ago_ms: ms }
+    Moment { wall, clock: ClockQuality::Synced, ago_ms: ms, at_least: false }
 }
 
 fn key(id: &str) -> KeyName {
@@ -111,7 +111,7 @@ fn busy() -> Snapshot {
                 key: key("207"),
                 home: Some(SlotNo(7)),
                 whereabouts: Whereabouts::Lost {
-                    since: Moment { clock: ClockQuality::Restored, ..ago(400 * 24 * 60 * MIN) },
+                    since: Moment { clock: ClockQuality::Restored, at_least: true, ..ago(400 * 24 * 60 * MIN) },
                 },
             },
         ],
@@ -174,6 +174,13 @@ fn the_text_never_speaks_of_duress_and_fits_the_width() {
         assert!(text.lines().all(|line| width(line) <= COLUMNS), "{text}");
     }
     assert_eq!(alarms(&quiet(), &plain()), "No open alarms.\n");
+}
+
+#[test]
+fn within_one_boot_a_bad_clock_spoils_the_time_of_day_only() {
+    let mut seen = quiet();
+    seen.running_since = Some(Moment { clock: ClockQuality::Unknown, ..ago(MIN) });
+    assert!(status(&seen, &plain()).contains("Running   since about 08:59 (3 min)\n"));
 }
 
 #[test]
