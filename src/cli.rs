@@ -1,6 +1,5 @@
-//! The commands.
-
-pub mod notify;
 //! The command line.
+
 pub mod config;
 pub mod ledger;
+pub mod notify;

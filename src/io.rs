@@ -2,5 +2,5 @@
 
 pub mod notify;
 pub mod sim;
-pub mod ups;
 pub mod store;
+pub mod ups;

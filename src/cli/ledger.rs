@@ -11,12 +11,13 @@ use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::sentence::{Names, Sentence};
 use crate::cabinet::types::{Actor, KeyId, Origin, SessionId, UserId};
+use crate::config::{Config, ConfigError};
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use when::{Site, When};
@@ -43,8 +44,15 @@ const EXIT_CODES: &str =
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub struct LedgerArgs {
-    /// The state directory (default: $CABINETD_DIR/state, else /var/lib/cabinetd).
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        help = "The configuration [default: $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml]"
+    )]
+    config: Option<PathBuf>,
+    /// Read the ledger of this state directory, without a configuration (times are in this machine's zone)
+    #[arg(long, value_name = "DIR", global = true, conflicts_with = "config")]
     state_dir: Option<PathBuf>,
     #[command(subcommand)]
     what: What,
@@ -141,6 +149,8 @@ struct Pick {
 enum Failure {
     #[error("{0}")]
     Usage(String),
+    #[error("{0}; or name the state directory with --state-dir, then no configuration is needed")]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("cannot write: {0}")]
@@ -157,12 +167,13 @@ pub fn run(args: &LedgerArgs) -> ExitCode {
 
 /// Runs the command and returns its exit code.
 pub fn execute(args: &LedgerArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let site = Site::of_the_system();
-    let state_dir = state_dir(args.state_dir.as_deref());
-    let done = Reader::open(&state_dir).map_err(Failure::from).and_then(|reader| match &args.what {
-        What::Show(show) => show.run(&reader, &site, out, err),
-        What::Export(export) => export.run(&reader, &site, out, err),
-        What::Verify(verify) => verify.run(&reader, out),
+    let done = place(args).and_then(|(state_dir, site)| {
+        let reader = Reader::open(&state_dir)?;
+        match &args.what {
+            What::Show(show) => show.run(&reader, &site, out, err),
+            What::Export(export) => export.run(&reader, &site, out, err),
+            What::Verify(verify) => verify.run(&reader, out),
+        }
     });
     let done = done.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));
     let (code, message) = match done {
@@ -176,15 +187,14 @@ pub fn execute(args: &LedgerArgs, out: &mut dyn Write, err: &mut dyn Write) -> u
     code
 }
 
-/// Where the ledger is. The config will know; until then the environment does.
-fn state_dir(flag: Option<&Path>) -> PathBuf {
-    flag.map_or_else(
-        || {
-            std::env::var_os("CABINETD_DIR")
-                .map_or_else(|| PathBuf::from("/var/lib/cabinetd"), |dir| PathBuf::from(dir).join("state"))
-        },
-        Path::to_owned,
-    )
+/// Where the ledger is, and the zone of its site.
+fn place(args: &LedgerArgs) -> Result<(PathBuf, Site), Failure> {
+    if let Some(state_dir) = &args.state_dir {
+        return Ok((state_dir.clone(), Site::of_the_system()));
+    }
+    let config = Config::load(&Config::locate(args.config.as_deref()))?;
+    let site = Site::named(config.time_zone.as_deref()).map_err(Failure::Usage)?;
+    Ok((config.state_dir, site))
 }
 
 impl Pick {
@@ -297,9 +307,9 @@ fn words(entry: &Entry, known: Option<&(Origin, Fact)>, roster: &Roster) -> Stri
         Some((by, fact)) => {
             let clock_trusted = entry.header.stamp.clock.is_trusted();
             let mut text = Sentence { fact, names, clock_trusted }.to_string();
-            let named = matches!(&by.actor, Actor::User(user) if fact.mentions().users.contains(&user));
-            if !named && by.actor != Actor::Cabinet {
-                text.push_str(&format!(" By {}.", names.origin(by)));
+            let says_who = matches!(&by.actor, Actor::User(user) if fact.mentions().users.contains(&user));
+            if !says_who && by.actor != Actor::Cabinet {
+                text = format!("{text} By {}.", names.origin(by));
             }
             text
         }

@@ -26,6 +26,14 @@ impl Site {
         Self { zone: TimeZone::system() }
     }
 
+    /// The zone of the config; none = this machine's.
+    pub fn named(zone: Option<&str>) -> Result<Self, String> {
+        let Some(name) = zone else { return Ok(Self::of_the_system()) };
+        let zone =
+            TimeZone::get(name).map_err(|error| format!("the config's time_zone \"{name}\" is not known: {error}"))?;
+        Ok(Self { zone })
+    }
+
     /// A zone of one's own.
     #[cfg(test)]
     pub const fn of(zone: TimeZone) -> Self {
