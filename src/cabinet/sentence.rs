@@ -45,11 +45,11 @@ impl Names<'_> {
         known.map_or_else(|| id.to_string(), |user| format!("{} ({id})", user.name))
     }
 
-    fn keys(&self, ids: &[KeyId]) -> String {
+    fn keys(self, ids: &[KeyId]) -> String {
         list(ids.iter().map(|id| self.key(id)))
     }
 
-    fn key_or(&self, id: Option<&KeyId>, otherwise: &str) -> String {
+    fn key_or(self, id: Option<&KeyId>, otherwise: &str) -> String {
         id.map_or_else(|| otherwise.to_owned(), |id| self.key(id))
     }
 
@@ -336,10 +336,10 @@ fn why(reason: Reason, reference: Option<&str>, purpose: Option<&str>) -> String
         Reason::Unstated => " without a stated reason".to_owned(),
     };
     if let Some(reference) = reference {
-        text.push_str(&format!(" ({reference})"));
+        text = format!("{text} ({reference})");
     }
     if let Some(purpose) = purpose {
-        text.push_str(&format!(", for {purpose}"));
+        text = format!("{text}, for {purpose}");
     }
     text
 }

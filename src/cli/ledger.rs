@@ -11,12 +11,13 @@ use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::sentence::{Names, Sentence};
 use crate::cabinet::types::{Actor, KeyId, Origin, SessionId, UserId};
+use crate::config::{Config, ConfigError};
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use when::{Site, When};
@@ -141,6 +142,8 @@ struct Pick {
 enum Failure {
     #[error("{0}")]
     Usage(String),
+    #[error("{0}; or name the state directory with --state-dir, then no configuration is needed")]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("cannot write: {0}")]
@@ -284,9 +287,9 @@ fn words(entry: &Entry, known: Option<&(Origin, Fact)>, roster: &Roster) -> Stri
         Some((by, fact)) => {
             let clock_trusted = entry.header.stamp.clock.is_trusted();
             let mut text = Sentence { fact, names, clock_trusted }.to_string();
-            let named = matches!(&by.actor, Actor::User(user) if fact.mentions().users.contains(&user));
-            if !named && by.actor != Actor::Cabinet {
-                text.push_str(&format!(" By {}.", names.origin(by)));
+            let says_who = matches!(&by.actor, Actor::User(user) if fact.mentions().users.contains(&user));
+            if !says_who && by.actor != Actor::Cabinet {
+                text = format!("{text} By {}.", names.origin(by));
             }
             text
         }

@@ -2,8 +2,15 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use cabinetd::cabinet::books::{Presence, Row, Slot};
-use cabinetd::cabinet::fact::{Fact, Record};
-use cabinetd::cabinet::types::{BootId, ClockQuality, Evidence, Mono, Origin, Reason, SessionId, SlotNo, Stamp, Wall};
+use cabinetd::cabinet::event::{KeyStep, StopReason};
+use cabinetd::cabinet::fact::{Adopted, Alarm, Cleared, Dark, Fact, Record, SensorFault, SessionEnd};
+use cabinetd::cabinet::outcome::Denial;
+use cabinetd::cabinet::power::{Supply, UpsFigures, UpsSilence};
+use cabinetd::cabinet::roster::Difference;
+use cabinetd::cabinet::types::{
+    Actor, AlarmId, BootId, Channel, ClockQuality, DoorNo, Evidence, Input, KeyId, Mono, Origin, Reason, RequestKey,
+    Role, SessionId, SlotNo, Stamp, UserId, Wall,
+};
 use cabinetd::io::store::Identity;
 
 pub fn identity() -> Identity {
@@ -49,4 +56,251 @@ pub fn slot(seq: u64) -> Row {
         session: Some(SessionId(seq)),
         candidates: vec![],
     })
+}
+
+/// At least one fact of every kind, with every shape of its parts that is stored differently. The match makes a new kind fail to
+/// compile here until it has a sample.
+pub fn every_fact() -> Vec<Fact> {
+    let all = samples();
+    for fact in &all {
+        match fact {
+            Fact::Started { .. }
+            | Fact::Stopped { .. }
+            | Fact::SlotsAdopted { .. }
+            | Fact::DarkCompared { .. }
+            | Fact::FoundChanged { .. }
+            | Fact::ClockCorrected { .. }
+            | Fact::ConfigLoaded { .. }
+            | Fact::LinesLost
+            | Fact::LinesBack
+            | Fact::RosterChanged { .. }
+            | Fact::PinSet { .. }
+            | Fact::Vouched { .. }
+            | Fact::Denied { .. }
+            | Fact::SessionStarted { .. }
+            | Fact::SessionJoined { .. }
+            | Fact::SessionAuthorised { .. }
+            | Fact::SessionClosed { .. }
+            | Fact::DoorOpened { .. }
+            | Fact::DoorClosed { .. }
+            | Fact::Taken { .. }
+            | Fact::Returned { .. }
+            | Fact::SlotIdentified { .. }
+            | Fact::TagContradicted { .. }
+            | Fact::SensorFault { .. }
+            | Fact::SensorRecovered { .. }
+            | Fact::LockFault { .. }
+            | Fact::KeyStepped { .. }
+            | Fact::AlarmRaised { .. }
+            | Fact::AlarmAcknowledged { .. }
+            | Fact::AlarmCleared { .. }
+            | Fact::SupplyChanged { .. } => {}
+        }
+    }
+    let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
+    assert_eq!(kinds.len(), 31, "each kind has a sample");
+    all
+}
+
+fn alarms() -> Vec<Alarm> {
+    let (door, slot, session, user) = (DoorNo(1), SlotNo(7), SessionId(12), UserId::from("ana"));
+    let key = KeyId::from("204");
+    let all = vec![
+        Alarm::OpenWithoutSession { door },
+        Alarm::DoorLeftOpen { door, level: 2 },
+        Alarm::WrongKey { slot, key: Some(key.clone()), session: Some(session) },
+        Alarm::WrongKey { slot, key: None, session: None },
+        Alarm::UnexpectedSlot { slot, key: None },
+        Alarm::UnknownReturn { slot },
+        Alarm::DarkDifference { slot },
+        Alarm::ChangedBehindDoor { slot },
+        Alarm::LinesLost,
+        Alarm::SensorFault { input: Input::Slot(slot) },
+        Alarm::SensorFault { input: Input::Tamper },
+        Alarm::LockFault { door },
+        Alarm::Tampered,
+        Alarm::Overdue { key: key.clone() },
+        Alarm::OutAtClosing { keys: vec![key, "205".into()] },
+        Alarm::LoneEmergency { session, user: user.clone() },
+        Alarm::Duress { session, user: user.clone() },
+        Alarm::InactiveUser { user },
+        Alarm::NoRoom,
+        Alarm::UpsUnreachable,
+    ];
+    for alarm in &all {
+        match alarm {
+            Alarm::OpenWithoutSession { .. }
+            | Alarm::DoorLeftOpen { .. }
+            | Alarm::WrongKey { .. }
+            | Alarm::UnexpectedSlot { .. }
+            | Alarm::UnknownReturn { .. }
+            | Alarm::DarkDifference { .. }
+            | Alarm::ChangedBehindDoor { .. }
+            | Alarm::LinesLost
+            | Alarm::SensorFault { .. }
+            | Alarm::LockFault { .. }
+            | Alarm::Tampered
+            | Alarm::Overdue { .. }
+            | Alarm::OutAtClosing { .. }
+            | Alarm::LoneEmergency { .. }
+            | Alarm::Duress { .. }
+            | Alarm::InactiveUser { .. }
+            | Alarm::NoRoom
+            | Alarm::UpsUnreachable => {}
+        }
+    }
+    let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
+    assert_eq!(kinds.len(), 18, "each alarm has a sample");
+    all
+}
+
+#[expect(clippy::too_many_lines, reason = "one list")]
+fn samples() -> Vec<Fact> {
+    let (door, slot, session) = (DoorNo(1), SlotNo(7), SessionId(12));
+    let (ana, key) = (UserId::from("ana"), KeyId::from("204"));
+    let dark = |from: Stamp, boot, announced| Dark { from, boot, announced, lasted_ms: 3_600_000 };
+    let started = |dark| Fact::Started { version: "0.1.0".into(), dark };
+    let denied = |denial| Fact::Denied { user: Some("ana".into()), denial, count: 1, failure: true };
+    let supply = |from, to, figures| Fact::SupplyChanged { from, to, figures };
+    let figures = UpsFigures {
+        charge_pct: Some(87),
+        runtime_s: Some(1234),
+        load_pct: None,
+        real_power_mw: Some(12_345),
+        battery_mv: Some(27_100),
+    };
+    let mut all = vec![
+        started(None),
+        started(Some(dark(stamp(5), stamp(5).boot, false))),
+        started(Some(dark(Stamp { clock: ClockQuality::Unknown, ..stamp(5) }, BootId(u128::MAX), true))),
+        Fact::Stopped { why: StopReason::Service },
+        Fact::Stopped { why: StopReason::SystemShutdown },
+        Fact::SlotsAdopted {
+            slots: vec![
+                Adopted { slot, present: true, key: Some(key.clone()) },
+                Adopted { slot: SlotNo(8), present: true, key: None },
+                Adopted { slot: SlotNo(9), present: false, key: None },
+            ],
+        },
+        Fact::DarkCompared { differences: 0 },
+        Fact::DarkCompared { differences: 2 },
+        Fact::FoundChanged { slot, present: true, key: Some(key.clone()) },
+        Fact::FoundChanged { slot, present: false, key: None },
+        Fact::ClockCorrected { by_ms: -3_600_000 },
+        Fact::ClockCorrected { by_ms: i64::MAX },
+        Fact::ConfigLoaded { hash: "ab".repeat(32) },
+        Fact::LinesLost,
+        Fact::LinesBack,
+        Fact::RosterChanged {
+            source: "roster \"new\".toml\u{1}\n".into(),
+            hash: Some("cd".repeat(32)),
+            version: u64::from(u32::MAX) + 1,
+            replace: true,
+            difference: vec![
+                Difference::UserAdded("ana".into()),
+                Difference::UserRemoved("bob".into()),
+                Difference::UserChanged { user: "eve".into(), fields: vec!["badge".into()] },
+                Difference::KeyAdded("204".into()),
+                Difference::KeyRemoved("205".into()),
+                Difference::KeyChanged { key: "206".into(), fields: vec!["home".into(), "tag".into()] },
+            ],
+        },
+        Fact::PinSet { user: ana.clone() },
+        Fact::Vouched { user: ana.clone(), by: "mia".into(), for_minutes: 30 },
+        Fact::Denied { user: None, denial: Denial::UnknownBadge, count: 12, failure: true },
+        denied(Denial::Throttled { wait_s: 40 }),
+        denied(Denial::KeyUnknown { key: "Zimmer 7".into() }),
+        denied(Denial::KeyNotAllowed { key: key.clone() }),
+        denied(Denial::RoleNeeded { role: Role::Manager }),
+        denied(Denial::AlarmUnknown { alarm: AlarmId(9) }),
+        denied(Denial::SlotUnknown { slot }),
+        denied(Denial::UserUnknown { user: "nobody".into() }),
+        Fact::Denied { user: None, denial: Denial::NoRoom, count: 1, failure: false },
+        Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false },
+        Fact::SessionStarted { user: ana.clone(), vouched: true, clock_unverified: true },
+        Fact::SessionJoined { session, user: "bob".into() },
+        Fact::SessionAuthorised {
+            session,
+            pull: vec![key.clone()],
+            give_back: vec!["205".into()],
+            reason: Reason::Emergency,
+            reference: None,
+            purpose: Some("Mrs. O'Hara 🏠".into()),
+            doors: vec![door],
+            alone: true,
+        },
+        Fact::DoorOpened { door, session: Some(session) },
+        Fact::DoorOpened { door, session: None },
+        Fact::DoorClosed { door, session: None, open_ms: 61_000 },
+        record(12).fact,
+        Fact::Taken {
+            slot,
+            key: None,
+            evidence: None,
+            session: None,
+            holder: None,
+            reason: Reason::Unstated,
+            reference: None,
+            purpose: None,
+            entitled: false,
+        },
+        Fact::Returned {
+            slot,
+            key: Some(key.clone()),
+            evidence: Some(Evidence::Tag),
+            session: Some(session),
+            by: Some(ana.clone()),
+            candidates: vec![],
+        },
+        Fact::Returned {
+            slot,
+            key: None,
+            evidence: None,
+            session: None,
+            by: None,
+            candidates: vec![key.clone(), "205".into()],
+        },
+        Fact::SlotIdentified { slot, key: key.clone(), evidence: Evidence::Declared, session: None },
+        Fact::TagContradicted { slot, key: key.clone(), session: Some(session), holder: Some(ana) },
+        Fact::SensorFault { input: Input::Slot(slot), fault: SensorFault::Chatter },
+        Fact::SensorFault { input: Input::Door(door), fault: SensorFault::Unreadable },
+        Fact::SensorFault { input: Input::Tamper, fault: SensorFault::Contradicted },
+        Fact::SensorRecovered { input: Input::Door(door), present: false },
+        Fact::LockFault { door, session: Some(session) },
+        Fact::KeyStepped { key: key.clone(), step: KeyStep::Lost, note: Some("fell into the lake".into()) },
+        Fact::KeyStepped { key, step: KeyStep::EnteredByMistake, note: None },
+        Fact::AlarmAcknowledged { alarm: AlarmId(3) },
+        supply(Supply::Unknown, Supply::OnLine, figures),
+        supply(Supply::OnLine, Supply::Unreachable(UpsSilence::Stale), UpsFigures::default()),
+        supply(Supply::OnBattery, Supply::LowBattery, figures),
+    ];
+    for how in [
+        SessionEnd::Completed,
+        SessionEnd::NeverOpened,
+        SessionEnd::TimedOut,
+        SessionEnd::Cancelled,
+        SessionEnd::LockFault,
+        SessionEnd::Unknown,
+        SessionEnd::Interrupted,
+    ] {
+        all.push(Fact::SessionClosed { session, how, duration_ms: 42_000, taken: 1, returned: 0 });
+    }
+    for why in [Cleared::Resolved, Cleared::Acknowledged, Cleared::Countersigned, Cleared::Escalated] {
+        all.push(Fact::AlarmCleared { alarm: AlarmId(3), why });
+    }
+    all.extend(alarms().into_iter().map(|alarm| Fact::AlarmRaised { alarm }));
+    all
+}
+
+/// Origins of every shape.
+pub fn every_origin() -> Vec<Origin> {
+    vec![
+        Origin::cabinet(),
+        Origin::reader("ana".into()),
+        Origin {
+            actor: Actor::Account { uid: 1000, name: "mia \"m\"".into() },
+            channel: Channel::Control,
+            request: Some(RequestKey("01J-é".into())),
+        },
+    ]
 }

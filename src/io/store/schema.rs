@@ -238,7 +238,7 @@ pub fn refuse_foreign(conn: &Connection, path: &Path, migrations: &[Migration]) 
     Ok(())
 }
 
-/// SQLite does not list HAVE_FDATASYNC among its compile options, so what counts is what the build gave to its compiler: the same
+/// SQLite does not list `HAVE_FDATASYNC` among its compile options, so what counts is what the build gave to its compiler: the same
 /// variable reaches libsqlite3-sys and this crate. `tests/store_syncs.rs` counts the system calls.
 fn require_fdatasync() -> Result<(), StoreError> {
     let flags = option_env!("LIBSQLITE3_FLAGS").unwrap_or_default();
