@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 use desk::{Desk, Socket, Terminal};
 use jiff::tz::TimeZone;
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The daemon of an electronic key cabinet, and the commands to work with it.
@@ -71,6 +71,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
+    let config = config.as_deref();
     match command {
         Command::Demo(args) => demo::run(args),
         Command::Sim(args) => sim::run(args),
@@ -94,8 +95,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn with_config(flag: Option<PathBuf>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
-    match Config::load(&Config::locate(flag.as_deref())) {
+fn with_config(flag: Option<&Path>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match Config::load(&Config::locate(flag)) {
         Ok(config) => command(config),
         Err(error) => {
             eprintln!("{error}");

@@ -243,7 +243,9 @@ impl Daemon {
             Taken::Committed { commands, durable } => {
                 let (answers, deeds): (Vec<Command>, Vec<Command>) =
                     commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
-                deeds.into_iter().for_each(|command| self.hands.perform(command));
+                for command in deeds {
+                    self.hands.perform(command);
+                }
                 if durable {
                     self.publish();
                 }
@@ -270,7 +272,11 @@ impl Daemon {
         }
         let event = (self.clock.now(), Event::StoreChanged(StoreState::Reserve));
         match self.keeper.take([event]).await? {
-            Taken::Committed { commands, .. } => commands.into_iter().for_each(|command| self.hands.perform(command)),
+            Taken::Committed { commands, .. } => {
+                for command in commands {
+                    self.hands.perform(command);
+                }
+            }
             Taken::NoRoom => tracing::error!("the reserve is used up as well: alarms are shown but not recorded"),
         }
         self.read_lines();

@@ -31,7 +31,7 @@ fn ledger(state: &Path, words: &[&str]) -> (u8, String, String) {
     argv.extend(["--state-dir", state.to_str().expect("UTF-8")]);
     let program = Program::try_parse_from(argv).expect("the arguments parse");
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = execute(&program.ledger, &mut out, &mut err);
+    let code = execute(&program.ledger, state, None, &mut out, &mut err);
     (code, String::from_utf8(out).expect("UTF-8"), String::from_utf8(err).expect("UTF-8"))
 }
 

@@ -227,7 +227,9 @@ impl Cabinet {
         self.sensor_recovered(turn, input, level);
         match input {
             // Nobody saw it change while the sensor was out; a visitor at the open door answers for it all the same.
-            Input::Slot(slot) if was_blind && self.session_at(slot).is_none() => self.slot_seen_again(turn, slot, active),
+            Input::Slot(slot) if was_blind && self.session_at(slot).is_none() => {
+                self.slot_seen_again(turn, slot, active);
+            }
             Input::Slot(slot) => self.slot_settled(turn, slot, active),
             Input::Door(door) => self.door_settled(turn, door, !active),
             Input::Tamper => self.tamper_settled(turn, active),

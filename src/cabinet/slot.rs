@@ -78,7 +78,9 @@ impl Cabinet {
 
     /// Whether this session may have this key in its hand.
     fn is_entitled(&self, session: &Session, slot: SlotNo, key: Option<&KeyId>) -> bool {
-        let Some(grant) = self.is_active(&session.user).then_some(session.granted.as_ref()).flatten() else { return false };
+        let Some(grant) = self.is_active(&session.user).then_some(session.granted.as_ref()).flatten() else {
+            return false;
+        };
         let Some(key) = key else {
             // What hangs unnamed where a key that was asked for is looked for.
             let mut asked = grant.pull.iter().filter_map(|key| self.books.roster.keys.get(key));
@@ -174,9 +176,7 @@ impl Cabinet {
             // Found again?
             (Some(Custody::Lost { .. }), None) => open(in_hand, Some(home), true),
             // Its own key hangs elsewhere or is retired: whatever this is, it is a surprise.
-            (Some(Custody::In { .. } | Custody::Retired { .. } | Custody::Out(_)), None) => {
-                open(in_hand, None, true)
-            }
+            (Some(Custody::In { .. } | Custody::Retired { .. } | Custody::Out(_)), None) => open(in_hand, None, true),
         }
     }
 

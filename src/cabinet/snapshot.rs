@@ -338,7 +338,7 @@ impl Eye<'_> {
     fn moment(&self, stamp: Stamp) -> Moment {
         let ago_ms = stamp.elapsed_ms(self.now);
         let same_boot = stamp.boot == self.now.boot;
-        let at_least = !same_boot && !(stamp.clock.is_trusted() && self.now.clock.is_trusted());
+        let at_least = !(same_boot || stamp.clock.is_trusted() && self.now.clock.is_trusted());
         // A stamp of this boot that a worse clock gave is read by the better one of now.
         if same_boot && self.now.clock < stamp.clock {
             let ago = i64::try_from(ago_ms).unwrap_or(i64::MAX);

@@ -419,7 +419,8 @@ impl Cabinet {
     /// A revocation ends a visit whose door is not open yet. At an open door the person stays a visitor, entitled to nothing.
     pub(super) fn end_visit_of_revoked(&mut self, turn: &mut Turn) {
         let Some(session) = self.books.session.as_ref().filter(|session| !session.opened) else { return };
-        let stay = [Some(&session.user), session.second.as_ref()].into_iter().flatten().all(|user| self.is_active(user));
+        let stay =
+            [Some(&session.user), session.second.as_ref()].into_iter().flatten().all(|user| self.is_active(user));
         if !stay {
             self.show(turn, Message::Denied { denial: Denial::Revoked });
             self.close_visit(turn, SessionEnd::Cancelled);

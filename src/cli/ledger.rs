@@ -11,13 +11,13 @@ use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::sentence::{Names, Sentence};
 use crate::cabinet::types::{Actor, KeyId, Origin, SessionId, UserId};
-use crate::config::{Config, ConfigError};
+
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use when::{Site, When};
@@ -142,8 +142,6 @@ struct Pick {
 enum Failure {
     #[error("{0}")]
     Usage(String),
-    #[error("{0}; or name the state directory with --state-dir, then no configuration is needed")]
-    Config(#[from] ConfigError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("cannot write: {0}")]
@@ -155,11 +153,18 @@ enum Failure {
 pub fn run(args: &LedgerArgs, state_dir: &Path, time_zone: Option<&str>) -> ExitCode {
     // Locked once: a long export writes a million lines.
     let mut out = io::BufWriter::new(io::stdout().lock());
-    ExitCode::from(execute(args, state_dir, &Site::of(time_zone), &mut out, &mut io::stderr()))
+    ExitCode::from(execute(args, state_dir, time_zone, &mut out, &mut io::stderr()))
 }
 
 /// Runs the command and returns its exit code.
-fn execute(args: &LedgerArgs, state_dir: &Path, site: &Site, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+pub fn execute(
+    args: &LedgerArgs,
+    state_dir: &Path,
+    time_zone: Option<&str>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let site = &Site::of(time_zone);
     let done = Reader::open(state_dir).map_err(Failure::from).and_then(|reader| match &args.what {
         What::Show(show) => show.run(&reader, site, out, err),
         What::Export(export) => export.run(&reader, site, out, err),

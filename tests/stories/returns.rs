@@ -223,7 +223,10 @@ fn a_declaration_moves_the_claim_from_the_other_slot() {
     story.expect_custody("205", "in slot 20 (declared)");
     story.expect_alarms(&["unexpected-slot key 205 slot 20", "unexpected-slot slot 5"]);
     assert_eq!(story.declares(20, "205"), Answer::Refused(Denial::NothingToChange));
-    assert_eq!(story.declares(21, "205"), Answer::Refused(Denial::SlotEmpty { slot: cabinetd::cabinet::types::SlotNo(21) }));
+    assert_eq!(
+        story.declares(21, "205"),
+        Answer::Refused(Denial::SlotEmpty { slot: cabinetd::cabinet::types::SlotNo(21) })
+    );
 }
 
 #[test]

@@ -118,7 +118,10 @@ fn a_key_that_is_out_or_unknown_is_refused() {
     assert_eq!(story.pull("204", Reason::WorkOrder), Answer::Refused(not_here));
     let unknown = Denial::KeyUnknown { key: "999".into() };
     assert_eq!(story.pull("999", Reason::WorkOrder), Answer::Refused(unknown));
-    assert_eq!(story.pull_all(&["205", "213"], Reason::WorkOrder), Answer::Refused(Denial::KeyNotAllowed { key: "213".into() }));
+    assert_eq!(
+        story.pull_all(&["205", "213"], Reason::WorkOrder),
+        Answer::Refused(Denial::KeyNotAllowed { key: "213".into() })
+    );
     story.expect_locked();
 }
 
@@ -267,7 +270,11 @@ fn visit_as_seen(duress: bool) -> (Vec<Action>, Vec<String>) {
     let mut story = Story::begins();
     story.commanded();
     story.badge("ana");
-    if duress { story.pin_duress() } else { story.pin_ok() }
+    if duress {
+        story.pin_duress()
+    } else {
+        story.pin_ok()
+    }
     story.pull("204", Reason::WorkOrder);
     story.door_opens();
     story.take(4);
@@ -293,7 +300,11 @@ fn the_answer_under_duress_reads_the_same() {
     let answer = |duress: bool| {
         let mut story = Story::begins();
         story.badge("ana");
-        if duress { story.pin_duress() } else { story.pin_ok() }
+        if duress {
+            story.pin_duress()
+        } else {
+            story.pin_ok()
+        }
         match story.pull("204", Reason::WorkOrder) {
             Answer::Done { text, .. } => text,
             other => panic!("{other:?}"),

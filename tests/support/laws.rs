@@ -80,9 +80,10 @@ impl Laws {
             let Action::Unlock { door, for_ms } = &command.action else { continue };
             law!(*for_ms <= self.settings.sessions.unlock_ms, "an unlock longer than the rules allow");
             law!(cabinet.store_state() == StoreState::Writable, "an unlock with no room on the disk");
-            let intent = out.records.iter().rev().find(
-                |record| matches!(&record.fact, Fact::SessionAuthorised { doors, .. } if doors.contains(door)),
-            );
+            let intent =
+                out.records.iter().rev().find(
+                    |record| matches!(&record.fact, Fact::SessionAuthorised { doors, .. } if doors.contains(door)),
+                );
             let Some(intent) = intent else {
                 return Err(format!("door {door} is unlocked without a recorded intent"));
             };
@@ -129,7 +130,11 @@ impl Laws {
             rows.filter(is_told).filter_map(|(view, row)| Some((view, row?))).collect()
         };
         let (fold, rows) = (told(&self.fold), told(cabinet.books()));
-        let odd: Vec<_> = fold.iter().filter(|row| !rows.contains(row)).chain(rows.iter().filter(|row| !fold.contains(row))).collect();
+        let odd: Vec<_> = fold
+            .iter()
+            .filter(|row| !rows.contains(row))
+            .chain(rows.iter().filter(|row| !fold.contains(row)))
+            .collect();
         law!(odd.is_empty(), "the stored rows are not the fold of the ledger: {odd:?}");
         let (seq, next) = (self.fold.next_seq, cabinet.books().next_seq);
         law!(seq == next, "the next record should be {seq}, the core says {next}");
@@ -257,7 +262,9 @@ impl Laws {
         }
         for (key, custody) in &self.fold.custody {
             match custody {
-                Custody::In { slot, .. } => law!(hangs.remove(key) == Some(slot), "{key} is in slot {slot}, but that slot disagrees"),
+                Custody::In { slot, .. } => {
+                    law!(hangs.remove(key) == Some(slot), "{key} is in slot {slot}, but that slot disagrees")
+                }
                 Custody::Out(holding) => {
                     let came = self.sessions.get(&holding.session).is_some_and(|here| here.contains(&holding.holder));
                     law!(came, "{key} is out with {}, who was in no such session", holding.holder);

@@ -138,7 +138,12 @@ pub fn say(record: &Record) -> String {
         Fact::Vouched { user, by, for_minutes } => format!("{by} vouches for {user} for {for_minutes} min"),
         Fact::Denied { user, denial, count, failure } => {
             let times = if *count > 1 { format!(" ×{count}") } else { String::new() };
-            format!("{} refused: {}{times}{}", person(user.as_ref()), denial_words(denial), flag(*failure, " (charged)"))
+            format!(
+                "{} refused: {}{times}{}",
+                person(user.as_ref()),
+                denial_words(denial),
+                flag(*failure, " (charged)")
+            )
         }
         Fact::SessionStarted { user, vouched, clock_unverified } => format!(
             "{user} came{}{}",
@@ -164,7 +169,9 @@ pub fn say(record: &Record) -> String {
         Fact::SessionClosed { how, taken, returned, .. } => {
             format!("session closed: {}, {taken} taken, {returned} returned", end_word(*how))
         }
-        Fact::DoorOpened { door, session } => format!("door {door} opened{}", flag(session.is_none(), " by nobody known")),
+        Fact::DoorOpened { door, session } => {
+            format!("door {door} opened{}", flag(session.is_none(), " by nobody known"))
+        }
         Fact::DoorClosed { door, .. } => format!("door {door} closed"),
         Fact::Taken { slot, key, holder, entitled, .. } => format!(
             "{} took {} from slot {slot}{}",
