@@ -12,7 +12,7 @@ pub mod roster;
 pub mod sim;
 pub mod user;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use clap::{Parser, Subcommand};
 use desk::{Desk, Socket, Terminal};
 use jiff::tz::TimeZone;
@@ -82,10 +82,11 @@ pub fn main() -> ExitCode {
             Some(dir) => ledger::run(&args, dir, None),
             None => with_config(config, |config| ledger::run(&args, &config.state_dir, config.time_zone.as_deref())),
         },
-        Command::Live(command) => with_config(config, |config| {
-            let place = live::Place { run_dir: config.run_dir, time_zone: config.time_zone };
-            live::run(command, &place)
-        }),
+        // An account that may use the socket need not be able to read the config.
+        Command::Live(command) => match live::Place::find(config) {
+            Ok(place) => live::run(command, &place),
+            Err(error) => unusable(&error),
+        },
         Command::Roster(command) => with_config(config, |config| at_desk(&config, |desk| roster::run(command, desk))),
         Command::User(command) => with_config(config, |config| at_desk(&config, |desk| user::run(command, desk))),
         Command::Key(command) => with_config(config, |config| at_desk(&config, |desk| key::run(command, desk))),
@@ -98,11 +99,13 @@ pub fn main() -> ExitCode {
 fn with_config(flag: Option<&Path>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
     match Config::load(&Config::locate(flag)) {
         Ok(config) => command(config),
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(1)
-        }
+        Err(error) => unusable(&error),
     }
+}
+
+fn unusable(error: &ConfigError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(1)
 }
 
 fn at_desk(config: &Config, command: impl FnOnce(&mut Desk<'_>) -> ExitCode) -> ExitCode {

@@ -17,6 +17,7 @@ pub mod keeper;
 use crate::cabinet::Event;
 use crate::cabinet::event::{Start, StopReason, StoreState};
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
+use crate::cabinet::power::UpsReading;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::RequestKey;
@@ -80,7 +81,9 @@ struct Daemon {
     inbound: mpsc::Sender<Inbound>,
     /// Kept: dropping it ends the polling.
     _poller: Option<Poller>,
-    /// The supply as last written to the status line.
+    /// The last answer of the UPS, for its figures.
+    reading: Option<UpsReading>,
+    /// The status line as systemd was told it last.
     told: String,
 }
 
@@ -169,6 +172,7 @@ impl Daemon {
             unhashed,
             inbound,
             _poller: poller,
+            reading: None,
             told: String::new(),
         };
         let start = Start { version: env!("CARGO_PKG_VERSION").into(), last_proof, config_hash: config.hash };
@@ -230,12 +234,19 @@ impl Daemon {
 
     /// One batch through the keeper, and what follows from it.
     async fn take(&mut self, batch: Vec<Inbound>) -> Result<(), Failure> {
+        // Whoever waited too long is gone.
+        self.replies.retain(|_, reply| !reply.is_closed());
         let mut events = Vec::with_capacity(batch.len());
+        let mut news = false;
         for Inbound { event, reply } in batch {
             if let (Event::Requested(request), Some(reply)) = (&event, reply)
                 && let Some(key) = &request.origin.request
             {
                 self.replies.insert(key.clone(), reply);
+            }
+            if let Event::UpsRead(reading) = &event {
+                self.reading = Some(reading.clone());
+                news = true;
             }
             events.push((self.clock.now(), event));
         }
@@ -246,7 +257,7 @@ impl Daemon {
                 for command in deeds {
                     self.hands.perform(command);
                 }
-                if durable {
+                if durable || news {
                     self.publish();
                 }
                 for command in answers {
@@ -288,7 +299,10 @@ impl Daemon {
 
     fn publish(&mut self) {
         let cabinet = self.keeper.cabinet();
-        let snapshot = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
+        let mut snapshot = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
+        if let Some(reading) = &self.reading {
+            snapshot = snapshot.with_reading(reading);
+        }
         self.snapshot.send_replace(Arc::new(snapshot));
         if **self.roster.borrow() != cabinet.books().roster {
             self.roster.send_replace(Arc::new(cabinet.books().roster.clone()));

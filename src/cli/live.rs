@@ -1,7 +1,7 @@
 //! Commands that talk to the running daemon: what the person at the cabinet wants, and what the cabinet looks like.
 //!
 //! They print text for people and, with `--json`, one JSON value (`status --follow`: one a line) for scripts; the fields are in
-//! `docs/json-output.md`. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it. None of them
+//! `docs/json-output.md`. Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it. None of them
 //! stands in for badge and PIN: `pull` and `return` are the ask of whoever is identified at the cabinet.
 
 mod keymap;
@@ -23,7 +23,7 @@ use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it.";
 
 /// What the person at the cabinet wants, and what the cabinet looks like.
 #[derive(Subcommand, Debug)]
@@ -52,7 +52,7 @@ pub enum LiveCommand {
     "  cabinetd pull --key 204 --key 205 --reason showing\n",
     "  cabinetd pull --key 12 --reason emergency --alone\n\n",
     "Badge and PIN come first, at the cabinet; this does not replace them.\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct PullArgs {
     /// A key by its label or id; repeat it for more
@@ -80,7 +80,7 @@ pub struct PullArgs {
     "Examples:\n",
     "  cabinetd return                     whatever is in the hand\n",
     "  cabinetd return --key \"Unit 204\"\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct ReturnArgs {
     /// A key by its label or id; repeat it for more; none = whatever is in the hand
@@ -104,7 +104,7 @@ pub struct CancelArgs {
     "Example:\n",
     "  cabinetd declare --slot 9 --key \"Unit 204\"\n\n",
     "It is recorded as declared, never as sensed. Scanning the key's tag is better.\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct DeclareArgs {
     /// The slot's number
@@ -124,7 +124,7 @@ pub struct DeclareArgs {
     "  cabinetd alarm list\n",
     "  cabinetd alarm ack 1031\n",
     "  cabinetd alarm countersign 1031 --by maria\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct AlarmArgs {
     #[command(subcommand)]
@@ -166,7 +166,7 @@ enum AlarmCommand {
     "  cabinetd status\n",
     "  cabinetd status --json | jq -r '.away[] | select(.whereabouts.is == \"out\") | .key.label'\n",
     "  cabinetd status --follow --json     a line after each change\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct StatusArgs {
     /// Show it again after each change, until stopped with Ctrl-C
@@ -182,7 +182,7 @@ pub struct StatusArgs {
     "Examples:\n",
     "  cabinetd keymap\n",
     "  cabinetd keymap --json | jq '.slots[] | select(.unknown_key)'\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct KeymapArgs {
     #[command(flatten)]
@@ -252,7 +252,7 @@ impl std::fmt::Debug for Ends<'_> {
 
 const DONE: u8 = 0;
 const REFUSED: u8 = 1;
-const NO_ANSWER: u8 = 3;
+const NO_ANSWER: u8 = 4;
 
 impl Place {
     /// As the config says. Without a readable one, unless it was named: where the daemon is by convention; an account that may use

