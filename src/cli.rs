@@ -80,7 +80,14 @@ pub fn main() -> ExitCode {
         Command::Run => with_config(config, run),
         Command::Ledger(args) => match &args.state_dir {
             Some(dir) => ledger::run(&args, dir, None),
-            None => with_config(config, |config| ledger::run(&args, &config.state_dir, config.time_zone.as_deref())),
+            None => match Config::load(&Config::locate(config)) {
+                Ok(config) => ledger::run(&args, &config.state_dir, config.time_zone.as_deref()),
+                // Exit code 1 would say that the ledger does not verify.
+                Err(error) => {
+                    eprintln!("{error}\nThe ledger can be read without a config: --state-dir DIR");
+                    ExitCode::from(ledger::UNREADABLE)
+                }
+            },
         },
         // An account that may use the socket need not be able to read the config.
         Command::Live(command) => match live::Place::find(config) {

@@ -112,7 +112,7 @@ fn the_verifier_says_of_each_tampering_where_it_is_and_so_does_python() {
             "a removed record, the rest moved up",
             "DELETE FROM ledger WHERE seq = 50;
              UPDATE ledger SET seq = -seq WHERE seq > 50; UPDATE ledger SET seq = -seq - 1 WHERE seq < 0",
-            (50..=end() - 1).collect(),
+            (50..end()).collect(),
         ),
         (
             "two records changed places",
@@ -225,7 +225,7 @@ fn an_erased_payload_leaves_the_chain_whole() {
         .expect("readable")
         .digest()
         .expect("a digest");
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = cabinetd::io::store::envelope::hex(&digest);
     // The program's own path needs no dropped triggers: erasing is no edit of the chain.
     let conn = rusqlite::Connection::open(dir.path().join("ledger.db")).expect("opens");
     conn.execute_batch(&format!(
@@ -510,4 +510,41 @@ fn the_sql_views_are_there_for_people() {
     assert_eq!(one("SELECT slot || present || since_utc FROM slots"), "7empty2026-01-01 00:00:01");
     assert_eq!(one("SELECT key || is_ || holder || reason FROM custody"), "204outanashowing");
     assert_eq!(one("SELECT group_concat(alarm || what) FROM alarms"), "3tampered");
+}
+
+#[test]
+fn following_shows_what_comes_and_ends_on_ctrl_c() {
+    use std::io::BufRead as _;
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = Store::open(dir.path(), &identity(), None).expect("opens");
+    store.commit_blocking(vec![record(1)], vec![], false).expect("committed");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cabinetd"))
+        .args(["ledger", "show", "--follow", "--kind", "taken", "--state-dir"])
+        .arg(dir.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("a line").expect("readable");
+    assert!(next().trim_start().starts_with("1 "));
+    for seq in 2..=3 {
+        store.commit_blocking(vec![record(seq)], vec![], false).expect("committed");
+        assert!(next().trim_start().starts_with(&format!("{seq} ")));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("sent");
+    assert!(lines.next().is_none(), "nothing more");
+    child.wait().expect("ended");
+}
+
+#[test]
+fn without_a_config_the_exit_code_is_not_that_of_a_broken_ledger() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_cabinetd"))
+        .args(["ledger", "verify"])
+        .env("CABINETD_DIR", dir.path())
+        .output()
+        .expect("runs");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--state-dir"));
 }

@@ -2,81 +2,15 @@
 //!
 //! Needs the right to mount (root); without it these tests fail rather than pass for nothing.
 
+mod disk;
 mod ledger_samples;
 
 use cabinetd::cabinet::books::View;
 use cabinetd::cabinet::types::SlotNo;
 use cabinetd::io::store::{Store, StoreError};
+use disk::Disk;
 use ledger_samples::{identity, record, slot};
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-/// A file system of its own, unmounted when dropped.
-struct Disk {
-    folder: tempfile::TempDir,
-    mounted: PathBuf,
-}
-
-impl Disk {
-    fn tmpfs(size: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mounted = folder.path().join("disk");
-        fs::create_dir(&mounted).expect("a folder");
-        run(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&mounted));
-        Self { folder, mounted }
-    }
-
-    /// A journalling file system, with its delayed allocation and its own idea of when it is full.
-    fn ext4(megabytes: u64) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let image = folder.path().join("image");
-        let mounted = folder.path().join("disk");
-        fs::create_dir(&mounted).expect("a folder");
-        fs::File::create(&image).expect("an image").set_len(megabytes << 20).expect("its size");
-        run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image));
-        run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&mounted));
-        Self { folder, mounted }
-    }
-
-    fn state(&self) -> PathBuf {
-        self.mounted.join("state")
-    }
-
-    /// Fills what is left.
-    fn fill(&self) {
-        let mut filler = fs::OpenOptions::new().create(true).append(true).open(self.filler()).expect("a filler");
-        for block in [1 << 16, 4096, 512, 1] {
-            while filler.write_all(&vec![1; block]).is_ok() {}
-        }
-        let _ = filler.sync_all();
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.mounted.join("somebody-elses-log")
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.filler()).expect("removed");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.mounted).status();
-        let _ = &self.folder;
-    }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("the command is there");
-    assert!(
-        output.status.success(),
-        "this test needs the right to mount a file system of its own (run as root): {command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
+use std::path::Path;
 
 fn open(state: &Path) -> (Store, cabinetd::io::store::Stored) {
     Store::open(state, &identity(), None).expect("opens")
@@ -172,6 +106,22 @@ fn a_disk_that_fills_up_on_tmpfs() {
 #[test]
 fn a_disk_that_fills_up_on_ext4() {
     story(&Disk::ext4(20));
+}
+
+#[test]
+fn a_disk_that_breaks_ends_the_store_until_the_next_process() {
+    let disk = Disk::ext4(20);
+    let (store, _) = open(&disk.state());
+    commit(&store, 1, false).expect("committed");
+    disk.break_it();
+    let error = commit(&store, 2, true).expect_err("the disk is broken");
+    assert!(error.is_fatal() && error.to_string().contains("must start again"), "{error}");
+    assert!(store.is_dead() && !store.is_full());
+    // It does not look whether the record is there after all.
+    assert!(matches!(store.reload().expect_err("dead"), StoreError::Dead));
+    assert!(matches!(commit(&store, 2, true).expect_err("dead"), StoreError::Dead));
+    assert!(matches!(futures(store.write_proof(ledger_samples::stamp(1))), Err(StoreError::Dead)));
+    assert!(matches!(futures(store.try_refill_reserve()), Err(StoreError::Dead)));
 }
 
 #[test]

@@ -29,7 +29,7 @@ const UNSOUND: u8 = 1;
 /// What was asked for makes no sense.
 const USAGE: u8 = 2;
 /// The ledger cannot be read.
-const UNREADABLE: u8 = 3;
+pub(super) const UNREADABLE: u8 = 3;
 
 /// How often `--follow` looks.
 const POLL: Duration = Duration::from_millis(500);

@@ -46,6 +46,29 @@ pub fn record(seq: u64) -> Record {
     }
 }
 
+/// Records as they come in a visit, one after the other.
+pub fn visit(seq: u64) -> Record {
+    let (door, session) = (DoorNo(1), SessionId(seq - seq % 6));
+    let fact = match seq % 6 {
+        0 => Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false },
+        1 => Fact::SessionAuthorised {
+            session,
+            pull: vec!["204".into()],
+            give_back: vec![],
+            reason: Reason::WorkOrder,
+            reference: Some("8841".into()),
+            purpose: Some("plumber".into()),
+            doors: vec![door],
+            alone: false,
+        },
+        2 => Fact::DoorOpened { door, session: Some(session) },
+        3 => record(seq).fact,
+        4 => Fact::DoorClosed { door, session: Some(session), open_ms: 12_345 },
+        _ => Fact::SessionClosed { session, how: SessionEnd::Completed, duration_ms: 23_456, taken: 1, returned: 0 },
+    };
+    Record { fact, ..record(seq) }
+}
+
 pub fn slot(seq: u64) -> Row {
     Row::Slot(Slot {
         present: Presence::Empty,

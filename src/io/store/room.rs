@@ -10,7 +10,7 @@
 
 use super::StoreError;
 use super::schema::{PAGE_SIZE, int_pragma, set};
-use rusqlite::{Connection, ErrorCode, FileControl, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, FileControl};
 use std::path::Path;
 
 /// The database file grows by this many bytes at a time.
@@ -123,24 +123,19 @@ impl Room {
     }
 }
 
-/// One transaction fills the reserve, and a filler that makes the WAL grow; another drops the filler, whose pages stay in the
-/// file for the first thousands of records. The checkpoint makes the next commit start at the WAL's beginning.
+/// Fills the reserve up. For the WAL, the reserve is then overwritten until so many frames stand behind one another; the checkpoint
+/// makes the next commit start at the WAL's beginning. Noise, not zeros: SQLite does not write what is there already, and some file
+/// systems keep zeros in no room at all.
 fn fill(conn: &Connection, wal: bool) -> Result<(), rusqlite::Error> {
-    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
-    tx.execute(
+    conn.execute(
         "WITH RECURSIVE place(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM place WHERE id < ?1)
-         INSERT INTO reserve SELECT id, zeroblob(?2) FROM place WHERE id NOT IN (SELECT id FROM reserve)",
+         INSERT INTO reserve SELECT id, randomblob(?2) FROM place WHERE id NOT IN (SELECT id FROM reserve)",
         [RESERVE_ROWS, RESERVE_BYTES],
     )?;
     if wal {
-        tx.execute("INSERT INTO reserve VALUES (0, zeroblob(?1))", [WAL_FRAMES * PAGE_SIZE])?;
-    }
-    tx.commit()?;
-    if wal {
-        conn.execute_batch("PRAGMA secure_delete = off")?;
-        let dropped = conn.execute("DELETE FROM reserve WHERE id = 0", []);
-        conn.execute_batch("PRAGMA secure_delete = on")?;
-        dropped?;
+        for _ in 0..=WAL_FRAMES / (RESERVE_ROWS * RESERVE_BYTES / PAGE_SIZE) {
+            conn.execute("UPDATE reserve SET filler = randomblob(?1)", [RESERVE_BYTES])?;
+        }
         conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
     }
     Ok(())
@@ -148,7 +143,7 @@ fn fill(conn: &Connection, wal: bool) -> Result<(), rusqlite::Error> {
 
 /// How many rows the reserve has.
 pub fn count_reserve(conn: &Connection) -> Result<i64, StoreError> {
-    conn.query_row("SELECT count(*) FROM reserve WHERE id > 0", [], |row| row.get(0))
+    conn.query_row("SELECT count(*) FROM reserve", [], |row| row.get(0))
         .map_err(|source| StoreError::classify("read the reserve", source))
 }
 
