@@ -135,6 +135,7 @@ struct World {
     quality: ClockQuality,
     boot: BootId,
     scheduled: BTreeMap<(Mono, u64), Event>,
+    deliveries: u64,
     // --- the truth
     hangs: BTreeMap<SlotNo, KeyId>,
     hands: BTreeMap<KeyId, UserId>,
@@ -195,6 +196,7 @@ impl World {
             quality: ClockQuality::Synced,
             boot,
             scheduled: BTreeMap::new(),
+            deliveries: 0,
             hangs,
             hands: BTreeMap::new(),
             unlocked_until: BTreeMap::new(),
@@ -243,7 +245,7 @@ impl World {
         if self.life.bug == Bug::ActsBeforeCommit {
             self.perform(batch.commands.clone())?;
         }
-        if self.mishap(2_500) {
+        if self.mishap(500) {
             self.tally.failed_commits += 1;
             return if self.life.bug == Bug::KeepsCoreAfterFailedCommit { Ok(()) } else { self.rebuild() };
         }
@@ -323,7 +325,8 @@ impl World {
 
     fn later(&mut self, after_ms: u64, event: Event) {
         let after_ms = self.dice.between(after_ms / 2, after_ms * 2);
-        self.scheduled.insert((self.mono.plus_ms(after_ms), self.tally.events), event);
+        self.deliveries += 1;
+        self.scheduled.insert((self.mono.plus_ms(after_ms), self.deliveries), event);
     }
 
     /// Time passes: whatever is due on the way is delivered, each at its moment.
@@ -544,10 +547,12 @@ impl World {
             return Ok(());
         }
         // A colleague's key is brought along.
+        let mut lent = None;
         if self.dice.once_in(6)
-            && let Some(key) = self.hands.keys().next().cloned()
+            && let Some((key, owner)) = self.hands.iter().next().map(|(key, owner)| (key.clone(), owner.clone()))
         {
-            self.hands.insert(key, user.clone());
+            self.hands.insert(key.clone(), user.clone());
+            lent = Some((key, owner));
         }
         let back = self.held(&user);
         let wanted = self.wanted(&user);
@@ -594,6 +599,9 @@ impl World {
             }
         }
         self.pass(11_000)?;
+        if let Some((key, owner)) = lent.filter(|(key, _)| !self.life.rough && self.hands.get(key) == Some(&user)) {
+            self.hands.insert(key, owner); // It could not be hung: back it goes.
+        }
         self.books_are_true()
     }
 

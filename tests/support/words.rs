@@ -1,4 +1,5 @@
 //! Records, alarms and custody in the words that the stories use.
+#![allow(dead_code, reason = "each test uses its part of the words")]
 
 use cabinetd::cabinet::books::{Custody, OpenAlarm};
 use cabinetd::cabinet::event::StopReason;
