@@ -66,6 +66,7 @@ impl Laws {
             law!(record.stamp == now.stamp(), "record {} does not carry the time of its step", record.seq);
             self.take_in(record)?;
             not_revoked(cabinet, &record.fact)?;
+            home_is_home(cabinet, &record.fact)?;
         }
         let folded: Vec<(View, Option<Row>)> = self.fold.take_changes().into_iter().filter(is_told).collect();
         let claimed: Vec<&(View, Option<Row>)> = out.rows.iter().filter(|row| is_told(row)).collect();
@@ -289,7 +290,7 @@ impl Laws {
         for (key, custody) in &self.fold.custody {
             match custody {
                 Custody::In { slot, .. } => {
-                    law!(hangs.remove(key) == Some(slot), "{key} is in slot {slot}, but that slot disagrees")
+                    law!(hangs.remove(key) == Some(slot), "{key} is in slot {slot}, but that slot disagrees");
                 }
                 Custody::Out(holding) => {
                     let came = self.sessions.get(&holding.session).is_some_and(|here| here.contains(&holding.holder));
@@ -312,6 +313,14 @@ fn not_revoked(cabinet: &Cabinet, fact: &Fact) -> Law {
     let (Fact::SessionStarted { user, .. } | Fact::SessionJoined { user, .. }) = fact else { return Ok(()) };
     let revoked = cabinet.books().roster.users.get(user).is_none_or(|user| user.revoked);
     law!(!revoked, "{user} came in, though revoked");
+    Ok(())
+}
+
+/// Only a key that belongs there is inferred from a slot.
+fn home_is_home(cabinet: &Cabinet, fact: &Fact) -> Law {
+    let Fact::Returned { slot, key: Some(key), evidence: Some(Evidence::HomeSlot), .. } = fact else { return Ok(()) };
+    let home = cabinet.books().roster.keys.get(key).map(|key| key.home);
+    law!(home == Some(*slot), "slot {slot} is said to hold {key}, but its home is {home:?}");
     Ok(())
 }
 

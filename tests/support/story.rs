@@ -556,6 +556,8 @@ impl Story {
 
     fn tail(&self) -> String {
         let from = self.ledger.len().saturating_sub(30);
-        self.ledger[from..].iter().map(|record| format!("  {:>4} {}\n", record.seq, say(record))).collect()
+        let last: Vec<String> =
+            self.ledger[from..].iter().map(|record| format!("  {:>4} {}", record.seq, say(record))).collect();
+        last.join("\n")
     }
 }
