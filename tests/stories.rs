@@ -5,6 +5,8 @@
 
 #[path = "support/laws.rs"]
 mod laws;
+#[path = "support/sample.rs"]
+mod sample;
 #[path = "support/story.rs"]
 mod story;
 #[path = "support/words.rs"]

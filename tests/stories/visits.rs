@@ -271,9 +271,9 @@ fn visit_as_seen(duress: bool) -> (Vec<Action>, Vec<String>) {
     story.commanded();
     story.badge("ana");
     if duress {
-        story.pin_duress()
+        story.pin_duress();
     } else {
-        story.pin_ok()
+        story.pin_ok();
     }
     story.pull("204", Reason::WorkOrder);
     story.door_opens();
@@ -301,9 +301,9 @@ fn the_answer_under_duress_reads_the_same() {
         let mut story = Story::begins();
         story.badge("ana");
         if duress {
-            story.pin_duress()
+            story.pin_duress();
         } else {
-            story.pin_ok()
+            story.pin_ok();
         }
         match story.pull("204", Reason::WorkOrder) {
             Answer::Done { text, .. } => text,

@@ -1,4 +1,5 @@
 //! Records, alarms and custody in the words that the stories use.
+#![allow(dead_code, reason = "each test uses its part of the words")]
 
 use cabinetd::cabinet::books::{Custody, OpenAlarm};
 use cabinetd::cabinet::event::StopReason;
@@ -15,7 +16,11 @@ fn plain(value: &impl Serialize, tag: &str) -> String {
         match value {
             Value::String(text) => text.clone(),
             Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
-            Value::Object(fields) => fields.iter().map(|(name, value)| format!("{name} {}", text(value))).collect(),
+            Value::Object(fields) => {
+                let fields: Vec<String> =
+                    fields.iter().map(|(name, value)| format!("{name} {}", text(value))).collect();
+                fields.join(" ")
+            }
             other => other.to_string(),
         }
     }
@@ -152,19 +157,18 @@ pub fn say(record: &Record) -> String {
         ),
         Fact::SessionJoined { user, .. } => format!("{user} joined"),
         Fact::SessionAuthorised { pull, give_back, reason, reference, purpose, doors, alone, .. } => {
-            let mut text = String::from("authorised");
+            let mut words = vec!["authorised".to_owned()];
             if !pull.is_empty() {
-                text += &format!(" to take {}", names(pull));
+                words.push(format!("to take {}", names(pull)));
             }
             if !give_back.is_empty() {
-                text += &format!(" to return {}", names(give_back));
+                words.push(format!("to return {}", names(give_back)));
             }
-            text += &format!(" for {}", reason.word());
-            for more in [reference, purpose].into_iter().flatten() {
-                text += &format!(" {more}");
-            }
-            let doors: Vec<String> = doors.iter().map(ToString::to_string).collect();
-            format!("{text} at door {}{}", doors.join(" "), flag(*alone, ", alone"))
+            words.push(format!("for {}", reason.word()));
+            words.extend([reference, purpose].into_iter().flatten().cloned());
+            words.push("at door".into());
+            words.extend(doors.iter().map(ToString::to_string));
+            format!("{}{}", words.join(" "), flag(*alone, ", alone"))
         }
         Fact::SessionClosed { how, taken, returned, .. } => {
             format!("session closed: {}, {taken} taken, {returned} returned", end_word(*how))

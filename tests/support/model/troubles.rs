@@ -1,0 +1,233 @@
+//! The days of a life, and the troubles they bring.
+
+use super::{DAY_MS, PEOPLE, World};
+use crate::laws::Law;
+use crate::sample::{edit_user, sample_roster};
+use cabinetd::cabinet::Event;
+use cabinetd::cabinet::books::Presence;
+use cabinetd::cabinet::event::{Ask, KeyStep, Start, StoreState};
+use cabinetd::cabinet::fact::Alarm;
+use cabinetd::cabinet::power::{UpsFigures, UpsReading, UpsSilence, UpsState};
+use cabinetd::cabinet::types::{ClockQuality, Code, DoorNo, Input, KeyId, Level, Role, SlotNo, UserId};
+
+impl World {
+    pub(super) fn days(&mut self) -> Law {
+        self.ask(Some(Role::Admin), Ask::ChangeRoster { change: sample_roster(), dry_run: false })?;
+        self.event(Event::Started(Start { version: "sim".into(), last_proof: None, config_hash: "c0".into() }))?;
+        self.read_lines()?;
+        let end = self.now().wall.0 + i64::from(self.life.days) * DAY_MS.cast_signed();
+        let mut day = 0;
+        while self.now().wall.0 < end {
+            let minute = self.now().civil.minute;
+            let busy = (7 * 60..19 * 60).contains(&minute);
+            let gap_min = if busy { self.dice.between(5, 40) } else { self.dice.between(30, 120) };
+            self.pass(gap_min * 60_000)?;
+            self.ups()?;
+            if self.dice.once_in(3) && !self.lines_lost {
+                self.read_lines()?;
+            }
+            if busy || self.dice.once_in(6) {
+                self.visit()?;
+            }
+            if self.life.rough {
+                self.trouble()?;
+            }
+            if self.now().civil.day != day {
+                day = self.now().civil.day;
+                self.evening()?;
+            }
+        }
+        self.flush()?;
+        // The whole ledger, from its first record.
+        self.laws.unmark();
+        self.laws.restored(&self.ledger, &self.cabinet)
+    }
+
+    fn ups(&mut self) -> Law {
+        let state = match self.dice.between(0, 12) {
+            0 => Err(UpsSilence::TimedOut),
+            1 => Err(UpsSilence::Stale),
+            2 => Ok("OB"),
+            3 => Ok("OB LB"),
+            _ => Ok("OL"),
+        };
+        let state = state.map(|tokens| UpsState {
+            tokens: tokens.split(' ').map(str::to_owned).collect(),
+            figures: UpsFigures { charge_pct: Some(90), ..UpsFigures::default() },
+            serial: None,
+        });
+        self.event(Event::UpsRead(UpsReading { at: self.mono, state }))
+    }
+
+    fn trouble(&mut self) -> Law {
+        match self.dice.between(0, 60) {
+            0 => self.power_cut(),
+            1 => self.chatter(),
+            2 => self.line_breaks(),
+            3 => self.all_lines_lost(),
+            4 => self.disk_full(),
+            5 => {
+                self.wall_minus_mono += self.dice.between(1_000, 600_000).cast_signed() - 300_000;
+                Ok(())
+            }
+            6 => {
+                let qualities =
+                    [ClockQuality::Synced, ClockQuality::Rtc, ClockQuality::Restored, ClockQuality::Unknown];
+                self.quality = *self.dice.pick(&qualities).expect("qualities");
+                Ok(())
+            }
+            7 | 8 => self.roster_edit(),
+            9 => self.forced_door(),
+            10 => self.strangers(),
+            11 => self.key_life(),
+            12 => {
+                self.hooks_swapped_by_nobody();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn some_slot(&mut self) -> SlotNo {
+        SlotNo(self.dice.between(1, 25) as u16)
+    }
+
+    fn chatter(&mut self) -> Law {
+        let input = Input::Slot(self.some_slot());
+        let truth = self.levels[&input];
+        for _ in 0..self.dice.between(10, 50) {
+            let other = if self.levels[&input] == Level::Active { Level::Inactive } else { Level::Active };
+            self.edge(input, other)?;
+            let ms = self.dice.between(5, 45);
+            self.pass(ms)?;
+        }
+        self.edge(input, truth)
+    }
+
+    fn line_breaks(&mut self) -> Law {
+        let input = Input::Slot(self.some_slot());
+        self.edge(input, Level::Fault)?;
+        let ms = self.dice.between(10, 1_800_000);
+        self.pass(ms)?;
+        self.mend(input)
+    }
+
+    fn mend(&mut self, input: Input) -> Law {
+        let Input::Slot(slot) = input else { return Ok(()) };
+        let truth = if self.hangs.contains_key(&slot) { Level::Active } else { Level::Inactive };
+        self.edge(input, truth)
+    }
+
+    fn all_lines_lost(&mut self) -> Law {
+        self.lines_lost = true;
+        self.read_lines()?;
+        if self.dice.once_in(2) {
+            self.visit()?;
+        }
+        let ms = self.dice.between(1_000, 1_800_000);
+        self.pass(ms)?;
+        self.lines_lost = false;
+        self.read_lines()
+    }
+
+    fn disk_full(&mut self) -> Law {
+        self.store = StoreState::Reserve;
+        self.event(Event::StoreChanged(self.store))?;
+        let ms = self.dice.between(1_000, 3_600_000);
+        self.pass(ms)?;
+        self.visit()?;
+        if self.dice.once_in(3) {
+            self.power_cut()?;
+        }
+        self.store = StoreState::Writable;
+        self.event(Event::StoreChanged(self.store))
+    }
+
+    fn roster_edit(&mut self) -> Law {
+        let user: UserId = self.dice.pick(&PEOPLE).copied().expect("people").into();
+        let known = self.cabinet.books().roster.users.get(&user).cloned();
+        let change = match known {
+            Some(mut user) if self.dice.once_in(2) => {
+                user.revoked = !user.revoked;
+                edit_user(user)
+            }
+            _ => sample_roster(),
+        };
+        let dry_run = self.dice.once_in(5);
+        self.ask(Some(Role::Admin), Ask::ChangeRoster { change, dry_run })
+    }
+
+    fn forced_door(&mut self) -> Law {
+        self.settle(Input::Door(DoorNo(1)), Level::Inactive)?;
+        self.pass(2_000)?;
+        let thief: UserId = "bob".into();
+        let slot = self.some_slot();
+        if slot.0 <= 12 {
+            self.take(slot, &thief)?;
+        }
+        let ms = self.dice.between(10, 900_000);
+        self.pass(ms)?;
+        self.settle(Input::Door(DoorNo(1)), Level::Active)
+    }
+
+    fn strangers(&mut self) -> Law {
+        for number in 0..self.dice.between(1, 40) {
+            self.event(Event::CodeRead(Code::new(&format!("stranger-{number}"))))?;
+            let ms = self.dice.between(200, 5_000);
+            self.pass(ms)?;
+        }
+        Ok(())
+    }
+
+    fn key_life(&mut self) -> Law {
+        let keys: Vec<KeyId> = self.cabinet.books().roster.keys.keys().cloned().collect();
+        let key = self.dice.pick(&keys).cloned().expect("keys");
+        let steps = [KeyStep::Lost, KeyStep::Found, KeyStep::Rekeyed, KeyStep::EnteredByMistake];
+        let step = *self.dice.pick(&steps).expect("steps");
+        self.ask(Some(Role::Manager), Ask::KeyLife { key, step, note: None })
+    }
+
+    /// What no sensor sees: two keys change their hooks, between two readings.
+    fn hooks_swapped_by_nobody(&mut self) {
+        let (a, b) = (self.some_slot(), self.some_slot());
+        if let (Some(one), Some(other)) = (self.hangs.get(&a).cloned(), self.hangs.get(&b).cloned()) {
+            self.hangs.insert(a, other);
+            self.hangs.insert(b, one);
+        }
+    }
+
+    /// The manager looks after the open questions: alarms, unnamed slots, keys marked lost that were found.
+    fn evening(&mut self) -> Law {
+        self.flush()?;
+        let broken: Vec<Input> =
+            self.levels.iter().filter(|(_, level)| **level == Level::Fault).map(|(i, _)| *i).collect();
+        for input in broken {
+            self.mend(input)?;
+        }
+        self.pass(60_000)?;
+        if self.life.rough {
+            let unnamed: Vec<SlotNo> = (self.cabinet.books().slots.iter())
+                .filter(|(_, row)| row.present == Presence::Present && row.key.is_none())
+                .map(|(slot, _)| *slot)
+                .collect();
+            for slot in unnamed {
+                if let Some(key) = self.hangs.get(&slot).map(ToString::to_string) {
+                    self.ask(Some(Role::Manager), Ask::Declare { slot, key })?;
+                }
+            }
+        }
+        let open: Vec<_> = self.cabinet.books().alarms.values().cloned().collect();
+        for alarm in open {
+            if alarm.acknowledged.is_none() {
+                self.ask(Some(Role::Manager), Ask::AlarmAcknowledge { alarm: alarm.id })?;
+            }
+            if matches!(alarm.alarm, Alarm::LoneEmergency { .. }) {
+                self.ask(Some(Role::Manager), Ask::Countersign { alarm: alarm.id, by: "cleo".into() })?;
+            }
+        }
+        self.flush()?;
+        self.laws.same_as(&self.cabinet)?;
+        self.laws.mark();
+        Ok(())
+    }
+}
