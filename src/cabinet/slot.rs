@@ -4,7 +4,7 @@
 //! `home-slot` (an inference: swapped hooks look the same), or `declared`. Where the inference does not hold, the key stays unknown, its candidates
 //! are named, and the cabinet asks.
 
-use super::books::{Custody, Holding, Presence, Session};
+use super::books::{Custody, Grant, Holding, Presence, Session};
 use super::fact::{Alarm, Fact, SensorFault};
 use super::outcome::{Message, Sound};
 use super::types::{Evidence, Input, KeyId, Origin, Reason, SlotNo, UserId};
@@ -42,8 +42,10 @@ impl Cabinet {
         if let Some(session) = &session {
             turn.by = Origin::reader(session.user.clone());
         }
-        let grant = session.as_ref().and_then(|session| session.granted.clone());
         let entitled = session.as_ref().is_some_and(|session| self.is_entitled(session, slot, key.as_ref()));
+        // The reason was given for the keys that were asked for; another one has none.
+        let asked_for = |grant: &Grant| key.as_ref().is_some_and(|key| grant.pull.contains(key));
+        let grant = session.as_ref().and_then(|session| session.granted.clone()).filter(asked_for);
         let (reason, reference, purpose) =
             grant.map_or((Reason::Unstated, None, None), |grant| (grant.reason, grant.reference, grant.purpose));
         let session_id = session.as_ref().map(|session| session.id);

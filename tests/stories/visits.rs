@@ -353,7 +353,7 @@ fn a_wrong_key_carried_off_stays_an_alarm() {
     story.take(13);
     story.closes();
     story.expect_alarms(&["wrong-key key 213 slot 13"]);
-    story.expect_custody("213", "out with ana for work-order");
+    story.expect_custody("213", "out with ana for unstated");
     story.acknowledges("wrong-key key 213 slot 13");
     story.expect_alarms(&[]);
 }
