@@ -15,6 +15,7 @@ mod hands;
 pub mod keeper;
 
 use crate::cabinet::Event;
+use crate::cabinet::books::Books;
 use crate::cabinet::event::{Start, StopReason, StoreState};
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
 use crate::cabinet::roster::Roster;
@@ -113,6 +114,7 @@ impl Daemon {
         let (store, stored) = Store::open(&config.state_dir, &identity, Some(credentials.device_key.clone()))?;
         let last_proof = stored.last_proof;
         let keeper = Keeper::new(settings, store, stored, clock.now());
+        credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
         let Lines::Sim { socket } = &config.lines;
@@ -382,6 +384,11 @@ impl Daemon {
         let _ = self.outputs.shutdown().await;
         Ok(())
     }
+}
+
+/// Whether anything in the books was hashed with the pepper.
+fn keeps_pins(books: &Books) -> bool {
+    !books.vouched.is_empty() || books.roster.users.values().any(|user| user.pin.is_some())
 }
 
 /// systemd's own credentials folder has other modes than ours.
