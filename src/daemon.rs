@@ -18,6 +18,7 @@ use crate::cabinet::Event;
 use crate::cabinet::books::Books;
 use crate::cabinet::event::{Start, StopReason, StoreState};
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
+use crate::cabinet::power::UpsReading;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::RequestKey;
@@ -81,7 +82,9 @@ struct Daemon {
     inbound: mpsc::Sender<Inbound>,
     /// Kept: dropping it ends the polling.
     _poller: Option<Poller>,
-    /// The supply as last written to the status line.
+    /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
+    reading: Option<UpsReading>,
+    /// The state as last told to systemd.
     told: String,
 }
 
@@ -171,6 +174,7 @@ impl Daemon {
             unhashed,
             inbound,
             _poller: poller,
+            reading: None,
             told: String::new(),
         };
         let start = Start { version: env!("CARGO_PKG_VERSION").into(), last_proof, config_hash: config.hash };
@@ -233,11 +237,16 @@ impl Daemon {
     /// One batch through the keeper, and what follows from it.
     async fn take(&mut self, batch: Vec<Inbound>) -> Result<(), Failure> {
         let mut events = Vec::with_capacity(batch.len());
+        let mut is_heard = false;
         for Inbound { event, reply } in batch {
             if let (Event::Requested(request), Some(reply)) = (&event, reply)
                 && let Some(key) = &request.origin.request
             {
                 self.replies.insert(key.clone(), reply);
+            }
+            if let Event::UpsRead(reading) = &event {
+                is_heard = true;
+                self.reading = Some(reading.clone());
             }
             events.push((self.clock.now(), event));
         }
@@ -250,6 +259,8 @@ impl Daemon {
                 }
                 if durable {
                     self.publish();
+                } else if is_heard {
+                    self.refresh();
                 }
                 for command in answers {
                     if let Action::Reply { request, answer } = command.action {
@@ -288,10 +299,29 @@ impl Daemon {
         Ok(())
     }
 
-    fn publish(&mut self) {
+    fn look(&self) -> Snapshot {
         let cabinet = self.keeper.cabinet();
-        let snapshot = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
-        self.snapshot.send_replace(Arc::new(snapshot));
+        let seen = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
+        match &self.reading {
+            Some(reading) => seen.with_reading(reading),
+            None => seen,
+        }
+    }
+
+    /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
+    fn refresh(&self) {
+        let seen = self.look();
+        self.snapshot.send_if_modified(|last| {
+            let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
+            let differ = figures(last) != figures(&seen);
+            *last = Arc::new(seen);
+            differ
+        });
+    }
+
+    fn publish(&mut self) {
+        self.snapshot.send_replace(Arc::new(self.look()));
+        let cabinet = self.keeper.cabinet();
         if **self.roster.borrow() != cabinet.books().roster {
             self.roster.send_replace(Arc::new(cabinet.books().roster.clone()));
         }
