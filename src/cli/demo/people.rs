@@ -4,7 +4,7 @@
 //! speak of them. These PINs are printed on purpose; they protect nothing but a simulation.
 
 use crate::cabinet::roster::{Key, Roster, User, Window};
-use crate::cabinet::types::{Code, Group, KeyId, Role, SlotNo, UserId, Wall};
+use crate::cabinet::types::{Code, Group, KeyId, Role, SlotNo, UserId};
 use std::collections::BTreeSet;
 
 /// With this seed badge 1004 has the PIN 482913, as the documentation and the sample script say.
@@ -88,8 +88,6 @@ fn is_trivial(pin: &[u8]) -> bool {
 fn people(seed: u64) -> Vec<Person> {
     const EVERYWHERE: &[&str] = &["building-a", "building-b", "plant"];
     const WEEKEND: Window = Window { weekdays: 0b110_0000, from: 8 * 60, to: 18 * 60 };
-    /// 2025-01-01T00:00:00Z.
-    const LONG_AGO: Wall = Wall(1_735_689_600_000);
     let mut random = SplitMix64(seed);
     let mut taken = BTreeSet::new();
     let mut person = |id: &str, name: &str, role, code: &str, groups: &[&str], note| Person {
@@ -117,15 +115,15 @@ fn people(seed: u64) -> Vec<Person> {
     let mut leasing = person("leasing", "Leasing", Role::Staff, "1003", &["building-b"], "building B; login 33");
     let first = person("maintenance-1", "Maintenance 1", Role::Staff, "1004", EVERYWHERE, "begin here");
     let mut second =
-        person("maintenance-2", "Maintenance 2", Role::Staff, "1005", EVERYWHERE, "alone in an emergency: may");
+        person("maintenance-2", "Maintenance 2", Role::Staff, "1005", EVERYWHERE, "may take a ² key alone in an emergency");
     let mut weekend =
         person("weekend", "Weekend helper", Role::Staff, "1006", &["building-a"], "sat, sun 08:00 to 18:00 only");
-    let mut former = person("former", "Former staff", Role::Staff, "1007", EVERYWHERE, "expired: is refused");
+    let mut former = person("former", "Former staff", Role::Staff, "1007", EVERYWHERE, "access revoked: is refused");
     let admin = person("admin", "Admin", Role::Admin, "1008", &[], "all keys; changes the roster");
     leasing.user.login = Some(Code::new("33"));
     second.user.lone_emergency = true;
     weekend.user.schedule = vec![WEEKEND];
-    former.user.valid_until = Some(LONG_AGO);
+    former.user.revoked = true;
     manager.duress = Some(random.pin(&mut taken));
     vec![manager, assistant, leasing, first, second, weekend, former, admin]
 }
