@@ -110,12 +110,17 @@ fn people(seed: u64) -> Vec<Person> {
         note,
     };
     let mut manager = person("manager", "Manager", Role::Manager, "1001", &[], "all keys; has a duress PIN");
-    let assistant =
-        person("assistant", "Assistant", Role::Assistant, "1002", EVERYWHERE, "a good second person");
+    let assistant = person("assistant", "Assistant", Role::Assistant, "1002", EVERYWHERE, "a good second person");
     let mut leasing = person("leasing", "Leasing", Role::Staff, "1003", &["building-b"], "building B; login 33");
     let first = person("maintenance-1", "Maintenance 1", Role::Staff, "1004", EVERYWHERE, "begin here");
-    let mut second =
-        person("maintenance-2", "Maintenance 2", Role::Staff, "1005", EVERYWHERE, "may take a ² key alone in an emergency");
+    let mut second = person(
+        "maintenance-2",
+        "Maintenance 2",
+        Role::Staff,
+        "1005",
+        EVERYWHERE,
+        "may take a ² key alone in an emergency",
+    );
     let mut weekend =
         person("weekend", "Weekend helper", Role::Staff, "1006", &["building-a"], "sat, sun 08:00 to 18:00 only");
     let mut former = person("former", "Former staff", Role::Staff, "1007", EVERYWHERE, "access revoked: is refused");

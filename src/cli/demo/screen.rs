@@ -9,9 +9,12 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// Prints it.
-pub(super) fn first(folder: &Folder, sample: &Sample, paint: Paint) {
+pub(super) fn first(folder: &Folder, sample: &Sample, paint: Paint, clock_trusted: bool) {
     // A closed output must not end the demo.
-    let text = text(&folder.path, folder.plan.slots, folder.continued, sample, paint);
+    let mut text = text(&folder.path, folder.plan.slots, folder.continued, sample, paint);
+    if !clock_trusted {
+        text.push_str("This machine's clock is not verified (no time server): hours and validity are noted but refuse nobody.\n\n");
+    }
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
@@ -37,7 +40,10 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
         line(&format!("  {:<15} {badge:<6} {:<7} {}{duress}", person.user.name, person.pin, person.note));
     }
     line("");
-    line(&format!("{}  (slot: what hangs there; ² needs two people; each key's tag is 70000 + its slot)", head("Keys")));
+    line(&format!(
+        "{}  (slot: what hangs there; ² needs two people; each key's tag is 70000 + its slot)",
+        head("Keys")
+    ));
     let width = sample.keys.iter().map(|key| key.label.chars().count()).max().unwrap_or(0) + 2;
     for row in sample.keys.chunks(4) {
         let cells: Vec<String> = row

@@ -323,9 +323,10 @@ impl<'a> Writer<'a> {
 /// record before its first proof, so a record of another boot than the proof is the later one.
 pub fn last_life(conn: &Connection, proof: Option<Stamp>) -> Result<Option<Stamp>, StoreError> {
     let failed = |source| StoreError::classify("read the last record's time", source);
-    let last = conn.query_row("SELECT boot, mono_ms, wall_ms, clock FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| {
-        Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?))
-    });
+    let last =
+        conn.query_row("SELECT boot, mono_ms, wall_ms, clock FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?))
+        });
     let (boot, mono, wall, clock) = match last {
         Ok(last) => last,
         Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(proof),
