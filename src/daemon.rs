@@ -15,6 +15,7 @@ mod hands;
 pub mod keeper;
 
 use crate::cabinet::Event;
+use crate::cabinet::books::Books;
 use crate::cabinet::event::{Start, StopReason, StoreState};
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
 use crate::cabinet::power::UpsReading;
@@ -81,9 +82,9 @@ struct Daemon {
     inbound: mpsc::Sender<Inbound>,
     /// Kept: dropping it ends the polling.
     _poller: Option<Poller>,
-    /// The last answer of the UPS, for its figures.
+    /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
     reading: Option<UpsReading>,
-    /// The status line as systemd was told it last.
+    /// The state as last told to systemd.
     told: String,
 }
 
@@ -116,6 +117,7 @@ impl Daemon {
         let (store, stored) = Store::open(&config.state_dir, &identity, Some(credentials.device_key.clone()))?;
         let last_proof = stored.last_proof;
         let keeper = Keeper::new(settings, store, stored, clock.now());
+        credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
         let Lines::Sim { socket } = &config.lines;
@@ -237,7 +239,7 @@ impl Daemon {
         // Whoever waited too long is gone.
         self.replies.retain(|_, reply| !reply.is_closed());
         let mut events = Vec::with_capacity(batch.len());
-        let mut news = false;
+        let mut is_heard = false;
         for Inbound { event, reply } in batch {
             if let (Event::Requested(request), Some(reply)) = (&event, reply)
                 && let Some(key) = &request.origin.request
@@ -245,8 +247,8 @@ impl Daemon {
                 self.replies.insert(key.clone(), reply);
             }
             if let Event::UpsRead(reading) = &event {
+                is_heard = true;
                 self.reading = Some(reading.clone());
-                news = true;
             }
             events.push((self.clock.now(), event));
         }
@@ -257,8 +259,10 @@ impl Daemon {
                 for command in deeds {
                     self.hands.perform(command);
                 }
-                if durable || news {
+                if durable {
                     self.publish();
+                } else if is_heard {
+                    self.refresh();
                 }
                 for command in answers {
                     if let Action::Reply { request, answer } = command.action {
@@ -297,13 +301,29 @@ impl Daemon {
         Ok(())
     }
 
-    fn publish(&mut self) {
+    fn look(&self) -> Snapshot {
         let cabinet = self.keeper.cabinet();
-        let mut snapshot = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
-        if let Some(reading) = &self.reading {
-            snapshot = snapshot.with_reading(reading);
+        let seen = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
+        match &self.reading {
+            Some(reading) => seen.with_reading(reading),
+            None => seen,
         }
-        self.snapshot.send_replace(Arc::new(snapshot));
+    }
+
+    /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
+    fn refresh(&self) {
+        let seen = self.look();
+        self.snapshot.send_if_modified(|last| {
+            let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
+            let differ = figures(last) != figures(&seen);
+            *last = Arc::new(seen);
+            differ
+        });
+    }
+
+    fn publish(&mut self) {
+        self.snapshot.send_replace(Arc::new(self.look()));
+        let cabinet = self.keeper.cabinet();
         if **self.roster.borrow() != cabinet.books().roster {
             self.roster.send_replace(Arc::new(cabinet.books().roster.clone()));
         }
@@ -396,6 +416,11 @@ impl Daemon {
         let _ = self.outputs.shutdown().await;
         Ok(())
     }
+}
+
+/// Whether anything in the books was hashed with the pepper.
+fn keeps_pins(books: &Books) -> bool {
+    !books.vouched.is_empty() || books.roster.users.values().any(|user| user.pin.is_some())
 }
 
 /// systemd's own credentials folder has other modes than ours.

@@ -208,6 +208,8 @@ impl Display for Sentence<'_> {
                 write!(f, "Door {door} was opened in session {session}.")
             }
             Fact::DoorOpened { door, session: None } => write!(f, "Door {door} was opened without a session."),
+            // Its first reading ever.
+            Fact::DoorClosed { door, session: None, open_ms: 0 } => write!(f, "Door {door} was found closed."),
             Fact::DoorClosed { door, session: _, open_ms } => {
                 write!(f, "Door {door} was closed after {}.", duration(*open_ms))
             }
@@ -218,7 +220,9 @@ impl Display for Sentence<'_> {
                 } else {
                     f.write_str(", nobody knows by whom")?;
                 }
-                f.write_str(&why(*reason, reference.as_deref(), purpose.as_deref()))?;
+                if session.is_some() {
+                    f.write_str(&why(*reason, reference.as_deref(), purpose.as_deref()))?;
+                }
                 tail(f, *evidence, *session)?;
                 f.write_str(if *entitled { "." } else { "; it was not asked for or not allowed." })
             }

@@ -127,8 +127,8 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
 
     let daemons = listen(&folder, "hardware.sock")?;
     let people = listen(&folder, words::SOCKET)?;
-    screen::first(&folder, &sample, paint);
     let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
+    screen::first(&folder, &sample, paint, clock.now().clock.is_trusted());
     let teller = Teller::start(paint, &sample, clock);
     let (inputs, bench_inputs) = mpsc::channel(INPUTS);
     let bench_teller = teller.clone();

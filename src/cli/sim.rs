@@ -232,6 +232,11 @@ impl Demo {
     }
 }
 
+/// Prints a line. Whoever read may have seen enough (`sim status | head`): that is no failure.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Runs the command.
 #[must_use]
 pub fn run(args: SimArgs) -> ExitCode {
@@ -253,7 +258,7 @@ fn perform(args: SimArgs) -> Result<ExitCode, SimError> {
     match args.command {
         SimCommand::Word(word) => Ok(match Demo::connect(&dir)?.say(&word.into())? {
             Reply::Done(sentence) => {
-                println!("{sentence}");
+                say(&sentence);
                 ExitCode::SUCCESS
             }
             Reply::Refused(why) => {
@@ -265,9 +270,9 @@ fn perform(args: SimArgs) -> Result<ExitCode, SimError> {
         SimCommand::Status { json } => {
             let status = Demo::connect(&dir)?.status()?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&status).map_err(|_| SimError::Strange)?);
+                say(&serde_json::to_string_pretty(&status).map_err(|_| SimError::Strange)?);
             } else {
-                print!("{}", look::at(&status));
+                say(look::at(&status).trim_end());
             }
             Ok(ExitCode::SUCCESS)
         }

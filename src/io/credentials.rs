@@ -11,8 +11,9 @@
 //! Promises: the folder appears whole or not at all and is on the disk before [`Credentials::create`] returns; files that exist are never
 //! overwritten nor made anew; files that others may read are refused; nothing of a secret is in `Debug` or in an error.
 //!
-//! It does not know whether PIN hashes exist. The caller compares [`Credentials::pepper_id`] with the one it stored beside
-//! them: a new pepper under old hashes would refuse every PIN for no visible reason.
+//! A new pepper under old hashes would refuse every PIN for no visible reason, and charge everybody for it. So the name of the pepper
+//! (which tells nothing of it) is kept in the state folder, and [`Credentials::go_with`] refuses another one while hashes exist.
+//! Whether they do is the caller's to say.
 
 pub mod pin;
 
@@ -32,6 +33,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 const PEPPER: &str = "pepper";
 const DEVICE_KEY: &str = "device-key";
 const CLAIM: &str = "claim";
+/// In the state folder: the name of the pepper that its PIN hashes were made with.
+const PEPPER_ID: &str = "pepper-id";
 /// A credential file is some 65 bytes; what is longer is not one.
 const LONGEST_FILE_BYTES: u64 = 4096;
 /// Digits and letters that nobody confuses when reading aloud (Crockford's base 32).
@@ -60,6 +63,13 @@ pub enum CredentialsError {
     Damaged(PathBuf),
     #[error("cannot {what} {}: {source}; check that this account may, and that there is room on the disk", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "the PINs in {} were made with another pepper than the one in the credentials folder, so none of them would work: restore \
+         the credentials folder from its backup. Without a backup remove {} and start again; then give everybody a new PIN \
+         (`cabinetd user pin`)",
+        state_dir.display(), mark.display()
+    )]
+    OtherPepper { state_dir: PathBuf, mark: PathBuf },
     #[error("the kernel gave no random bytes ({0}); start again when the machine is fully up")]
     Random(String),
 }
@@ -221,7 +231,37 @@ impl Credentials {
         Ok(loaded)
     }
 
-    /// 16 hex digits that name the pepper and tell nothing of it: to be stored with the PIN hashes and compared at start.
+    /// Compares the pepper with the one that the hashes of this state folder were made with, and keeps its name there. To be called
+    /// at each start, by the one process that holds the folder.
+    ///
+    /// # Errors
+    /// It is another one and `hashes_exist`; or the folder cannot be read or written.
+    pub fn go_with(&self, state_dir: &Path, hashes_exist: bool) -> Result<(), CredentialsError> {
+        let mark = state_dir.join(PEPPER_ID);
+        let now = self.pepper_id();
+        match fs::read_to_string(&mark) {
+            Ok(kept) if kept.trim() == now => return Ok(()),
+            Ok(_) if hashes_exist => {
+                return Err(CredentialsError::OtherPepper { state_dir: state_dir.to_owned(), mark });
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(CredentialsError::io("read", &mark)(error)),
+        }
+        let draft = state_dir.join(format!("{PEPPER_ID}.new"));
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)
+            .and_then(|mut file| file.write_all((now + "\n").as_bytes()).and_then(|()| file.sync_all()))
+            .map_err(CredentialsError::io("write", &draft))?;
+        fs::rename(&draft, &mark).map_err(CredentialsError::io("write", &mark))?;
+        sync_folder(state_dir)
+    }
+
+    /// 16 hex digits that name the pepper and tell nothing of it.
     #[must_use]
     pub fn pepper_id(&self) -> String {
         hex(&self.pepper.mac(b"cabinetd pepper id\0", b"")[..8])

@@ -88,7 +88,7 @@ impl std::str::FromStr for Head {
 pub struct Stored {
     pub head: Head,
     pub rows: Vec<(View, Row)>,
-    /// The last proof of life.
+    /// The last sign of life: the proof beside the ledger, or the last record if that is later.
     pub last_proof: Option<Stamp>,
 }
 
@@ -295,7 +295,7 @@ impl Store {
         let stored = Stored {
             head: writer::read_head(&conn)?,
             rows: writer::read_rows(&conn)?,
-            last_proof: proof.as_ref().and_then(Proof::last),
+            last_proof: writer::last_life(&conn, proof.as_ref().and_then(Proof::last))?,
         };
         let vitals = Arc::new(Vitals::default());
         vitals.full.store(room.full, Ordering::Release);

@@ -4,7 +4,7 @@
 //! speak of them. These PINs are printed on purpose; they protect nothing but a simulation.
 
 use crate::cabinet::roster::{Key, Roster, User, Window};
-use crate::cabinet::types::{Code, Group, KeyId, Role, SlotNo, UserId, Wall};
+use crate::cabinet::types::{Code, Group, KeyId, Role, SlotNo, UserId};
 use std::collections::BTreeSet;
 
 /// With this seed badge 1004 has the PIN 482913, as the documentation and the sample script say.
@@ -88,8 +88,6 @@ fn is_trivial(pin: &[u8]) -> bool {
 fn people(seed: u64) -> Vec<Person> {
     const EVERYWHERE: &[&str] = &["building-a", "building-b", "plant"];
     const WEEKEND: Window = Window { weekdays: 0b110_0000, from: 8 * 60, to: 18 * 60 };
-    /// 2025-01-01T00:00:00Z.
-    const LONG_AGO: Wall = Wall(1_735_689_600_000);
     let mut random = SplitMix64(seed);
     let mut taken = BTreeSet::new();
     let mut person = |id: &str, name: &str, role, code: &str, groups: &[&str], note| Person {
@@ -111,21 +109,28 @@ fn people(seed: u64) -> Vec<Person> {
         duress: None,
         note,
     };
-    let mut maria = person("maria", "Maria Lopez", Role::Manager, "1001", &[], "manager: all keys; has a duress PIN");
-    let james = person("james", "James Okafor", Role::Assistant, "1002", EVERYWHERE, "second person; may `declare`");
-    let mut priya =
-        person("priya", "Priya Nair", Role::Staff, "1003", &["building-b"], "leasing: building B; login 33");
-    let ana = person("ana", "Ana Reyes", Role::Staff, "1004", EVERYWHERE, "maintenance: begin with her");
-    let mut tom = person("tom", "Tom Becker", Role::Staff, "1005", EVERYWHERE, "may break the two-person rule alone");
-    let mut lena = person("lena", "Lena Weiss", Role::Staff, "1006", &["building-a"], "weekends only, 08:00 to 18:00");
-    let mut sam = person("sam", "Sam Cole", Role::Staff, "1007", EVERYWHERE, "left: expired, is refused");
-    let noor = person("noor", "Noor Haddad", Role::Admin, "1008", &[], "admin: all keys");
-    priya.user.login = Some(Code::new("33"));
-    tom.user.lone_emergency = true;
-    lena.user.schedule = vec![WEEKEND];
-    sam.user.valid_until = Some(LONG_AGO);
-    maria.duress = Some(random.pin(&mut taken));
-    vec![maria, james, priya, ana, tom, lena, sam, noor]
+    let mut manager = person("manager", "Manager", Role::Manager, "1001", &[], "all keys; has a duress PIN");
+    let assistant = person("assistant", "Assistant", Role::Assistant, "1002", EVERYWHERE, "a good second person");
+    let mut leasing = person("leasing", "Leasing", Role::Staff, "1003", &["building-b"], "building B; login 33");
+    let first = person("maintenance-1", "Maintenance 1", Role::Staff, "1004", EVERYWHERE, "begin here");
+    let mut second = person(
+        "maintenance-2",
+        "Maintenance 2",
+        Role::Staff,
+        "1005",
+        EVERYWHERE,
+        "may take a ² key alone in an emergency",
+    );
+    let mut weekend =
+        person("weekend", "Weekend helper", Role::Staff, "1006", &["building-a"], "sat, sun 08:00 to 18:00 only");
+    let mut former = person("former", "Former staff", Role::Staff, "1007", EVERYWHERE, "access revoked: is refused");
+    let admin = person("admin", "Admin", Role::Admin, "1008", &[], "all keys; changes the roster");
+    leasing.user.login = Some(Code::new("33"));
+    second.user.lone_emergency = true;
+    weekend.user.schedule = vec![WEEKEND];
+    former.user.revoked = true;
+    manager.duress = Some(random.pin(&mut taken));
+    vec![manager, assistant, leasing, first, second, weekend, former, admin]
 }
 
 /// Units on floors (three on the first, six on each other), and six special keys in the last slots.
@@ -190,8 +195,8 @@ mod tests {
     #[test]
     fn the_usual_seed_is_the_one_of_the_documentation() {
         let sample = Sample::new(USUAL_SEED, 24);
-        let ana = sample.people.iter().find(|person| person.user.badge == Some(Code::new(SCRIPT_BADGE)));
-        assert_eq!(ana.expect("the script's person").pin, SCRIPT_PIN);
+        let person = sample.people.iter().find(|person| person.user.badge == Some(Code::new(SCRIPT_BADGE)));
+        assert_eq!(person.expect("the script's person").pin, SCRIPT_PIN);
         let key = sample.keys.iter().find(|key| key.label == "Unit 204").expect("the script's key");
         assert_eq!(key.home, SlotNo(7));
     }

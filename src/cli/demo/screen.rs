@@ -2,16 +2,19 @@
 
 use super::dir::Folder;
 use super::paint::{Paint, Shade};
-use super::people::Sample;
+use super::people::{SCRIPT_BADGE, Sample};
 use crate::cabinet::types::Code;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
 /// Prints it.
-pub(super) fn first(folder: &Folder, sample: &Sample, paint: Paint) {
+pub(super) fn first(folder: &Folder, sample: &Sample, paint: Paint, clock_trusted: bool) {
     // A closed output must not end the demo.
-    let text = text(&folder.path, folder.plan.slots, folder.continued, sample, paint);
+    let mut text = text(&folder.path, folder.plan.slots, folder.continued, sample, paint);
+    if !clock_trusted {
+        text.push_str("This machine's clock is not verified (no time server): hours and validity are noted but refuse nobody.\n\n");
+    }
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
@@ -37,7 +40,10 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
         line(&format!("  {:<15} {badge:<6} {:<7} {}{duress}", person.user.name, person.pin, person.note));
     }
     line("");
-    line(&format!("{}  (slot: what hangs there; ² needs two people)", head("Keys")));
+    line(&format!(
+        "{}  (slot: what hangs there; ² needs two people; each key's tag is 70000 + its slot)",
+        head("Keys")
+    ));
     let width = sample.keys.iter().map(|key| key.label.chars().count()).max().unwrap_or(0) + 2;
     for row in sample.keys.chunks(4) {
         let cells: Vec<String> = row
@@ -54,16 +60,16 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
     line(&head("Type this in a second terminal"));
     line(&format!("  export CABINETD_DIR={}", quoted(&dir.display().to_string())));
     line(&format!("  alias cabinetd={}", quoted(&program)));
-    let ana = sample.people.iter().find(|person| person.user.id.as_str() == "ana");
-    let pin = ana.map_or("", |person| &person.pin);
+    let begin = sample.people.iter().find(|person| person.user.badge.as_ref() == Some(&Code::new(SCRIPT_BADGE)));
+    let pin = begin.map_or("", |person| &person.pin);
     let key = sample.keys.iter().find(|key| key.label == "Unit 204").or_else(|| sample.keys.first());
     let (label, slot) = key.map_or(("", 1), |key| (key.label.as_str(), key.home.0));
     for (command, why) in [
-        ("cabinetd sim badge 1004".to_owned(), "Ana holds her badge to the reader"),
-        (format!("cabinetd sim pin {pin}"), "and types her PIN"),
-        (format!("cabinetd pull --key \"{label}\" --reason work-order --ref 8841"), "she says what she wants, and why"),
+        (format!("cabinetd sim badge {SCRIPT_BADGE}"), "Maintenance 1 holds the badge to the reader"),
+        (format!("cabinetd sim pin {pin}"), "and types the PIN"),
+        (format!("cabinetd pull --key \"{label}\" --reason work-order --ref 8841"), "which key, and why"),
         ("cabinetd sim door open".to_owned(), "the lock is energised now: the door opens"),
-        (format!("cabinetd sim take {slot}"), "she takes the key off its hook"),
+        (format!("cabinetd sim take {slot}"), "the key comes off its hook"),
         ("cabinetd sim door close".to_owned(), "and closes the door"),
         ("cabinetd keymap".to_owned(), "who has what"),
         ("cabinetd ledger show --follow".to_owned(), "everything that was recorded"),
@@ -74,7 +80,10 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
     line(&head("Then try"));
     // The script is about this key in its usual place.
     let scripted = label == "Unit 204" && slot == 7;
+    let tag = key.and_then(|key| key.tag.as_ref()).map_or("", Code::expose);
+    let tag = format!("cabinetd sim tag {tag}");
     for (command, why) in [
+        (tag.as_str(), "the tag of that key: settles which one hangs where"),
         ("cabinetd sim door force", "nobody was let in: it alarms"),
         ("cabinetd sim mains off", "a power cut; `mains on` ends it"),
         ("cabinetd sim fault sensor 3 dead", "also stuck, bounce, ok; `sim fault --help` for more"),

@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn an_onlooker_reads_names_and_no_secrets() {
-        assert_eq!(line(Told::Badge("1004".into())), "The badge of Ana Reyes is held to the reader.");
+        assert_eq!(line(Told::Badge("1004".into())), "The badge of Maintenance 1 is held to the reader.");
         assert_eq!(line(Told::Badge("9".into())), "The badge of somebody unknown is held to the reader.");
         assert_eq!(line(Told::Tag("70007".into())), "The tag of Unit 204 is held to the reader.");
         assert_eq!(line(Told::Pin { digits: 6 }), "A PIN is typed: ••••••");

@@ -67,8 +67,7 @@ pub fn alarms(seen: &Snapshot, view: &View) -> String {
 pub(super) fn header(seen: &Snapshot, view: &View) -> String {
     let now = view.now(seen);
     let name = view.paint.tone(Tone::Strong, &format!("{}, {}", clean(&seen.cabinet), clean(&seen.site)));
-    let changed = if view.age_ms < 1000 { "just now".to_owned() } else { format!("{} ago", lasting(view.age_ms)) };
-    let text = format!("{name}: as of {}, changed {changed}, record {}", view.at(now, now), seen.head_seq);
+    let text = format!("{name}: as of {}, record {}", view.at(now, now), seen.head_seq);
     paragraph(0, 2, &text)
 }
 

@@ -1,5 +1,6 @@
 //! `cabinetd sim play FILE`: plays a script against the demo, and says at which line it went wrong.
 
+use super::say;
 use super::script::{Problem, Step, What, parse};
 use super::{Demo, SimError};
 use crate::io::sim::words::Reply;
@@ -17,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) fn check(file: &Path) -> ExitCode {
     match load(file) {
         Ok(steps) => {
-            println!("{}: {} steps, all understood.", file.display(), steps.len());
+            say(&format!("{}: {} steps, all understood.", file.display(), steps.len()));
             ExitCode::SUCCESS
         }
         Err(code) => code,
@@ -31,7 +32,7 @@ pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
         Err(code) => return Ok(code),
     };
     for step in steps {
-        println!("{:>4}  {}", step.line, step.text);
+        say(&format!("{:>4}  {}", step.line, step.shown()));
         // A fresh connection for each line: a script may wait for longer than the demo keeps an idle one.
         let result = match &step.what {
             What::Wait(time) => {
@@ -40,7 +41,7 @@ pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
             }
             What::Word(word) => match Demo::connect(dir)?.say(word)? {
                 Reply::Done(sentence) => {
-                    println!("      {sentence}");
+                    say(&format!("      {sentence}"));
                     Ok(())
                 }
                 Reply::Refused(why) => Err(why),
@@ -68,11 +69,11 @@ pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
             What::Run(arguments) => run(dir, arguments),
         };
         if let Err(why) = result {
-            eprintln!("cabinetd sim: {}:{}: {}: {why}", file.display(), step.line, step.text);
+            eprintln!("cabinetd sim: {}:{}: {}: {why}", file.display(), step.line, step.shown());
             return Ok(ExitCode::FAILURE);
         }
     }
-    println!("{}: played to its end.", file.display());
+    say(&format!("{}: played to its end.", file.display()));
     Ok(ExitCode::SUCCESS)
 }
 

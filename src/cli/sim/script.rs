@@ -33,6 +33,16 @@ pub(super) struct Step {
     pub what: What,
 }
 
+impl Step {
+    /// The line as it may be printed: a PIN stays dots, as on the pad.
+    pub(super) fn shown(&self) -> String {
+        match &self.what {
+            What::Word(Word::Pin(digits)) => format!("pin {}", "•".repeat(digits.chars().count().min(16))),
+            What::Word(_) | What::Wait(_) | What::Expect { .. } | What::Run(_) => self.text.clone(),
+        }
+    }
+}
+
 /// What a line wants.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum What {
@@ -261,6 +271,7 @@ mod tests {
     fn a_good_script_is_read_line_by_line() {
         let steps = parse("# visit\n\n  badge 1004 # Ana\nput 9 --key \"Unit 204\"\n").expect("a good script");
         assert_eq!(steps[0].line, 3);
+        assert_eq!(parse("pin 482913").expect("a word")[0].shown(), "pin ••••••");
         assert_eq!(steps[0].what, What::Word(Word::Badge("1004".into())));
         assert_eq!(steps[1].what, What::Word(Word::Act(Act::Put { slot: SlotNo(9), key: Some("Unit 204".into()) })));
         assert_eq!(

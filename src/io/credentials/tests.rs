@@ -141,3 +141,29 @@ fn hex_reads_what_it_wrote_and_nothing_else() {
         assert_eq!(unhex::<3>(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn another_pepper_is_refused_while_hashes_exist() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let made = |name: &str| {
+        let dir = home.path().join(name);
+        Credentials::create(&dir).unwrap();
+        Credentials::load(&dir).unwrap()
+    };
+    let (one, other) = (made("one"), made("other"));
+    one.go_with(&state, false).expect("a new cabinet");
+    one.go_with(&state, true).expect("the same pepper");
+    let refused = other.go_with(&state, true).unwrap_err();
+    assert!(matches!(refused, CredentialsError::OtherPepper { .. }), "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("restore") && text.contains("pepper-id") && text.contains("cabinetd user pin"), "{text}");
+    assert!(!text.contains(&one.pepper_id()) && !text.contains(&other.pepper_id()), "{text}");
+    one.go_with(&state, true).expect("nothing was changed by the refusal");
+
+    other.go_with(&state, false).expect("no hash hangs on the old one");
+    one.go_with(&state, true).unwrap_err();
+    fs::remove_file(state.join("pepper-id")).unwrap();
+    one.go_with(&state, true).expect("the remedy works");
+}

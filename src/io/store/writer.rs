@@ -4,7 +4,7 @@
 //! answer. After a failed sync or any other I/O error the writer is dead: it refuses everything, and closes without a checkpoint,
 //! since nobody knows what the disk holds. Only a new process, through recovery, can tell.
 
-use super::envelope::{GENESIS, Identity, SALT_LEN, Sealed, boot_bytes, clock_word, seal};
+use super::envelope::{GENESIS, Identity, SALT_LEN, Sealed, boot_bytes, clock_from, clock_word, seal};
 use super::head::{SignedHead, sign};
 use super::proof::Proof;
 use super::room::{CHECKPOINT_FRAMES, Room, is_full};
@@ -12,7 +12,7 @@ use super::rows::{address, body_of, row_of, view_of};
 use super::{Head, StoreError, Stored};
 use crate::cabinet::books::{Row, View};
 use crate::cabinet::fact::Record;
-use crate::cabinet::types::Stamp;
+use crate::cabinet::types::{BootId, Mono, Stamp, Wall};
 use ed25519_dalek::SigningKey;
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 use std::path::PathBuf;
@@ -282,7 +282,8 @@ impl<'a> Writer<'a> {
                 what: format!("the last record is {} but {} was written last", head.seq, self.desk.head.seq),
             });
         }
-        Ok(Stored { head, rows: read_rows(self.conn)?, last_proof: self.desk.proof.as_ref().and_then(Proof::last) })
+        let last_proof = last_life(self.conn, self.desk.proof.as_ref().and_then(Proof::last))?;
+        Ok(Stored { head, rows: read_rows(self.conn)?, last_proof })
     }
 
     fn prove(&mut self, stamp: Stamp) -> Result<(), StoreError> {
@@ -316,6 +317,28 @@ impl<'a> Writer<'a> {
             .map_err(|source| StoreError::classify("keep a signed head", source))?;
         Ok(head)
     }
+}
+
+/// When the daemon lived last: a record proves it as well as the block beside the ledger does, whichever is later. Each start makes a
+/// record before its first proof, so a record of another boot than the proof is the later one.
+pub fn last_life(conn: &Connection, proof: Option<Stamp>) -> Result<Option<Stamp>, StoreError> {
+    let failed = |source| StoreError::classify("read the last record's time", source);
+    let last =
+        conn.query_row("SELECT boot, mono_ms, wall_ms, clock FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?))
+        });
+    let (boot, mono, wall, clock) = match last {
+        Ok(last) => last,
+        Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(proof),
+        Err(source) => return Err(failed(source)),
+    };
+    let Some(clock) = clock_from(&clock) else { return Ok(proof) };
+    let record =
+        Stamp { mono: Mono(mono.cast_unsigned()), wall: Wall(wall), clock, boot: BootId(u128::from_be_bytes(boot)) };
+    Ok(match proof {
+        Some(proof) if proof.boot == record.boot && proof.mono >= record.mono => Some(proof),
+        Some(_) | None => Some(record),
+    })
 }
 
 /// The last record's place and hash, by the primary key; before the first one the epoch's beginning.

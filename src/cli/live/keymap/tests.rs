@@ -104,7 +104,7 @@ fn tricky() -> Snapshot {
 #[test]
 fn twenty_four_slots_with_every_state() {
     let expected = "\
-office, Palm Court: as of 14:00, changed just now, record 7
+office, Palm Court: as of 14:00, record 7
 
  1 ■ 201      2 ○ 202      3 → 203      4 ◆ 203      5 ! 205      6 ! 206
  7 · 207      8 · 208      9 ?         10 × 210     11 ~ 211     12 ◆ gate
