@@ -53,10 +53,17 @@ fn story(disk: &Disk) {
     assert_eq!(before.head.seq, seq);
     drop(store);
 
+    // The WAL's shared index got lost, as when the ledger was copied back without it, and there is no room for a new one.
+    std::fs::remove_file(state.join("ledger.db-shm")).expect("removed");
+    disk.fill();
+
     // A start on the full disk finds everything, says that it is full, and can still record.
     let (store, stored) = open(&state);
     assert_eq!(stored, before);
     assert!(store.is_full(), "a used reserve means that there is no room");
+    // Without room for the shared index nobody else can look in until the next start; it says so.
+    let error = cabinetd::io::store::Reader::open(&state).map(|_| ()).expect_err("kept in memory");
+    assert!(matches!(error, StoreError::Busy), "{error}");
     seq += 1;
     commit(&store, seq, true).expect("the reserve has room");
     assert!(!futures(store.try_refill_reserve()).expect("looked"), "there is no room yet");
