@@ -414,3 +414,21 @@ fn only_a_manager_vouches_and_not_for_the_revoked_nor_oneself() {
     story.revokes("ana");
     assert_eq!(story.vouches("cleo", "ana", 30), Answer::Refused(Denial::Revoked));
 }
+
+#[test]
+fn a_night_shift_belongs_to_the_day_it_began_on() {
+    let mut story = Story::begins();
+    // Mondays from 22:00 to 06:00 on Tuesday.
+    story.edits_user("ana", |ana| ana.schedule = vec![Window { weekdays: 0b000_0001, from: 22 * 60, to: 6 * 60 }]);
+    story.news();
+    story.wait_min(14 * 60);
+    story.comes("ana");
+    story.cancels();
+    story.wait_min(5 * 60);
+    story.comes("ana");
+    story.cancels();
+    story.news();
+    story.wait_min(3 * 60);
+    story.badge("ana");
+    story.expect_records(&["ana refused: outside-schedule"]);
+}

@@ -261,3 +261,56 @@ fn the_visit_goes_on_at_a_door_that_stood_open_already() {
     story.expect_custody("204", "out with ana for work-order");
     story.expect_alarms(&["open-without-session door 1"]);
 }
+
+#[test]
+fn authorised_but_the_door_is_still_closed_and_a_slot_changes() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.take(4);
+    story.expect_custody("204", "unaccounted");
+    story.expect_alarms(&["changed-behind-door slot 4"]);
+}
+
+#[test]
+fn a_door_that_opens_in_the_same_instant_opens_before_its_slots_change() {
+    use cabinetd::cabinet::types::{Input, Level};
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.raw(Input::Slot(SlotNo(4)), Level::Inactive);
+    story.raw(Input::Door(DoorNo(1)), Level::Inactive);
+    story.wait_ms(30);
+    story.expect_custody("204", "out with ana for work-order");
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn a_scanned_tag_is_not_given_to_a_slot_behind_another_door() {
+    let mut story = two_doors(true);
+    story.pulls("ana", 4);
+    story.comes("ana");
+    story.brings(&[]);
+    story.opens(1);
+    story.scan_tag("204");
+    story.put(20);
+    story.expect_custody("204", "out with ana for work-order");
+    story.put(4);
+    story.expect_custody("204", "in slot 4 (tag)");
+}
+
+#[test]
+fn a_rebuilt_core_does_not_end_a_visit_at_the_open_door() {
+    use cabinetd::cabinet::event::StoreState;
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    story.rebuild(StoreState::Writable);
+    story.read_lines();
+    story.wait_s(30);
+    story.take(4);
+    story.expect_custody("204", "out with ana for work-order");
+    story.closes();
+    story.expect_record("session closed: completed, 1 taken, 0 returned");
+}

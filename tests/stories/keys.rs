@@ -168,3 +168,23 @@ fn an_inactive_user_is_mentioned_once_and_not_every_day() {
     story.revokes("ana");
     story.expect_alarms(&[]);
 }
+
+#[test]
+fn closing_time_is_noticed_by_a_daemon_started_just_before() {
+    let mut story = with_hours();
+    story.pulls("ana", 4);
+    story.wait_min(9 * 60 - 10);
+    story.kill(|_| {});
+    story.wait_min(11);
+    story.expect_alarms(&["out-at-closing keys 204"]);
+}
+
+#[test]
+fn an_alarm_is_acknowledged_once() {
+    let mut story = Story::begins();
+    story.comes("eve");
+    story.pull_alone("safe", Reason::Emergency);
+    story.acknowledges("lone-emergency user eve");
+    let again = story.acknowledges("lone-emergency user eve");
+    assert_eq!(again, Answer::Refused(Denial::NothingToChange));
+}

@@ -251,3 +251,13 @@ fn a_lost_key_comes_back_to_its_slot_and_is_asked_for() {
     story.closes();
     story.expect_alarms(&[]);
 }
+
+#[test]
+fn a_declaration_displaces_the_key_that_was_thought_to_hang_there() {
+    let mut story = Story::begins();
+    story.pulls("ana", 5);
+    story.declares(4, "205");
+    story.expect_custody("205", "in slot 4 (declared)");
+    story.expect_custody("204", "unaccounted");
+    story.expect_alarms(&["unexpected-slot key 205 slot 4"]);
+}

@@ -511,7 +511,7 @@ impl World {
             self.event(Event::Requested(request))?;
             self.flush()?;
             let remembered = matches!(first, Some(Answer::Done { seq, .. }) if seq > 0);
-            let (again, more) = (self.answer.take(), self.ledger.len() - records);
+            let (again, more) = (self.answer.take(), self.ledger.len().saturating_sub(records));
             if remembered && again.is_some() && (again != first || more > 0) {
                 return Err(format!("asked twice: {first:?}, then {again:?} with {more} records"));
             }

@@ -188,7 +188,7 @@ impl World {
             }
         }
         self.take(slot, user)?;
-        if self.mishap(30)
+        if self.mishap(8)
             && let Some(key) = self.held(user).first().cloned()
         {
             self.pass(200)?;

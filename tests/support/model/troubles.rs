@@ -206,11 +206,12 @@ impl World {
         }
         self.pass(60_000)?;
         if self.life.rough {
-            let unnamed: Vec<SlotNo> = (self.cabinet.books().slots.iter())
-                .filter(|(_, row)| row.present == Presence::Present && row.key.is_none())
+            // Unnamed, or under a wrong name.
+            let doubtful: Vec<SlotNo> = (self.cabinet.books().slots.iter())
+                .filter(|(slot, row)| row.present == Presence::Present && row.key.as_ref() != self.hangs.get(slot))
                 .map(|(slot, _)| *slot)
                 .collect();
-            for slot in unnamed {
+            for slot in doubtful {
                 if let Some(key) = self.hangs.get(&slot).map(ToString::to_string) {
                     self.ask(Some(Role::Manager), Ask::Declare { slot, key })?;
                 }
