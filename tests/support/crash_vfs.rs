@@ -55,6 +55,7 @@ use model::Inode;
 use running::{Node, Shared, State, next_id, register, registry};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+#[allow(unused_imports, reason = "each test file takes what it needs")]
 pub use vfs::{CrashVfs, Handle};
 
 /// The name under which the VFS is registered.
@@ -180,6 +181,11 @@ impl Disk {
         self.0.lock().log.clone()
     }
 
+    /// The operations behind number `op`.
+    pub fn log_since(&self, op: u64) -> Vec<Entry> {
+        self.0.lock().log[op as usize..].to_vec()
+    }
+
     /// The files as connections see them now.
     pub fn files(&self) -> BTreeMap<String, Arc<Vec<u8>>> {
         let state = self.0.lock();
@@ -214,6 +220,7 @@ impl Disk {
 }
 
 /// The one random source: splitmix64.
+#[derive(Clone)]
 pub struct Rng(pub u64);
 
 impl Rng {
