@@ -141,13 +141,27 @@ impl Reader {
             }
             Err(source) => return Err(StoreError::File { doing: "read", path: path.to_owned(), source }),
         }
+        Self::connect(path, None)
+    }
+
+    /// Opens a ledger in a VFS of the tests.
+    #[doc(hidden)]
+    pub fn open_in_vfs(vfs: &str, path: &Path) -> Result<Self, StoreError> {
+        Self::connect(path, Some(vfs))
+    }
+
+    fn connect(path: &Path, vfs: Option<&str>) -> Result<Self, StoreError> {
         let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => StoreError::NotALedger { path: path.to_owned() },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
             _ => StoreError::Unreadable { path: path.to_owned(), source },
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let conn = match vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+            None => Connection::open_with_flags(path, flags),
+        }
+        .map_err(failed)?;
         conn.busy_timeout(Duration::from_secs(2)).map_err(failed)?;
         let pragma = |name: &str| conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
         if pragma("application_id").map_err(failed)? != APPLICATION_ID {
