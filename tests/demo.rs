@@ -5,6 +5,7 @@
 mod demo;
 
 use demo::{Demo, PROGRAM, cabinetd, now, until};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,7 +36,7 @@ fn a_visit_goes_as_the_first_screen_says() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program is there");
-    let mut followed = BufReader::new(follower.stdout.take().expect("piped")).lines();
+    let mut lines = BufReader::new(follower.stdout.take().expect("piped")).lines();
 
     demo.sim("badge 1004");
     until("the question for the PIN", || demo.look()["display"].as_str()?.contains("PIN").then_some(()));
@@ -102,7 +103,7 @@ fn a_visit_goes_as_the_first_screen_says() {
     assert_eq!(demo.status()["counts"]["keys_in"], 24);
 
     // Whoever follows the ledger saw it as well.
-    let seen = followed.by_ref().map_while(Result::ok).find(|line| line.contains("Unit 204 was returned to slot 7"));
+    let seen = lines.by_ref().map_while(Result::ok).find(|line| line.contains("Unit 204 was returned to slot 7"));
     assert!(seen.is_some());
     follower.kill().expect("it runs");
     follower.wait().expect("it ends");
@@ -122,8 +123,7 @@ fn the_same_seed_makes_the_same_people_and_a_folder_goes_on() {
     assert_eq!(status.code(), Some(0), "{}", one.screen());
     let screen = one.screen();
     assert!(screen.contains("Ended. `cabinetd demo --dir"), "{screen}");
-    let state = fs::read_to_string(format!("/proc/{}/cmdline", one.daemon_pid())).unwrap_or_default();
-    assert!(!state.contains("run"), "the daemon ended with its demo");
+    assert!(!one.daemon_lives(), "the daemon ended with its demo");
 
     // With the daemon down: read, verified here and by a stranger's program, exported.
     let down = one.ledger();
@@ -644,6 +644,21 @@ fn a_second_daemon_a_second_demo_and_a_broken_config_are_refused() {
     fs::write(&config, text).expect("written");
     demo.start_again();
     demo.identify("1004", &demo.pin("1004"));
+}
+
+#[test]
+fn a_closed_window_ends_it_and_a_killed_demo_leaves_nothing_in_the_way() {
+    let mut demo = Demo::start();
+    assert_eq!(demo.end_by(Signal::HUP).code(), Some(0));
+    assert!(!demo.daemon_lives());
+    demo.start_again();
+    demo.end_by(Signal::KILL);
+    assert!(demo.daemon_lives(), "nobody told it");
+    demo.start_again();
+    until("the sensors", || (demo.look()["daemon"] == true).then_some(()));
+    assert!(demo.screen().contains("of an earlier demo"), "{}", demo.screen());
+    assert_eq!(demo.run(&["ledger", "verify"]).code, 0);
+    demo.take_204("1004");
 }
 
 #[test]

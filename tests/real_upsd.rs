@@ -129,12 +129,12 @@ impl Drop for Site {
 }
 
 /// The board, in a thread of its own; it ends with the test's process.
-fn serve_board(dir: &Path, settings: Settings) {
+fn serve_board(dir: &Path, settings: &Settings) {
     fs::create_dir_all(dir.join("run")).expect("a folder");
     let (hardware_socket, people_socket) = (dir.join("run/hardware.sock"), dir.join("run").join(words::SOCKET));
     let labels = BTreeMap::from([(1, "Cellar"), (2, "Attic"), (6, "Safe")]);
     let labels = labels.into_iter().map(|(key, label)| (KeyNo(key), label.to_owned())).collect();
-    let hardware = Hardware::new(&settings, labels);
+    let hardware = Hardware::new(settings, labels);
     let kept = dir.join("hardware.json");
     let (listening, is_listening) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -152,18 +152,8 @@ fn serve_board(dir: &Path, settings: Settings) {
     is_listening.recv().expect("it listens");
 }
 
-#[test]
-fn a_cabinet_of_ones_own_lives_with_a_real_upsd() {
-    let mut nut = RealNut::start();
-    let ups = format!("{UPS}@127.0.0.1:{}", nut.port);
-    until("the driver", || {
-        let output = Command::new("/usr/bin/upsc").args([&ups, "ups.status"]).output().expect("upsc is there");
-        String::from_utf8_lossy(&output.stdout).starts_with("OL").then_some(())
-    });
-    let home = tempfile::tempdir().expect("a folder");
-    let dir = home.path().to_owned();
-    let group = uzers::get_current_groupname().expect("a group").to_string_lossy().into_owned();
-    let config = format!(
+fn config(group: &str, port: u16) -> String {
+    format!(
         r#"
 [cabinet]
 site = "elm-street"
@@ -196,9 +186,50 @@ timeout_ms = 900
 
 [accounts]
 "{group}" = "admin"
-"#,
-        port = nut.port
-    );
+"#
+    )
+}
+
+/// Somebody takes a key; somebody else comes without a badge.
+fn visit(site: &Site, caretaker: &str, office: &str) {
+    let display = |text: &str| {
+        until(text, || {
+            let seen: Value = serde_json::from_str(&site.ok(&["sim", "status", "--json"])).expect("JSON");
+            seen["display"].as_str()?.contains(text).then_some(())
+        });
+    };
+    site.ok(&["sim", "badge", "0417725519"]);
+    site.ok(&["sim", "pin", caretaker]);
+    display("Which key");
+    assert!(site.cmd(&["pull", "--key", "Safe", "--reason", "day-to-day"]).err.contains("not open to this person"));
+    site.ok(&["pull", "--key", "cellar", "--reason", "day-to-day"]);
+    display("is open to you");
+    site.ok(&["sim", "door", "open"]);
+    site.ok(&["sim", "take", "1"]);
+    until("the key", || (site.status()["counts"]["keys_out"] == 1).then_some(()));
+    site.ok(&["sim", "door", "close"]);
+    until("the end", || site.status()["session"].is_null().then_some(()));
+    let keymap = site.ok(&["keymap"]);
+    assert!(keymap.contains("Cellar") && keymap.contains("Caretaker"), "{keymap}");
+    // Somebody without a badge types a number.
+    site.ok(&["sim", "login", "5120"]);
+    site.ok(&["sim", "pin", office]);
+    display("Which key");
+    site.ok(&["sim", "cancel"]);
+}
+
+#[test]
+fn a_cabinet_of_ones_own_lives_with_a_real_upsd() {
+    let mut nut = RealNut::start();
+    let ups = format!("{UPS}@127.0.0.1:{}", nut.port);
+    until("the driver", || {
+        let output = Command::new("/usr/bin/upsc").args([&ups, "ups.status"]).output().expect("upsc is there");
+        String::from_utf8_lossy(&output.stdout).starts_with("OL").then_some(())
+    });
+    let home = tempfile::tempdir().expect("a folder");
+    let dir = home.path().to_owned();
+    let group = uzers::get_current_groupname().expect("a group").to_string_lossy().into_owned();
+    let config = config(&group, nut.port);
     fs::write(dir.join("cabinetd.toml"), config).expect("written");
     let mut site = Site { dir: dir.clone(), daemon: None };
     site.ok(&["config", "check"]);
@@ -208,7 +239,7 @@ timeout_ms = 900
     assert!(made.contains("Claim code") && made.contains("Back up"), "{made}");
 
     let settings = Config::load(&dir.join("cabinetd.toml")).expect("it was checked").settings;
-    serve_board(&dir, settings);
+    serve_board(&dir, &settings);
     site.start();
     site.supply(&json!("on-line"));
     assert_eq!(site.status()["supply"]["figures"]["charge_pct"], 100);
@@ -232,31 +263,7 @@ timeout_ms = 900
     assert_eq!(record["fact"]["hash"].as_str().map(str::len), Some(64));
     assert_eq!(site.status()["counts"]["keys_in"], 3);
 
-    // A whole visit.
-    let display = |text: &str| {
-        until(text, || {
-            let seen: Value = serde_json::from_str(&site.ok(&["sim", "status", "--json"])).expect("JSON");
-            seen["display"].as_str()?.contains(text).then_some(())
-        });
-    };
-    site.ok(&["sim", "badge", "0417725519"]);
-    site.ok(&["sim", "pin", &pin_of("caretaker")]);
-    display("Which key");
-    assert!(site.cmd(&["pull", "--key", "Safe", "--reason", "day-to-day"]).err.contains("not open to this person"));
-    site.ok(&["pull", "--key", "cellar", "--reason", "day-to-day"]);
-    display("is open to you");
-    site.ok(&["sim", "door", "open"]);
-    site.ok(&["sim", "take", "1"]);
-    until("the key", || (site.status()["counts"]["keys_out"] == 1).then_some(()));
-    site.ok(&["sim", "door", "close"]);
-    until("the end", || site.status()["session"].is_null().then_some(()));
-    let keymap = site.ok(&["keymap"]);
-    assert!(keymap.contains("Cellar") && keymap.contains("Caretaker"), "{keymap}");
-    // Somebody without a badge types a number.
-    site.ok(&["sim", "login", "5120"]);
-    site.ok(&["sim", "pin", &pin_of("office")]);
-    display("Which key");
-    site.ok(&["sim", "cancel"]);
+    visit(&site, &pin_of("caretaker"), &pin_of("office"));
 
     // The power goes. The daemon looks every five minutes, so that it knows is upsmon's doing.
     nut.set("ups.status", "OB DISCHRG");

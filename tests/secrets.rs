@@ -59,6 +59,58 @@ fn ask(dir: &Path, line: &str) -> String {
     answer
 }
 
+/// Answers to lines that nobody sane sends, too.
+fn the_socket_tells_none(dir: &Path, secrets: &[String]) {
+    let request = |key: &str, ask: Value| json!({ "v": 1, "request": key, "ask": ask }).to_string();
+    let set_pin = json!({ "set-pin": { "user": "nobody", "pin": CHOSEN_PIN, "duress": DURESS_PIN } });
+    let lines = [
+        request("status-1", json!("status")),
+        request("keymap-1", json!("keymap")),
+        request("pin-1", set_pin.clone()),
+        request("pin-2", json!({ "set-pin": { "user": "leasing", "pin": 83_926_154 } })),
+        request("pin-3", json!({ "set-pin": { "user": "leasing", "pin": [CHOSEN_PIN] } })),
+        request("pin-4", json!({ "set-pin": { "user": "leasing", "pin": "839261548392615483926154" } })),
+        request("pin-5", json!({ "set-pin": { "user": "leasing", "pim": CHOSEN_PIN } })),
+        request(
+            "vouch-1",
+            json!({ "vouch": { "user": "nobody", "by": "manager", "code": CHOSEN_PIN, "for_minutes": 15 } }),
+        ),
+        request("badge-1", json!({ "pull": { "keys": ["Unit 204"], "reason": CHOSEN_PIN } })),
+        format!("{{\"v\":1,\"request\":\"x\",\"ask\":{{\"set-pin\":{{\"user\":\"leasing\",\"pin\":\"{CHOSEN_PIN}"),
+        CHOSEN_PIN.to_owned(),
+    ];
+    for line in lines {
+        let answer = ask(dir, &line);
+        assert!(!answer.is_empty());
+        holds_none("an answer of the control socket", answer.as_bytes(), secrets);
+    }
+}
+
+/// Codes are in the roster's rows alone, PINs nowhere.
+fn the_disk_holds_none(demo: &Demo, secrets: &[String]) {
+    let dir = &demo.dir;
+    let (codes, pins): (Vec<String>, Vec<String>) = secrets
+        .iter()
+        .cloned()
+        .partition(|secret| [BADGE, UNKNOWN_BADGE, LOGIN, TAG, "4471209985"].contains(&secret.as_str()));
+    let own = [dir.join("visit.txt"), dir.with_extension("screen")];
+    for file in files(dir).into_iter().filter(|file| !own.contains(file)) {
+        let bytes = fs::read(&file).expect("it can be read");
+        holds_none(&file.display().to_string(), &bytes, &pins);
+        if !file.starts_with(dir.join("state")) {
+            holds_none(&file.display().to_string(), &bytes, &codes);
+        }
+    }
+    let db = rusqlite::Connection::open(dir.join("state/ledger.db")).expect("opens");
+    let mut statement = db.prepare("SELECT seq, kind, payload FROM ledger").expect("a table");
+    let mut rows = statement.query([]).expect("readable");
+    while let Some(row) = rows.next().expect("a row") {
+        let payload: Option<String> = row.get(2).expect("text");
+        let kind: String = row.get(1).expect("text");
+        holds_none(&format!("a record ({kind})"), payload.unwrap_or_default().as_bytes(), secrets);
+    }
+}
+
 #[test]
 fn no_output_of_a_cabinets_life_holds_a_secret() {
     let demo = Demo::start();
@@ -166,53 +218,9 @@ fn no_output_of_a_cabinets_life_holds_a_secret() {
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log is at its most talkative: {}", log.len());
     holds_none("the daemon's log", log.as_bytes(), &secrets);
 
-    // The control socket itself, lines that nobody sane sends included.
-    let request = |key: &str, ask: Value| json!({ "v": 1, "request": key, "ask": ask }).to_string();
-    let set_pin = json!({ "set-pin": { "user": "nobody", "pin": CHOSEN_PIN, "duress": DURESS_PIN } });
-    let lines = [
-        request("status-1", json!("status")),
-        request("keymap-1", json!("keymap")),
-        request("pin-1", set_pin.clone()),
-        request("pin-2", json!({ "set-pin": { "user": "leasing", "pin": 83_926_154 } })),
-        request("pin-3", json!({ "set-pin": { "user": "leasing", "pin": [CHOSEN_PIN] } })),
-        request("pin-4", json!({ "set-pin": { "user": "leasing", "pin": "839261548392615483926154" } })),
-        request("pin-5", json!({ "set-pin": { "user": "leasing", "pim": CHOSEN_PIN } })),
-        request(
-            "vouch-1",
-            json!({ "vouch": { "user": "nobody", "by": "manager", "code": CHOSEN_PIN, "for_minutes": 15 } }),
-        ),
-        request("badge-1", json!({ "pull": { "keys": ["Unit 204"], "reason": CHOSEN_PIN } })),
-        format!("{{\"v\":1,\"request\":\"x\",\"ask\":{{\"set-pin\":{{\"user\":\"leasing\",\"pin\":\"{CHOSEN_PIN}"),
-        CHOSEN_PIN.to_owned(),
-    ];
-    for line in lines {
-        let answer = ask(&dir, &line);
-        assert!(!answer.is_empty());
-        holds_none("an answer of the control socket", answer.as_bytes(), &secrets);
-    }
+    the_socket_tells_none(&dir, &secrets);
     holds_none("the daemon's log", demo.log().as_bytes(), &secrets);
-
-    // What is on the disk: codes in the roster's rows alone, PINs nowhere.
-    let (codes, pins): (Vec<String>, Vec<String>) = secrets
-        .iter()
-        .cloned()
-        .partition(|secret| [BADGE, UNKNOWN_BADGE, LOGIN, TAG, "4471209985"].contains(&secret.as_str()));
-    let own = [dir.join("visit.txt"), dir.with_extension("screen")];
-    for file in files(&dir).into_iter().filter(|file| !own.contains(file)) {
-        let bytes = fs::read(&file).expect("it can be read");
-        holds_none(&file.display().to_string(), &bytes, &pins);
-        if !file.starts_with(dir.join("state")) {
-            holds_none(&file.display().to_string(), &bytes, &codes);
-        }
-    }
-    let db = rusqlite::Connection::open(dir.join("state/ledger.db")).expect("opens");
-    let mut statement = db.prepare("SELECT seq, kind, payload FROM ledger").expect("a table");
-    let mut rows = statement.query([]).expect("readable");
-    while let Some(row) = rows.next().expect("a row") {
-        let payload: Option<String> = row.get(2).expect("text");
-        let kind: String = row.get(1).expect("text");
-        holds_none(&format!("a record ({kind})"), payload.unwrap_or_default().as_bytes(), &secrets);
-    }
+    the_disk_holds_none(&demo, &secrets);
 }
 
 #[test]

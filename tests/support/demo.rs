@@ -238,6 +238,12 @@ impl Demo {
         until("the end of the visit", || self.status()["session"].is_null().then_some(()));
     }
 
+    /// Whether the process that was this demo's last daemon is still there.
+    pub fn daemon_lives(&self) -> bool {
+        let line = fs::read(format!("/proc/{}/cmdline", self.daemon_pid())).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(self.dir.to_str().expect("UTF-8"))
+    }
+
     pub fn daemon_pid(&self) -> i32 {
         let text = fs::read_to_string(self.dir.join("run/daemon.pid")).expect("the demo wrote it");
         text.trim().parse().expect("a number")
@@ -266,8 +272,12 @@ impl Demo {
 
     /// Ctrl-C.
     pub fn end(&mut self) -> ExitStatus {
+        self.end_by(Signal::INT)
+    }
+
+    pub fn end_by(&mut self, signal: Signal) -> ExitStatus {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
-        kill_process(pid, Signal::INT).expect("it runs");
+        kill_process(pid, signal).expect("it runs");
         self.child.wait().expect("it ends")
     }
 }
