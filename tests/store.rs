@@ -99,7 +99,14 @@ async fn proof_of_life_ping_and_heartbeat() {
     assert!(ms > 0);
     assert_eq!(store.reload().expect("reloads").last_proof, Some(stamp(77)));
     drop(store);
-    assert_eq!(open(dir.path()).1.last_proof, Some(stamp(77)));
+    let (store, stored) = open(dir.path());
+    assert_eq!(stored.last_proof, Some(stamp(77)));
+    // A record proves life as well.
+    store.commit_blocking(vec![record(1)], vec![], false).expect("committed");
+    assert_eq!(store.reload().expect("reloads").last_proof, Some(stamp(1_000)));
+    store.write_proof(stamp(1_001)).await.expect("written");
+    drop(store);
+    assert_eq!(open(dir.path()).1.last_proof, Some(stamp(1_001)));
 }
 
 #[test]

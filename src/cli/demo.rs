@@ -143,9 +143,12 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let listen_for =
         |kind| signal(kind).map_err(|why| DemoError::Part { what: "listen for Ctrl-C", why: why.to_string() });
     let (mut interrupt, mut terminate) = (listen_for(SignalKind::interrupt())?, listen_for(SignalKind::terminate())?);
+    // Its window was closed.
+    let mut hangup = listen_for(SignalKind::hangup())?;
     tokio::select! {
         _ = interrupt.recv() => {},
         _ = terminate.recv() => {},
+        _ = hangup.recv() => {},
         _ = &mut child => {},
     }
     teller.tell(News::Ending);

@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -46,9 +47,18 @@ pub struct Said {
 
 /// Runs this program with that folder.
 pub fn cabinetd(dir: &Path, arguments: &[&str]) -> Said {
+    cabinetd_with(dir, arguments, "")
+}
+
+/// The same with something piped in.
+pub fn cabinetd_with(dir: &Path, arguments: &[&str], input: &str) -> Said {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env("CABINETD_DIR", dir).env("LC_ALL", "C.UTF-8").env_remove("CABINETD_LOG");
-    let output = command.stdin(Stdio::null()).output().expect("the program is there");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program is there");
+    // A command that reads nothing may be gone already.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
 }
@@ -199,7 +209,16 @@ impl Demo {
     /// Asks for Unit 204 and waits for the lock.
     pub fn pull_204(&self) {
         self.ok(&["pull", "--key", "Unit 204", "--reason", "work-order", "--ref", "8841", "--for", "plumber"]);
-        until("the lock", || self.lock_is_on().then_some(()));
+        self.wait_for_open();
+    }
+
+    /// Waits until the lock is energised and the display says so.
+    pub fn wait_for_open(&self) {
+        until("the lock", || {
+            let seen = self.look();
+            let said = seen["display"].as_str().is_some_and(|text| text.contains("is open to you"));
+            (said && seen["doors"][0]["lock"] == true).then_some(())
+        });
     }
 
     /// A whole visit that takes Unit 204.
@@ -208,8 +227,8 @@ impl Demo {
         self.pull_204();
         self.sim("door open");
         self.sim("take 7");
-        let taken = self.records("taken").len();
-        until("the key is out", || (self.records("taken").len() >= taken.max(1)).then_some(()));
+        let is_out = |away: &Value| away["key"]["id"] == "204" && away["whereabouts"]["is"] == "out";
+        until("the key is out", || self.status()["away"].as_array()?.iter().any(is_out).then_some(()));
         self.close();
     }
 
@@ -217,6 +236,12 @@ impl Demo {
     pub fn close(&self) {
         self.sim("door close");
         until("the end of the visit", || self.status()["session"].is_null().then_some(()));
+    }
+
+    /// Whether the process that was this demo's last daemon is still there.
+    pub fn daemon_lives(&self) -> bool {
+        let line = fs::read(format!("/proc/{}/cmdline", self.daemon_pid())).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(self.dir.to_str().expect("UTF-8"))
     }
 
     pub fn daemon_pid(&self) -> i32 {
@@ -247,8 +272,12 @@ impl Demo {
 
     /// Ctrl-C.
     pub fn end(&mut self) -> ExitStatus {
+        self.end_by(Signal::INT)
+    }
+
+    pub fn end_by(&mut self, signal: Signal) -> ExitStatus {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
-        kill_process(pid, Signal::INT).expect("it runs");
+        kill_process(pid, signal).expect("it runs");
         self.child.wait().expect("it ends")
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn first(folder: &Folder, sample: &Sample, paint: Paint, clock_truste
     // A closed output must not end the demo.
     let mut text = text(&folder.path, folder.plan.slots, folder.continued, sample, paint);
     if !clock_trusted {
-        text.push_str("This machine's clock is not verified (no time server): hours and validity are noted but refuse nobody.\n\n");
+        text.push_str(
+            "This machine's clock is not verified (no time server): hours and validity are\nnoted, but refuse nobody.\n\n",
+        );
     }
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
@@ -25,9 +27,8 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
     };
     let head = |words: &str| paint.on(Shade::Bold, words);
     line(&head("A key cabinet on your desk"));
-    line(&format!(
-        "The daemon below is the real one; door, {slots} hooks, reader and UPS are simulated in this terminal."
-    ));
+    line("The daemon below is the real one. Its door, reader and UPS are simulated in this");
+    line(&format!("terminal, and so are the {slots} hooks for keys."));
     line(&format!("Everything is in {}", dir.display()));
     if continued {
         line("It goes on where you left it: the same ledger, the same keys on the same hooks.");
@@ -40,10 +41,7 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
         line(&format!("  {:<15} {badge:<6} {:<7} {}{duress}", person.user.name, person.pin, person.note));
     }
     line("");
-    line(&format!(
-        "{}  (slot: what hangs there; ² needs two people; each key's tag is 70000 + its slot)",
-        head("Keys")
-    ));
+    line(&format!("{}  (slot: what hangs there; ² needs two people; tag: 70000 + the slot)", head("Keys")));
     let width = sample.keys.iter().map(|key| key.label.chars().count()).max().unwrap_or(0) + 2;
     for row in sample.keys.chunks(4) {
         let cells: Vec<String> = row
@@ -64,17 +62,21 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
     let pin = begin.map_or("", |person| &person.pin);
     let key = sample.keys.iter().find(|key| key.label == "Unit 204").or_else(|| sample.keys.first());
     let (label, slot) = key.map_or(("", 1), |key| (key.label.as_str(), key.home.0));
+    let example = |command: &str, why: &str| {
+        let why = if why.is_empty() { String::new() } else { paint.on(Shade::Dim, &format!("# {why}")) };
+        format!("  {command:<40} {why}").trim_end().to_owned()
+    };
     for (command, why) in [
-        (format!("cabinetd sim badge {SCRIPT_BADGE}"), "Maintenance 1 holds the badge to the reader"),
-        (format!("cabinetd sim pin {pin}"), "and types the PIN"),
-        (format!("cabinetd pull --key \"{label}\" --reason work-order --ref 8841"), "which key, and why"),
-        ("cabinetd sim door open".to_owned(), "the lock is energised now: the door opens"),
+        (format!("cabinetd sim badge {SCRIPT_BADGE}"), "Maintenance 1, at the reader"),
+        (format!("cabinetd sim pin {pin}"), "types the PIN"),
+        (format!("cabinetd pull --key \"{label}\" --reason work-order --ref 8841"), ""),
+        ("cabinetd sim door open".to_owned(), "the lock is energised: it opens"),
         (format!("cabinetd sim take {slot}"), "the key comes off its hook"),
-        ("cabinetd sim door close".to_owned(), "and closes the door"),
+        ("cabinetd sim door close".to_owned(), "the visit is over"),
         ("cabinetd keymap".to_owned(), "who has what"),
         ("cabinetd ledger show --follow".to_owned(), "everything that was recorded"),
     ] {
-        line(&format!("  {command:<62} {}", paint.on(Shade::Dim, &format!("# {why}"))));
+        line(&example(&command, why));
     }
     line("");
     line(&head("Then try"));
@@ -83,20 +85,22 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
     let tag = key.and_then(|key| key.tag.as_ref()).map_or("", Code::expose);
     let tag = format!("cabinetd sim tag {tag}");
     for (command, why) in [
-        (tag.as_str(), "the tag of that key: settles which one hangs where"),
+        (tag.as_str(), "that key's tag: which key is it?"),
         ("cabinetd sim door force", "nobody was let in: it alarms"),
         ("cabinetd sim mains off", "a power cut; `mains on` ends it"),
-        ("cabinetd sim fault sensor 3 dead", "also stuck, bounce, ok; `sim fault --help` for more"),
-        ("kill -9 $(cat \"$CABINETD_DIR/run/daemon.pid\")", "the daemon dies; the cabinet stays as it was"),
-        ("cabinetd sim play \"$CABINETD_DIR/visit.txt\"", "a whole visit and a power cut, by script"),
+        ("cabinetd sim fault sensor 3 dead", "and `ok` mends it"),
+        ("kill -9 $(cat \"$CABINETD_DIR/run/daemon.pid\")", "it is started again"),
+        ("cabinetd sim play \"$CABINETD_DIR/visit.txt\"", "a whole visit, by script"),
         ("cabinetd sim --help", "everything else that hands can do"),
+        ("cabinetd --help", "everything else"),
     ] {
         if scripted || !command.contains("sim play") {
-            line(&format!("  {command:<62} {}", paint.on(Shade::Dim, &format!("# {why}"))));
+            line(&example(command, why));
         }
     }
     line("");
-    line("Ctrl-C here ends it. What happens is told below; the daemon's own log is daemon.log in that folder.");
+    line("Ctrl-C here ends it. What happens is told below; daemon.log in that folder is the");
+    line("daemon's own log.");
     line("");
     text
 }
@@ -121,6 +125,9 @@ mod tests {
         assert!(text.contains("export CABINETD_DIR='/srv/my demo'"));
         assert!(text.contains("sim take 7") && text.contains("  7: Unit 204"));
         assert!(!text.contains('\x1b'), "no colours unless there is a terminal");
-        assert!(text.lines().all(|line| line.chars().count() <= 120), "it fits a terminal");
+        let program = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+        for line in text.lines().filter(|line| !line.contains(&program)) {
+            assert!(line.chars().count() <= 82, "it fits a terminal: {line}");
+        }
     }
 }

@@ -217,7 +217,12 @@ pub fn parse(line: &[u8]) -> Result<Request, BadLine> {
 /// serde's message if it names fields only, else just the place: "invalid type: string "482913"" would quote a PIN.
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let of_names = ["unknown field", "missing field", "duplicate field", "unknown variant"];
+    // "unknown variant `482913`, expected one of `pull`, …": the first name is a value.
+    let text = match text.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, ")) {
+        Some((_, expected)) => format!("unknown variant, {expected}"),
+        None => text,
+    };
+    let of_names = ["unknown field", "missing field", "duplicate field", "unknown variant, "];
     if of_names.iter().any(|start| text.starts_with(start)) {
         let mut text: String = text.chars().filter(|letter| !letter.is_control()).take(400).collect();
         text.insert_str(0, "not understood: ");
