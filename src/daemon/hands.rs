@@ -1,7 +1,8 @@
-//! The hands: they perform commands, one hardware command after the other, and say how each ended.
+//! The hands: they perform commands and say how each ended.
 //!
-//! The loop never waits for them. Hardware that hangs fills a bounded queue, and what does not fit has failed. A PIN is hashed on a
-//! thread of its own, whose memory goes with it.
+//! One hand drives relays, the other lights, sounds and words; each does one command after the other. So a slow display never stands
+//! between the record and the lock, nor between an open door and its relock. The loop never waits for them. Hardware that hangs fills a
+//! bounded queue, and what does not fit has failed. A PIN is hashed on a thread of its own, whose memory goes with it.
 
 use crate::cabinet::event::Event;
 use crate::cabinet::outcome::{Action, Command, CommandResult};
@@ -12,13 +13,14 @@ use crate::io::sim::lines::{LineError, Outputs};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Hardware commands on their way.
+/// Hardware commands on their way, for each hand.
 const ORDERS: usize = 128;
 
 /// Performs commands; their ends come back as events.
 #[derive(Debug)]
 pub struct Hands {
-    orders: mpsc::Sender<(CommandId, Action)>,
+    relays: mpsc::Sender<(CommandId, Action)>,
+    courtesies: mpsc::Sender<(CommandId, Action)>,
     done: mpsc::Sender<Event>,
     pepper: Arc<Pepper>,
 }
@@ -27,26 +29,9 @@ impl Hands {
     /// Starts the hands on the current runtime.
     #[must_use]
     pub fn start(outputs: Outputs, pepper: Arc<Pepper>, done: mpsc::Sender<Event>) -> Self {
-        let (orders, mut wanted) = mpsc::channel::<(CommandId, Action)>(ORDERS);
-        let ends = done.clone();
-        tokio::spawn(async move {
-            while let Some((id, action)) = wanted.recv().await {
-                let tells_its_end = matters(&action);
-                let result = match drive(&outputs, action).await {
-                    Ok(()) => CommandResult::Done,
-                    Err(LineError::Lost | LineError::NoAnswer) => CommandResult::Unknown,
-                    Err(error) => {
-                        tracing::warn!(%error, command = id.0, "an output was not driven");
-                        CommandResult::Failed(error.to_string())
-                    }
-                };
-                // A light or a word ends unnoticed: nothing hangs on it.
-                if tells_its_end && ends.send(Event::CommandDone { id, result }).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Self { orders, done, pepper }
+        let relays = hand(outputs.clone(), done.clone());
+        let courtesies = hand(outputs, done.clone());
+        Self { relays, courtesies, done, pepper }
     }
 
     /// Begins a command that is not a reply. Never waits.
@@ -66,13 +51,47 @@ impl Hands {
             }
             action => {
                 let tells_its_end = matters(&action);
-                if self.orders.try_send((id, action)).is_err() && tells_its_end {
+                let orders = if is_for_a_relay(&action) { &self.relays } else { &self.courtesies };
+                if orders.try_send((id, action)).is_err() && tells_its_end {
                     tracing::error!(command = id.0, "the hardware does not keep up; the command was not begun");
                     let result = CommandResult::Failed("the hardware does not keep up".into());
                     // When this queue is full as well, the command's deadline tells the core.
                     let _ = self.done.try_send(Event::CommandDone { id, result });
                 }
             }
+        }
+    }
+}
+
+/// Starts one hand: what it is given is driven in order.
+fn hand(outputs: Outputs, done: mpsc::Sender<Event>) -> mpsc::Sender<(CommandId, Action)> {
+    let (orders, mut wanted) = mpsc::channel::<(CommandId, Action)>(ORDERS);
+    tokio::spawn(async move {
+        while let Some((id, action)) = wanted.recv().await {
+            let tells_its_end = matters(&action);
+            let result = match drive(&outputs, action).await {
+                Ok(()) => CommandResult::Done,
+                Err(LineError::Lost | LineError::NoAnswer) => CommandResult::Unknown,
+                Err(error) => {
+                    tracing::warn!(%error, command = id.0, "an output was not driven");
+                    CommandResult::Failed(error.to_string())
+                }
+            };
+            // A light or a word ends unnoticed: nothing hangs on it.
+            if tells_its_end && done.send(Event::CommandDone { id, result }).await.is_err() {
+                return;
+            }
+        }
+    });
+    orders
+}
+
+/// Which hand: what locks and unlocks, or what only tells.
+const fn is_for_a_relay(action: &Action) -> bool {
+    match action {
+        Action::Unlock { .. } | Action::Relock { .. } | Action::Unlatch { .. } | Action::Relatch { .. } => true,
+        Action::Light { .. } | Action::Sound(_) | Action::Show(_) | Action::CheckPin { .. } | Action::Reply { .. } => {
+            false
         }
     }
 }
@@ -105,5 +124,45 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
         Action::Show(message) => outputs.show(message).await,
         // Not for these hands: the loop hashes and answers.
         Action::CheckPin { .. } | Action::Reply { .. } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cabinet::outcome::Message;
+    use crate::cabinet::types::{DoorNo, Mono};
+    use crate::io::sim::lines::{ANSWER_MS, connect};
+    use crate::io::sim::wire::{FromHardware, Lines, Order, ToHardware, send};
+    use std::time::Duration;
+    use tokio::net::UnixListener;
+
+    #[tokio::test]
+    async fn a_display_that_hangs_keeps_no_lock_waiting() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let socket = dir.path().join("hardware.sock");
+        let listener = UnixListener::bind(&socket).expect("a socket");
+        let (events, mut heard) = mpsc::channel(8);
+        let (done, mut ends) = mpsc::channel(8);
+        let hands = Hands::start(connect(&socket, events), Arc::new(Pepper::new([7; 32])), done);
+        let (stream, _) = listener.accept().await.expect("the daemon connects");
+        let (read, mut write) = stream.into_split();
+        send(&mut write, &FromHardware::Picture(vec![])).await.expect("sent");
+        heard.recv().await.expect("the picture");
+
+        let command = |id, action| Command { id: CommandId(id), deadline: Mono(0), action };
+        hands.perform(command(1, Action::Show(Message::Checking)));
+        hands.perform(command(2, Action::Unlock { door: DoorNo(1), for_ms: 1_000 }));
+        tokio::spawn(async move {
+            let mut lines = Lines::new(read);
+            while let Some(ToHardware { id, order }) = lines.next().await.expect("the language") {
+                if !matches!(order, Order::Show(_)) {
+                    send(&mut write, &FromHardware::Done(id)).await.expect("sent");
+                }
+            }
+        });
+        let end = tokio::time::timeout(Duration::from_millis(ANSWER_MS / 2), ends.recv()).await;
+        let end = end.expect("the lock does not wait for the display");
+        assert_eq!(end, Some(Event::CommandDone { id: CommandId(2), result: CommandResult::Done }));
     }
 }

@@ -20,6 +20,10 @@ pub const MAXAGE_S: u64 = 3;
 pub struct Guarded(Child);
 
 impl Guarded {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
