@@ -9,10 +9,10 @@ use cabinetd::cabinet::types::{
     AlarmId, BootId, ClockQuality, Evidence, Origin, Reason, Role, SessionId, SlotNo, Stamp,
 };
 use cabinetd::cli::ledger::{LedgerArgs, execute};
-use cabinetd::io::store::{Head, OutsideHead, Reader, Store, StoreError};
+use cabinetd::io::store::{Filter, Head, OutsideHead, Reader, Store, StoreError};
 use clap::Parser;
 use ed25519_dalek::SigningKey;
-use ledger_samples::{every_fact, every_origin, identity, record, stamp};
+use ledger_samples::{every_fact, every_origin, identity, record, rows_of, stamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -52,7 +52,8 @@ fn full_ledger(state: &Path) -> (Store, Head) {
             records.push(Record { seq, stamp: stamp(seq * 1000), by: by.clone(), fact });
         }
     }
-    let head = store.commit_blocking(records, vec![], false).expect("committed");
+    let rows = rows_of(&records);
+    let head = store.commit_blocking(records, rows, false).expect("committed");
     (store, head)
 }
 
@@ -151,7 +152,14 @@ fn a_cut_off_end_passes_the_chain_and_fails_against_a_head_kept_outside() {
     let (store, head) = full_ledger(dir.path());
     drop(store);
     tamper(dir.path(), "DELETE FROM ledger WHERE seq > 100");
-    assert_eq!(problems(dir.path(), &[]), Vec::<String>::new(), "the chain alone cannot know");
+    let found = problems(dir.path(), &[]);
+    assert!(
+        !found.is_empty()
+            && found.iter().all(|problem| problem.contains("of the view") || problem.contains("the view")),
+        "the views know more than the chain: {found:?}"
+    );
+    cut_views(dir.path());
+    assert_eq!(problems(dir.path(), &[]), Vec::<String>::new(), "whoever cuts them as well is not found");
     let database = dir.path().join("ledger.db");
     let database = database.to_str().expect("UTF-8");
     assert_eq!(python(&[database]).0, 0);
@@ -164,6 +172,68 @@ fn a_cut_off_end_passes_the_chain_and_fails_against_a_head_kept_outside() {
     assert!(code == 1 && out.contains("its end was cut off"), "{out}");
 }
 
+/// What somebody does who knows this program: the views as the records that are left make them.
+fn cut_views(state: &Path) {
+    let left = Reader::open(state).expect("opens");
+    let records: Vec<Record> = (left.entries(&Filter { silent: true, ..Filter::default() }, 0))
+        .map(|entry| {
+            let entry = entry.expect("readable");
+            let (by, fact) = entry.fact().expect("known");
+            Record { seq: entry.header.seq, stamp: entry.header.stamp, by, fact }
+        })
+        .collect();
+    // Made by the program itself in a ledger beside it, then copied.
+    let other = tempfile::tempdir().expect("a folder");
+    let (store, _) = Store::open(other.path(), &identity(), None).expect("opens");
+    let rows = rows_of(&records);
+    store.commit_blocking(records, rows, false).expect("committed");
+    drop(store);
+    let other = other.path().join("ledger.db");
+    tamper(
+        state,
+        &format!(
+            "ATTACH '{}' AS other; DELETE FROM main.row; INSERT INTO main.row SELECT * FROM other.row;",
+            other.display()
+        ),
+    );
+}
+
+#[test]
+fn the_views_must_be_what_the_records_add_up_to() {
+    let edits = [
+        (
+            "UPDATE row SET body = json_set(body, '$.since.wall', 0) WHERE view = 'custody' AND id = '204'",
+            "row \"204\" of the view \"custody\" does not say what records 1 to",
+        ),
+        ("DELETE FROM row WHERE view = 'life'", "the view \"life\" is missing"),
+        (
+            "INSERT INTO row SELECT 'custody', '999', body FROM row WHERE view = 'custody' AND id = '204'",
+            "row \"999\" of the view \"custody\" is there, though none",
+        ),
+        ("DELETE FROM row WHERE view = 'roster-version'", "the view \"roster-version\" does not say"),
+        ("UPDATE row SET body = '{}' WHERE view = 'throttle'", "row \"\" of view \"throttle\" cannot be read"),
+    ];
+    for (sql, wanted) in edits {
+        let dir = tempfile::tempdir().expect("a folder");
+        drop(full_ledger(dir.path()));
+        let (code, out, _) = ledger(dir.path(), &["verify"]);
+        assert!(code == 0 && out.contains("rows compared with what the records add up to"), "{out}");
+        tamper(dir.path(), sql);
+        let found = problems(dir.path(), &[]);
+        assert!(found.len() == 1 && found[0].contains(wanted), "{sql}: {found:?}");
+        let (code, out, _) = ledger(dir.path(), &["verify"]);
+        assert!(code == 1 && out.contains("PROBLEM") && out.contains("NOT SOUND"), "{out}");
+    }
+}
+
+#[test]
+fn rows_that_no_record_holds_are_left_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(a_day(dir.path()));
+    let found = problems(dir.path(), &[]);
+    assert_eq!(found, Vec::<String>::new());
+}
+
 #[test]
 fn a_ledger_rewritten_with_all_hashes_fails_against_a_head_kept_outside() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -172,7 +242,9 @@ fn a_ledger_rewritten_with_all_hashes_fails_against_a_head_kept_outside() {
     drop(store);
     std::fs::remove_dir_all(dir.path()).expect("removed");
     let (store, _) = Store::open(dir.path(), &identity(), None).expect("opens");
-    store.commit_blocking(vec![record(1), record(2), record(3), record(4)], vec![], false).expect("committed");
+    let records = vec![record(1), record(2), record(3), record(4)];
+    let rows = rows_of(&records);
+    store.commit_blocking(records, rows, false).expect("committed");
     assert_eq!(problems(dir.path(), &[]), Vec::<String>::new());
     let found = problems(dir.path(), &outside(head));
     assert!(found.len() == 1 && found[0].contains("rewritten or replaced"), "{found:?}");
@@ -219,7 +291,7 @@ fn an_erased_payload_leaves_the_chain_whole() {
     drop(store);
     let digest = Reader::open(dir.path())
         .expect("opens")
-        .entries(&cabinetd::io::store::Filter::default(), 49)
+        .entries(&Filter::default(), 49)
         .next()
         .expect("a record")
         .expect("readable")
@@ -242,6 +314,7 @@ fn an_erased_payload_leaves_the_chain_whole() {
     assert!(out.contains("what it said was erased"), "{out}");
     let (_, out, _) = ledger(dir.path(), &["verify"]);
     assert!(out.contains("1 records without payload"), "{out}");
+    assert!(out.contains("Views: not compared with the records, since the payload of record 50 is erased."), "{out}");
 }
 
 #[test]
@@ -322,7 +395,7 @@ fn a_day(state: &Path) -> Store {
         tag: None,
         second_person: false,
     };
-    let rows = vec![
+    let mut rows = vec![
         (View::User("ana".into()), Some(Row::User(person("ana", "Ana Ruiz")))),
         (View::User("bob".into()), Some(Row::User(person("bob", "Bob Day")))),
         (View::Key("k204".into()), Some(Row::Key(key("k204", "204", 7)))),
@@ -366,7 +439,9 @@ fn a_day(state: &Path) -> Store {
             Stamp { clock: if seq < 7 { ClockQuality::Synced } else { ClockQuality::Restored }, ..stamp(seq * 1000) };
         Record { seq, stamp, by: Origin::cabinet(), fact }
     });
-    store.commit_blocking(records.collect(), rows, false).expect("committed");
+    let records: Vec<Record> = records.collect();
+    rows.extend(rows_of(&records));
+    store.commit_blocking(records, rows, false).expect("committed");
     store
 }
 

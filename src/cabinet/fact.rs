@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// One entry of the ledger as the core makes it. Salt and hashes are the store's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
-    /// From 1, without gaps, within an epoch.
+    /// From 1, without gaps; it runs on through epochs.
     pub seq: u64,
     pub stamp: Stamp,
     pub by: Origin,

@@ -11,8 +11,7 @@ use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::sentence::{Names, Sentence};
 use crate::cabinet::types::{Actor, KeyId, Origin, SessionId, UserId};
-
-use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError};
+use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError, ViewsFound};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -59,7 +58,7 @@ enum What {
     /// Write records as CSV (for people) or JSONL (complete: it can be verified elsewhere).
     #[command(after_help = EXIT_CODES)]
     Export(Export),
-    /// Check every record against its hash, and the ledger against heads kept elsewhere.
+    /// Check every record against its hash, the ledger against heads kept elsewhere, and the views against the records.
     #[command(after_help = EXIT_CODES)]
     Verify(Verify),
 }
@@ -411,6 +410,12 @@ impl Verify {
         for head in &report.heads {
             let key = head.signed_by.as_ref().map(|key| format!(", signed by {key}")).unwrap_or_default();
             writeln!(out, "{} {}: {}{key}", if head.fits { "fits   " } else { "DIFFERS" }, head.source, head.head)?;
+        }
+        match &report.views {
+            ViewsFound::Compared { rows } => {
+                writeln!(out, "Views: {rows} rows compared with what the records add up to.")?;
+            }
+            ViewsFound::NotCompared { why } => writeln!(out, "Views: not compared with the records, since {why}.")?,
         }
         for problem in report.problems.iter().take(PROBLEMS_SHOWN) {
             writeln!(out, "PROBLEM {problem}")?;

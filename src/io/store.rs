@@ -5,12 +5,13 @@
 //! way to what the disk holds. No room is said before anything is recorded (`room.rs`); after a failed sync the store refuses
 //! everything until the process has started again.
 //!
-//! **Does not** number records, know what a fact means, or fold the ledger: opening and reloading cost as much as there are
-//! slots, keys and people, never as there are records.
+//! **Does not** number records, or fold the ledger to serve it: opening and reloading cost as much as there are slots, keys and people,
+//! never as there are records. Only verifying reads them all.
 //!
 //! Reading beside the daemon, or without it, is [`reader::Reader`]. The bytes are specified in `docs/ledger-format.md`.
 
 pub mod envelope;
+mod fold;
 pub mod head;
 mod lock;
 mod proof;
@@ -22,6 +23,7 @@ pub mod verify;
 mod writer;
 
 pub use envelope::{Hash, Identity};
+pub use fold::{Amiss, RowFound, ViewsFound};
 pub use head::SignedHead;
 pub use reader::{Entry, Filter, PayloadState, Reader};
 pub use verify::{OutsideHead, Report};

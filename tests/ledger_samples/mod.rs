@@ -1,7 +1,7 @@
 //! Records and rows to fill a ledger with.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
-use cabinetd::cabinet::books::{Presence, Row, Slot};
+use cabinetd::cabinet::books::{Books, Presence, Row, Slot, View};
 use cabinetd::cabinet::event::{KeyStep, StopReason};
 use cabinetd::cabinet::fact::{Adopted, Alarm, Cleared, Dark, Fact, Record, SensorFault, SessionEnd};
 use cabinetd::cabinet::outcome::Denial;
@@ -24,6 +24,13 @@ pub fn stamp(mono: u64) -> Stamp {
         clock: ClockQuality::Synced,
         boot: BootId(0x0123_4567_89ab_cdef_0011_2233_4455_6677),
     }
+}
+
+/// The rows that the core would commit with these records, the first ones of a ledger.
+pub fn rows_of(records: &[Record]) -> Vec<(View, Option<Row>)> {
+    let mut books = Books::default();
+    records.iter().for_each(|record| books.apply(record, 10));
+    books.take_changes()
 }
 
 /// An ordinary record: a key taken.

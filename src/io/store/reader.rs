@@ -337,6 +337,11 @@ impl Reader {
         Ok(key && user && session)
     }
 
+    /// Everything read until it is dropped is of one moment.
+    pub(super) fn transaction(&self) -> Result<rusqlite::Transaction<'_>, StoreError> {
+        self.conn.unchecked_transaction().map_err(|source| StoreError::classify("read the ledger", source))
+    }
+
     /// A page of records from `from` on (upwards, or with `down` downwards), picked by what columns tell.
     pub(super) fn page(
         &self,

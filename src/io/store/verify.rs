@@ -1,9 +1,13 @@
-//! Verifying a ledger: every record against its hash, every number, every head that somebody outside holds.
+//! Verifying a ledger: every record against its hash, every number, every head that somebody outside holds, and the views against
+//! what the records add up to (`fold.rs`).
 //!
 //! What it proves is in `docs/ledger-format.md`. In short: the chain shows each clumsy edit; that nothing was cut off at the end, or
-//! rewritten from some record on, only a head kept outside shows.
+//! rewritten from some record on, only a head kept outside shows. The views make it harder: whoever edits records has to edit them too.
+//!
+//! **Does not** repair anything, nor judge whether what was recorded is true.
 
 use super::envelope::{GENESIS, Hash, chain, hex};
+use super::fold::{Amiss, Fold, RowFound, ViewsFound};
 use super::head::SignedHead;
 use super::reader::{Entry, Filter, Illegible, Reader};
 use super::{Head, StoreError};
@@ -38,6 +42,7 @@ pub struct Report {
     pub unknown_kinds: u64,
     /// The heads that were compared, by where they come from.
     pub heads: Vec<HeadFound>,
+    pub views: ViewsFound,
     pub problems: Vec<Problem>,
 }
 
@@ -89,6 +94,10 @@ pub enum Fault {
     Forged { source: String },
     /// A head is of another cabinet.
     OtherCabinet { source: String },
+    /// A row of a view is not what the records up to here add up to.
+    View(RowFound),
+    /// A row of a view makes no sense.
+    IllegibleView { what: String },
 }
 
 impl fmt::Display for Problem {
@@ -119,12 +128,34 @@ impl fmt::Display for Problem {
             }
             Fault::Forged { source } => write!(f, "the signature of {source} (record {seq}) is not genuine"),
             Fault::OtherCabinet { source } => write!(f, "{source} (record {seq}) is the head of another cabinet"),
+            Fault::IllegibleView { what } => write!(f, "{what}: it was changed by hand, or the disk fails"),
+            Fault::View(RowFound { view, row, how }) => {
+                let row = if row.is_empty() {
+                    format!("the view \"{view}\"")
+                } else {
+                    format!("row \"{row}\" of the view \"{view}\"")
+                };
+                match how {
+                    Amiss::Differs => write!(
+                        f,
+                        "{row} does not say what records 1 to {seq} add up to: it was changed by hand, or the ledger was cut off or replaced"
+                    ),
+                    Amiss::Missing => write!(
+                        f,
+                        "{row} is missing, though records 1 to {seq} make it: it was removed by hand, or the ledger was replaced"
+                    ),
+                    Amiss::Unfounded => write!(
+                        f,
+                        "{row} is there, though none of records 1 to {seq} makes it: it was put in by hand, or the ledger was cut off or replaced"
+                    ),
+                }
+            }
         }
     }
 }
 
 impl Reader {
-    /// Verifies the whole ledger against itself, against the heads it signed, and against heads from outside.
+    /// Verifies the whole ledger against itself, against the heads it signed, against heads from outside, and the views against it.
     pub fn verify(&self, outside: &[OutsideHead]) -> Result<Report, StoreError> {
         let mut heads: Vec<OutsideHead> = self
             .signed_heads()?
@@ -142,10 +173,16 @@ impl Reader {
         let current_epoch = self.head()?.epoch;
         let mut walk = Walk { prev: Some(GENESIS), seq: 0, epoch: 1, current_epoch, ..Walk::default() };
         let everything = Filter::default();
+        let mut fold = Fold::default();
+        // Page by page, so that a daemon at work is not held up; the end and the rows in one transaction, so that they belong together.
+        let mut end = None;
         loop {
             let page = self.page(walk.seq + 1, false, PAGE, &everything)?;
             if page.is_empty() {
-                break;
+                if end.is_some() {
+                    break;
+                }
+                end = Some(self.transaction()?);
             }
             for entry in page {
                 match entry {
@@ -154,12 +191,28 @@ impl Reader {
                             *hash = Some(entry.hash);
                         }
                         walk.check(&entry, self.identity());
+                        fold.take(&entry);
                     }
                     Err(Illegible { seq, column }) => walk.skip(seq, column),
                 }
             }
         }
+        let rows = match self.rows() {
+            Err(StoreError::Damaged { what }) => {
+                walk.problem(walk.seq, Fault::IllegibleView { what });
+                Vec::new()
+            }
+            rows => rows?,
+        };
+        drop(end);
         let found = heads.iter().map(|head| self.compare(head, wanted[&head.head.seq], &mut walk)).collect();
+        let views = if walk.problems.is_empty() {
+            let (views, amiss) = fold.compare(rows);
+            walk.problems.extend(amiss.into_iter().map(|row| Problem { seq: walk.seq, fault: Fault::View(row) }));
+            views
+        } else {
+            ViewsFound::NotCompared { why: "the records themselves are not sound".to_owned() }
+        };
         walk.problems.sort_by_key(|problem| problem.seq);
         let head = Head { epoch: current_epoch, seq: walk.seq, hash: walk.prev.unwrap_or(GENESIS) };
         Ok(Report {
@@ -170,6 +223,7 @@ impl Reader {
             without_payload: walk.without_payload,
             unknown_kinds: walk.unknown_kinds,
             heads: found,
+            views,
             problems: walk.problems,
         })
     }
