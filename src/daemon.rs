@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// Events of one transaction at most.
 const BATCH: usize = 64;
@@ -189,6 +189,8 @@ impl Daemon {
         let mut proof = tokio::time::interval_at(Instant::now() + PROOF, PROOF);
         let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
         let mut room = tokio::time::interval_at(Instant::now() + ROOM, ROOM);
+        // While there is room nobody waits for this one: what it missed must not come all at once.
+        room.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tell_systemd(systemd::ready(&self.told));
         tracing::info!(seq = self.keeper.head().seq, "ready");
         loop {
