@@ -51,7 +51,7 @@ fn long_run(seed: u64, batches: u32, planted: Planted) -> Run {
 #[test]
 fn nothing_acknowledged_is_lost_at_any_power_cut() {
     let mut findings = Findings::default();
-    let (seeds, batches, images) = campaign().map_or((1, 80, 1), |seeds| (seeds, 300, 3));
+    let (seeds, batches, images) = campaign().map_or((1, 80, 1), |seeds| (seeds, 150, 3));
     for seed in 0..seeds {
         let run = long_run(seed, batches, Planted::Nothing);
         assert!(!run.unlocked.is_empty(), "nobody ever opened the door (seed {seed})");
