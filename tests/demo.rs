@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -157,6 +157,25 @@ fn the_same_seed_makes_the_same_people_and_a_folder_goes_on() {
     assert_eq!(one.records("dark-compared")[0]["fact"]["differences"], 0);
     // The same people still get in.
     one.identify("1004", &one.pin("1004"));
+}
+
+/// Nobody looks at anything between two commands.
+#[test]
+fn the_commands_of_the_first_screen_can_be_pasted_at_once() {
+    let demo = Demo::start();
+    let screen = demo.screen();
+    let begin = screen.find("Type this in a second terminal").expect("what to type");
+    let typed = &screen[begin..screen.find("Then try").expect("and more")];
+    let block: String =
+        typed.lines().skip(1).filter(|line| !line.contains("--follow")).flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(block.matches("  cabinetd ").count(), 7);
+    let mut shell = Command::new("sh").arg("-ex").stdin(Stdio::piped()).spawn().expect("a shell");
+    shell.stdin.take().expect("piped").write_all(block.as_bytes()).expect("it reads");
+    assert!(shell.wait().expect("it ends").success(), "{}", demo.news());
+    until("the end of the visit", || demo.status()["session"].is_null().then_some(()));
+    assert_eq!(demo.status()["away"][0]["whereabouts"]["holder"]["id"], "maintenance-1");
+    assert_eq!(demo.records("alarm-raised"), Vec::<Value>::new());
+    assert_eq!(demo.record("session-closed", 1)["fact"]["how"], "completed");
 }
 
 /// kill -9 at some moment of a pull; while the daemon is dead `meanwhile` happens.
