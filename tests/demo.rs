@@ -607,8 +607,8 @@ fn without_a_daemon_every_command_says_what_to_do() {
         assert!(said.out.is_empty() || arguments.contains(&"--json"), "{arguments:?}: {said:?}");
         assert!(!said.err.is_empty() && !said.err.contains("panicked"), "{arguments:?}: {said:?}");
     }
-    let said = cabinetd(&nowhere, &["status"]);
-    assert!(said.err.contains("cabinetd.toml"), "{said:?}");
+    assert!(cabinetd(&nowhere, &["user", "list"]).err.contains("cabinetd.toml"));
+    assert!(cabinetd(&nowhere, &["status"]).err.contains("cabinetd demo"));
 
     // A config, but nobody runs.
     let mut demo = Demo::start();
@@ -653,7 +653,7 @@ fn a_second_daemon_a_second_demo_and_a_broken_config_are_refused() {
     let broken =
         text.replace("columns = 8", "columns = 0\nrows = 3").replace("poll_on_line_s = 2", "poll_on_line_s = \"soon\"");
     fs::write(&config, broken).expect("written");
-    for arguments in [&["run"][..], &["status"], &["config", "check"]] {
+    for arguments in [&["run"][..], &["user", "list"], &["config", "check"]] {
         let said = demo.run(arguments);
         assert_ne!(said.code, 0, "{arguments:?}");
         for problem in ["columns", "rows", "poll_on_line_s"] {
