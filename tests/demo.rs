@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -157,6 +157,25 @@ fn the_same_seed_makes_the_same_people_and_a_folder_goes_on() {
     assert_eq!(one.records("dark-compared")[0]["fact"]["differences"], 0);
     // The same people still get in.
     one.identify("1004", &one.pin("1004"));
+}
+
+/// Nobody looks at anything between two commands.
+#[test]
+fn the_commands_of_the_first_screen_can_be_pasted_at_once() {
+    let demo = Demo::start();
+    let screen = demo.screen();
+    let begin = screen.find("Type this in a second terminal").expect("what to type");
+    let typed = &screen[begin..screen.find("Then try").expect("and more")];
+    let block: String =
+        typed.lines().skip(1).filter(|line| !line.contains("--follow")).flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(block.matches("  cabinetd ").count(), 7);
+    let mut shell = Command::new("sh").arg("-ex").stdin(Stdio::piped()).spawn().expect("a shell");
+    shell.stdin.take().expect("piped").write_all(block.as_bytes()).expect("it reads");
+    assert!(shell.wait().expect("it ends").success(), "{}", demo.news());
+    until("the end of the visit", || demo.status()["session"].is_null().then_some(()));
+    assert_eq!(demo.status()["away"][0]["whereabouts"]["holder"]["id"], "maintenance-1");
+    assert_eq!(demo.records("alarm-raised"), Vec::<Value>::new());
+    assert_eq!(demo.record("session-closed", 1)["fact"]["how"], "completed");
 }
 
 /// kill -9 at some moment of a pull; while the daemon is dead `meanwhile` happens.
@@ -588,8 +607,8 @@ fn without_a_daemon_every_command_says_what_to_do() {
         assert!(said.out.is_empty() || arguments.contains(&"--json"), "{arguments:?}: {said:?}");
         assert!(!said.err.is_empty() && !said.err.contains("panicked"), "{arguments:?}: {said:?}");
     }
-    let said = cabinetd(&nowhere, &["status"]);
-    assert!(said.err.contains("cabinetd.toml"), "{said:?}");
+    assert!(cabinetd(&nowhere, &["user", "list"]).err.contains("cabinetd.toml"));
+    assert!(cabinetd(&nowhere, &["status"]).err.contains("cabinetd demo"));
 
     // A config, but nobody runs.
     let mut demo = Demo::start();
@@ -634,7 +653,7 @@ fn a_second_daemon_a_second_demo_and_a_broken_config_are_refused() {
     let broken =
         text.replace("columns = 8", "columns = 0\nrows = 3").replace("poll_on_line_s = 2", "poll_on_line_s = \"soon\"");
     fs::write(&config, broken).expect("written");
-    for arguments in [&["run"][..], &["status"], &["config", "check"]] {
+    for arguments in [&["run"][..], &["user", "list"], &["config", "check"]] {
         let said = demo.run(arguments);
         assert_ne!(said.code, 0, "{arguments:?}");
         for problem in ["columns", "rows", "poll_on_line_s"] {

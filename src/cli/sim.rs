@@ -4,6 +4,7 @@
 //! code 1; a demo that does not run, or a word that is none, with 2.
 
 mod look;
+mod pace;
 mod play;
 mod script;
 
@@ -256,17 +257,23 @@ pub fn run(args: SimArgs) -> ExitCode {
 fn perform(args: SimArgs) -> Result<ExitCode, SimError> {
     let dir = args.dir.ok_or(SimError::NoFolder)?;
     match args.command {
-        SimCommand::Word(word) => Ok(match Demo::connect(&dir)?.say(&word.into())? {
-            Reply::Done(sentence) => {
-                say(&sentence);
-                ExitCode::SUCCESS
-            }
-            Reply::Refused(why) => {
-                eprintln!("cabinetd sim: {why}");
-                ExitCode::FAILURE
-            }
-            Reply::Status(_) => return Err(SimError::Strange),
-        }),
+        SimCommand::Word(word) => {
+            let word = word.into();
+            let mut demo = Demo::connect(&dir)?;
+            pace::before(&mut demo, &word)?;
+            Ok(match demo.say(&word)? {
+                Reply::Done(sentence) => {
+                    say(&sentence);
+                    pace::after(&mut demo, &word)?;
+                    ExitCode::SUCCESS
+                }
+                Reply::Refused(why) => {
+                    eprintln!("cabinetd sim: {why}");
+                    ExitCode::FAILURE
+                }
+                Reply::Status(_) => return Err(SimError::Strange),
+            })
+        }
         SimCommand::Status { json } => {
             let status = Demo::connect(&dir)?.status()?;
             if json {

@@ -92,7 +92,9 @@ impl Fold {
                 None => tell(&view, Amiss::Missing),
             }
         }
-        stored.keys().for_each(|view| tell(view, Amiss::Unfounded));
+        for view in stored.keys() {
+            tell(view, Amiss::Unfounded);
+        }
         (ViewsFound::Compared { rows }, found)
     }
 }
