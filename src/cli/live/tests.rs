@@ -104,16 +104,16 @@ fn a_refusal_is_exit_code_1() {
 }
 
 #[test]
-fn no_daemon_is_exit_code_3_with_the_remedy() {
+fn no_daemon_is_exit_code_4_with_the_remedy() {
     let (code, out, err, _) = told(&["status"], None);
     assert_eq!((code, out.as_str()), (4, ""));
     assert!(err.contains("systemctl status cabinetd"), "{err}");
     let (code, out, _, _) = told(&["status", "--json"], None);
-    assert_eq!(code, 3);
+    assert_eq!(code, 4);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(json["error"]["text"].as_str().unwrap().contains("no cabinetd answers"));
     let busy = Reply::Error { code: ErrorCode::Busy, text: "try again".into() };
-    assert_eq!(told(&["cancel"], Some(busy)).0, 3);
+    assert_eq!(told(&["cancel"], Some(busy)).0, 4);
 }
 
 #[test]
