@@ -9,8 +9,11 @@
 //! ```
 //!
 //! Each source has a bounded queue of its own, so that a flood in one cannot keep another waiting; lines come first. The loop
-//! waits for nothing but events and the commit.
+//! waits for nothing but events and the commit. Whatever way it ends, the outputs are driven inactive (`guard.rs`).
+//!
+//! **Does not** decide anything, know what a record says, or repeat a command.
 
+mod guard;
 mod hands;
 pub mod keeper;
 
@@ -29,9 +32,10 @@ use crate::io::credentials::pin::{hash_pin, set_pin};
 use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::notify::Doorbell;
 use crate::io::sim::lines::{self, Outputs};
-use crate::io::store::{Identity, Store};
+use crate::io::store::{Head, Identity, Store};
 use crate::io::systemd;
 use crate::io::ups::{Poller, Watch};
+use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
 use std::collections::HashMap;
@@ -50,19 +54,23 @@ const QUEUE: usize = 256;
 const PROOF: Duration = Duration::from_secs(60);
 /// While the disk is full, room is looked for this often; a failed deadline is not tried again sooner than this.
 const ROOM: Duration = Duration::from_secs(10);
+/// The head is signed this often, if it moved.
+const SIGN: Duration = Duration::from_secs(3600);
 /// Every line is read anew this often, so that a lost edge is noticed.
 const SELF_CHECK: Duration = Duration::from_secs(300);
 
 /// Why the daemon ended, if not because it was told to.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs until told to stop. `started` is called once the cabinet is served.
+/// Runs until told to stop.
 ///
 /// # Errors
 /// It could not start, or the ledger failed: the process must end and start again.
 pub fn run(config: Config) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(async { Daemon::start(config).await?.serve().await });
+    let guard = Guard::default();
+    guard.listen();
+    let result = guard.run(&runtime, async { Daemon::start(config, &guard).await?.serve(&guard).await });
     // A look-up of a name or a PIN under way is nothing to wait for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -86,6 +94,8 @@ struct Daemon {
     reading: Option<UpsReading>,
     /// The state as last told to systemd.
     told: String,
+    /// The head that was signed last.
+    signed: Option<Head>,
 }
 
 /// Everything that comes in.
@@ -97,19 +107,29 @@ struct Queues {
 }
 
 impl Queues {
-    /// What waits already, without waiting; lines first.
-    fn waiting(&mut self) -> Option<Inbound> {
-        let plain = |event| Inbound { event, reply: None };
-        (self.lines.try_recv().ok().map(plain))
-            .or_else(|| self.done.try_recv().ok().map(plain))
-            .or_else(|| self.ups.try_recv().ok().map(plain))
-            .or_else(|| self.control.try_recv().ok())
+    /// Fills a batch with what waits already, without waiting: lines first, but each other source has a share that they do not take.
+    fn drain(&mut self, batch: &mut Vec<Inbound>) {
+        const SHARE: usize = BATCH / 8;
+        for (queue, most) in
+            [(&mut self.lines, BATCH - 3 * SHARE), (&mut self.done, BATCH - 2 * SHARE), (&mut self.ups, BATCH - SHARE)]
+        {
+            while batch.len() < most
+                && let Ok(event) = queue.try_recv()
+            {
+                batch.push(Inbound { event, reply: None });
+            }
+        }
+        while batch.len() < BATCH
+            && let Ok(inbound) = self.control.try_recv()
+        {
+            batch.push(inbound);
+        }
     }
 }
 
 impl Daemon {
     /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
-    async fn start(config: Config) -> Result<Self, Failure> {
+    async fn start(config: Config, guard: &Guard) -> Result<Self, Failure> {
         let clock = Arc::new(Clock::new(config.time_zone.as_deref())?);
         let credentials = load_credentials(&config.credentials_dir)?;
         let settings = config.settings.clone();
@@ -121,7 +141,7 @@ impl Daemon {
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
         let Lines::Sim { socket } = &config.lines;
-        let outputs = lines::connect(socket, line_events);
+        let outputs = guard.outputs.get_or_init(|| lines::connect(socket, line_events)).clone();
         let (done_events, done) = mpsc::channel(QUEUE);
         let pepper = Arc::new(credentials.pepper);
         let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events);
@@ -176,18 +196,21 @@ impl Daemon {
             _poller: poller,
             reading: None,
             told: String::new(),
+            signed: None,
         };
         let start = Start { version: env!("CARGO_PKG_VERSION").into(), last_proof, config_hash: config.hash };
-        daemon.take(vec![Inbound { event: Event::Started(start), reply: None }]).await?;
+        daemon.insist(Event::Started(start)).await?;
         daemon.prove_life().await?;
         Ok(daemon)
     }
 
-    async fn serve(mut self) -> Result<(), Failure> {
+    async fn serve(mut self, guard: &Guard) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut proof = tokio::time::interval_at(Instant::now() + PROOF, PROOF);
         let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
+        let mut sign = tokio::time::interval_at(Instant::now() + SIGN, SIGN);
+        let mut watchdog = systemd::watchdog_interval().map(tokio::time::interval);
         let mut room = tokio::time::interval_at(Instant::now() + ROOM, ROOM);
         // While there is room nobody waits for this one: what it missed must not come all at once.
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -201,17 +224,18 @@ impl Daemon {
                 biased;
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                Some(event) = self.queues.lines.recv() => plain(event),
-                Some(event) = self.queues.done.recv() => plain(event),
-                () = sleep_until(deadline) => plain(Event::Tick),
-                Some(event) = self.queues.ups.recv() => plain(event),
-                Some(inbound) = self.queues.control.recv() => inbound,
-                Some(unhashed) = self.unhashed.recv() => {
-                    self.hash(unhashed);
+                () = guard.fallen() => return Err("a part of the program panicked (see above); please report it".into()),
+                // What the clock asks for is rare and short: before the queues, so that a flood does not put it off.
+                () = tick(watchdog.as_mut()) => {
+                    self.feed_watchdog().await?;
                     continue;
                 }
                 _ = proof.tick() => {
                     self.prove_life().await?;
+                    continue;
+                }
+                _ = sign.tick() => {
+                    self.sign_head().await?;
                     continue;
                 }
                 _ = check.tick() => {
@@ -224,16 +248,32 @@ impl Daemon {
                     }
                     plain(Event::StoreChanged(StoreState::Writable))
                 }
+                Some(event) = self.queues.lines.recv() => plain(event),
+                Some(event) = self.queues.done.recv() => plain(event),
+                () = sleep_until(deadline) => plain(Event::Tick),
+                Some(event) = self.queues.ups.recv() => plain(event),
+                Some(inbound) = self.queues.control.recv() => inbound,
+                Some(unhashed) = self.unhashed.recv() => {
+                    self.hash(unhashed);
+                    continue;
+                }
             };
             let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Some(next) = self.queues.waiting()
-            {
-                batch.push(next);
-            }
+            self.queues.drain(&mut batch);
             self.take(batch).await?;
         }
         self.stop().await
+    }
+
+    /// A start and a stop are recorded whatever the room: the batch that finds the disk full counts for nothing, so it is taken once
+    /// more, from the reserve.
+    async fn insist(&mut self, event: Event) -> Result<(), Failure> {
+        let before = self.keeper.cabinet().store_state();
+        self.take(vec![Inbound { event: event.clone(), reply: None }]).await?;
+        if self.keeper.cabinet().store_state() != before {
+            self.take(vec![Inbound { event, reply: None }]).await?;
+        }
+        Ok(())
     }
 
     /// One batch through the keeper, and what follows from it.
@@ -381,6 +421,27 @@ impl Daemon {
         }
     }
 
+    /// Says that all is alive once a step of the core, the loop and the writer have shown it.
+    async fn feed_watchdog(&mut self) -> Result<(), Failure> {
+        self.take(vec![Inbound { event: Event::Tick, reply: None }]).await?;
+        self.keeper.store().ping().await?;
+        tell_systemd(systemd::alive());
+        Ok(())
+    }
+
+    /// Signs the head, if it moved since. A full disk is no reason to end.
+    async fn sign_head(&mut self) -> Result<(), Failure> {
+        if self.signed.as_ref() == Some(self.keeper.head()) {
+            return Ok(());
+        }
+        match self.keeper.store().sign_head("local").await {
+            Ok(signed) => self.signed = Some(signed.head),
+            Err(error) if error.is_fatal() => return Err(error.into()),
+            Err(error) => tracing::warn!(%error, "the ledger's head was not signed"),
+        }
+        Ok(())
+    }
+
     fn read_lines(&self) {
         let outputs = self.outputs.clone();
         tokio::spawn(async move {
@@ -412,8 +473,9 @@ impl Daemon {
         if let Err(error) = self.outputs.release().await {
             tracing::warn!(%error, "the outputs could not be driven inactive");
         }
-        self.take(vec![Inbound { event: Event::Stopping { why: StopReason::Service }, reply: None }]).await?;
+        self.insist(Event::Stopping { why: StopReason::Service }).await?;
         self.prove_life().await?;
+        self.sign_head().await?;
         // The last word: everything inactive, whatever the last batch wanted.
         let _ = self.outputs.shutdown().await;
         Ok(())
@@ -438,9 +500,43 @@ fn tell_systemd(told: Result<(), systemd::NotifyError>) {
     }
 }
 
+/// The next tick; never, if there is no such clock.
+async fn tick(interval: Option<&mut tokio::time::Interval>) {
+    match interval {
+        Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
 async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_edges_leaves_room_for_the_others() {
+        let (lines_in, lines) = mpsc::channel(QUEUE);
+        let (done_in, done) = mpsc::channel(QUEUE);
+        let (_ups_in, ups) = mpsc::channel(QUEUE);
+        let (control_in, control) = mpsc::channel(QUEUE);
+        for _ in 0..QUEUE {
+            lines_in.try_send(Event::CancelPressed).expect("room");
+            done_in.try_send(Event::Tick).expect("room");
+            control_in.try_send(Inbound { event: Event::LinesRead(vec![]), reply: None }).expect("room");
+        }
+        let mut queues = Queues { lines, done, ups, control };
+        let mut batch = vec![Inbound { event: Event::CancelPressed, reply: None }];
+        queues.drain(&mut batch);
+        let count = |wanted: &Event| batch.iter().filter(|inbound| inbound.event == *wanted).count();
+        assert_eq!(
+            (count(&Event::CancelPressed), count(&Event::Tick), count(&Event::LinesRead(vec![])), batch.len()),
+            (40, 8, 16, BATCH)
+        );
     }
 }

@@ -89,7 +89,12 @@ impl Cabinet {
                 self.acknowledge(turn, alarm).map(done)
             }
             Ask::Countersign { alarm, by } => self.countersign(turn, alarm, &by).map(done),
-            Ask::ChangeRoster { change, dry_run } => Ok(self.change_roster(turn, &change, dry_run)),
+            Ask::ChangeRoster { mut change, dry_run } => {
+                if !role.is_some_and(Role::sees_codes) {
+                    change.keep_codes(&self.books.roster);
+                }
+                Ok(self.change_roster(turn, &change, dry_run))
+            }
             Ask::SetPin { user, pin } => self.set_pin(turn, user, pin).map(done),
             Ask::Vouch { user, by, code, for_minutes } => self.vouch(turn, user, by, code, for_minutes).map(done),
             Ask::KeyLife { key, step, note } => self.step_key(turn, &key, step, note).map(done),

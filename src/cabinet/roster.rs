@@ -115,6 +115,23 @@ pub struct RosterChange {
     pub remove_keys: Vec<KeyId>,
 }
 
+impl RosterChange {
+    /// Badges, logins and tags that the change does not give stay as they are: for somebody who is not shown them.
+    pub fn keep_codes(&mut self, of: &Roster) {
+        for user in &mut self.users {
+            if let Some(old) = of.users.get(&user.id) {
+                user.badge = user.badge.take().or_else(|| old.badge.clone());
+                user.login = user.login.take().or_else(|| old.login.clone());
+            }
+        }
+        for key in &mut self.keys {
+            if let Some(old) = of.keys.get(&key.id) {
+                key.tag = key.tag.take().or_else(|| old.tag.clone());
+            }
+        }
+    }
+}
+
 /// One line of a roster's difference. It names fields, never the values of secret ones.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "kebab-case")]

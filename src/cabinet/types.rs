@@ -394,6 +394,14 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    /// Whether badge numbers, logins and tags are shown to this role. Who does not see them cannot take them away either.
+    #[must_use]
+    pub const fn sees_codes(self) -> bool {
+        matches!(self, Self::Admin)
+    }
+}
+
 // ---------------------------------------------------------------- requests from outside
 
 /// Who asks.

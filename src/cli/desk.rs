@@ -49,7 +49,7 @@ pub enum LocalAsk {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Listing {
     pub roster: Roster,
-    /// Badges, logins and tags were left out: what is made of this must not be sent back.
+    /// Badges, logins and tags were left out. The daemon keeps them when this account sends an entry back without them.
     pub codes_withheld: bool,
     pub without_pin: BTreeSet<UserId>,
 }
@@ -166,13 +166,16 @@ impl Desk<'_> {
         self.cabinet.roster()
     }
 
-    /// The roster with badge numbers and tags, for what is sent back or written to a file.
-    pub fn whole_roster(&mut self) -> Result<Listing, Failure> {
+    /// The roster, if it holds what a file needs, or what an edit takes away.
+    ///
+    /// # Errors
+    /// Badge numbers and tags are not shown to this account, and it `needs_codes`.
+    pub fn roster_with(&mut self, needs_codes: bool) -> Result<Listing, Failure> {
         let listing = self.roster()?;
-        if listing.codes_withheld {
+        if needs_codes && listing.codes_withheld {
             return Err(Failure::Value(
-                "this account does not see badge numbers and tags, and without them they would be deleted; an account with the role \
-                 admin can do it ([accounts] in the config)"
+                "this account does not see badge numbers and tags, so it can neither write them to a file nor take them away; an account \
+                 with the role admin can ([accounts] in the config)"
                     .to_owned(),
             ));
         }

@@ -216,7 +216,8 @@ fn add(desk: &mut Desk<'_>, id: &str, fields: &KeyFields, as_json: bool) -> Resu
 }
 
 fn alter(desk: &mut Desk<'_>, text: &str, fields: &KeyFields, as_json: bool) -> Result<(), Failure> {
-    let listing = desk.whole_roster()?;
+    let takes_tag_away = fields.tag.as_ref().is_some_and(|tag| tag.trim().is_empty());
+    let listing = desk.roster_with(takes_tag_away)?;
     let mut key = key_of(&listing, text)?.clone();
     fields.apply(&mut key)?;
     let answer = desk.change(RosterChange { keys: vec![key], ..edit("key edit") }, false)?;

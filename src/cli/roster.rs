@@ -124,7 +124,7 @@ fn make_pins(desk: &mut Desk<'_>, as_json: bool, made: &mut Vec<(UserId, String)
 }
 
 fn export(desk: &mut Desk<'_>, format: Format, out: Option<&Path>) -> Result<(), Failure> {
-    let listing = desk.whole_roster()?;
+    let listing = desk.roster_with(true)?;
     let files = roster_file::write(&listing.roster, format, &desk.zone);
     let Some(out) = out else {
         return match files.as_slice() {

@@ -142,6 +142,10 @@ pub struct UserFields {
 }
 
 impl UserFields {
+    fn take_codes_away(&self) -> bool {
+        [&self.badge, &self.login].into_iter().flatten().any(|code| code.trim().is_empty())
+    }
+
     fn apply(&self, user: &mut User, desk: &Desk<'_>) -> Result<(), Failure> {
         let said = |option: &str, bad: BadWord| Failure::Value(format!("--{option}: {bad}"));
         let some = |text: &String| !text.trim().is_empty();
@@ -195,14 +199,15 @@ pub fn run(command: UserCommand, desk: &mut Desk<'_>) -> ExitCode {
         UserCommand::Show { id, json } => (show(desk, &id, json), json),
         UserCommand::Add { id, fields, no_pin, json } => (add(desk, &id, &fields, no_pin, json), json),
         UserCommand::Edit { id, fields, json } => {
-            let done = alter(desk, &id, "user edit", json, |user, desk| fields.apply(user, desk));
+            let done =
+                alter(desk, &id, "user edit", fields.take_codes_away(), json, |user, desk| fields.apply(user, desk));
             (done, json)
         }
         UserCommand::Revoke { id, json } => {
-            (alter(desk, &id, "user revoke", json, |user, _| set_revoked(user, true)), json)
+            (alter(desk, &id, "user revoke", false, json, |user, _| set_revoked(user, true)), json)
         }
         UserCommand::Restore { id, json } => {
-            (alter(desk, &id, "user restore", json, |user, _| set_revoked(user, false)), json)
+            (alter(desk, &id, "user restore", false, json, |user, _| set_revoked(user, false)), json)
         }
         UserCommand::Remove { id, json } => (remove(desk, &id, json), json),
         UserCommand::Pin { id, duress, set, digits, json } => (pin(desk, &id, duress, set, digits, json), json),
@@ -314,10 +319,11 @@ fn alter(
     desk: &mut Desk<'_>,
     id: &str,
     command: &str,
+    takes_codes_away: bool,
     as_json: bool,
     change: impl FnOnce(&mut User, &Desk<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let listing = desk.whole_roster()?;
+    let listing = desk.roster_with(takes_codes_away)?;
     let mut user = user_of(&listing, id)?.clone();
     change(&mut user, desk)?;
     let answer = desk.change(RosterChange { users: vec![user], ..edit(command) }, false)?;

@@ -212,3 +212,25 @@ fn the_last_one_may_be_told_the_disk_is_full_by_request_too() {
     assert_eq!(story.import(edit_user(person("gus", Role::Staff, &["a"]))), refused);
     story.expect_records(&[]);
 }
+
+#[test]
+fn who_is_not_shown_badges_and_tags_cannot_wipe_them() {
+    let mut story = Story::with(|settings| settings.access.manage_roster = Role::Manager);
+    let before = story.cabinet.books().roster.clone();
+    let stripped = || {
+        let mut change = sample_roster();
+        for user in &mut change.users {
+            (user.badge, user.login) = (None, None);
+        }
+        change.keys.iter_mut().for_each(|key| key.tag = None);
+        change
+    };
+    let ask = |change| Ask::ChangeRoster { change, dry_run: false };
+    let answer = story.ask_as("manager", Some(Role::Manager), "k1", ask(stripped()));
+    assert_eq!(answer, Answer::Difference { lines: vec![], applied: false });
+    assert_eq!(story.cabinet.books().roster, before);
+    // Who sees them says what is to be.
+    let answer = story.ask_as("office", Some(Role::Admin), "k2", ask(stripped()));
+    assert!(matches!(answer, Answer::Difference { applied: true, .. }), "{answer:?}");
+    assert!(story.cabinet.books().roster.users.values().all(|user| user.badge.is_none()));
+}

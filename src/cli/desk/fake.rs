@@ -31,16 +31,22 @@ impl Asking for Fake {
         self.asked.push(ask.clone());
         let slots: BTreeSet<SlotNo> = (1..=24).map(SlotNo).collect();
         Ok(match ask {
-            LocalAsk::Core(Ask::ChangeRoster { change, dry_run }) => match self.roster.after(change, &slots) {
-                Err(problems) => Answer::Problems(problems),
-                Ok((next, lines)) => {
-                    let applied = !dry_run && !lines.is_empty();
-                    if applied {
-                        self.roster = next;
-                    }
-                    Answer::Difference { lines, applied }
+            LocalAsk::Core(Ask::ChangeRoster { change, dry_run }) => {
+                let mut change = change.clone();
+                if self.codes_withheld {
+                    change.keep_codes(&self.roster);
                 }
-            },
+                match self.roster.after(&change, &slots) {
+                    Err(problems) => Answer::Problems(problems),
+                    Ok((next, lines)) => {
+                        let applied = !dry_run && !lines.is_empty();
+                        if applied {
+                            self.roster = next;
+                        }
+                        Answer::Difference { lines, applied }
+                    }
+                }
+            }
             LocalAsk::SetPin { user, pin, duress } => {
                 let Some(person) = self.roster.users.get_mut(user) else {
                     return Ok(Answer::Refused(Denial::UserUnknown { user: user.clone() }));

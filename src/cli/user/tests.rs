@@ -77,7 +77,17 @@ fn an_edit_changes_what_is_given_and_nothing_else() {
 #[test]
 fn who_sees_no_badge_numbers_cannot_delete_them_by_an_edit() {
     let mut fake = Fake { codes_withheld: true, ..Fake::sample() };
+    let badge = fake.roster.users[&UserId::from("leasing")].badge.clone();
+    assert!(badge.is_some());
     for line in [&["user", "edit", "leasing", "--name", "X"][..], &["user", "revoke", "leasing"]] {
+        assert_eq!(fake.run(line).code, ExitCode::SUCCESS);
+    }
+    let after = &fake.roster.users[&UserId::from("leasing")];
+    assert_eq!((&*after.name, after.revoked, &after.badge), ("X", true, &badge));
+    fake.run(&["user", "edit", "leasing", "--badge", "77"]);
+    assert_ne!(fake.roster.users[&UserId::from("leasing")].badge, badge, "a new one may be given");
+    fake.asked.clear();
+    for line in [&["user", "edit", "leasing", "--badge", ""][..], &["key", "edit", "204", "--tag", ""]] {
         let run = fake.run(line);
         assert_eq!(run.code, ExitCode::from(3));
         assert!(run.err.contains("role admin"), "{}", run.err);

@@ -80,7 +80,7 @@ pub struct WindowEntry {
 /// The roster as a reader may see it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct RosterView {
-    /// Badges, logins and tags are left out: this must not be imported again, it would delete them.
+    /// Badges, logins and tags are left out. Sent back by the same account they stay as they are; anybody else would delete them.
     pub codes_withheld: bool,
     pub users: Vec<UserEntry>,
     pub keys: Vec<KeyEntry>,
@@ -92,7 +92,7 @@ impl RosterView {
     /// The roster for a reader: codes for admins only.
     #[must_use]
     pub fn of(roster: &Roster, role: Role) -> Self {
-        let codes_withheld = role < Role::Admin;
+        let codes_withheld = !role.sees_codes();
         let mut users: Vec<UserEntry> = roster.users.values().map(UserEntry::from).collect();
         let mut keys: Vec<KeyEntry> = roster.keys.values().map(KeyEntry::from).collect();
         if codes_withheld {
