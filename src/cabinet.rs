@@ -305,7 +305,7 @@ impl Cabinet {
         }
         if let Some(session) = &self.books.session {
             // After the intent nobody knows how far it went; before it, nothing was energised.
-            let how = if session.granted.is_some() { SessionEnd::Unknown } else { SessionEnd::Interrupted };
+            let how = if session.is_granted() { SessionEnd::Unknown } else { SessionEnd::Interrupted };
             self.close_visit(turn, how);
         }
         self.sensing.compare_next();

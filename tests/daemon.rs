@@ -19,8 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A cabinet with its config and credentials, its state where the test wants it. Nobody plays its hardware.
 fn cabinet(home: &Path, state: &Path) {
     let config = format!(
-        "[cabinet]\nsite = \"here\"\nname = \"c1\"\n[paths]\nstate_dir = {state:?}\n[lines]\nbackend = \"sim\"\n\
-         [slots]\ncount = 4\ncolumns = 2\n"
+        "[cabinet]\nsite = \"here\"\nname = \"c1\"\n[paths]\nstate_dir = \"{}\"\n[lines]\nbackend = \"sim\"\n\
+         [slots]\ncount = 4\ncolumns = 2\n",
+        state.display()
     );
     fs::write(home.join("cabinetd.toml"), config).expect("written");
     let init = Command::new(PROGRAM).arg("init").env("CABINETD_DIR", home).output().expect("it runs");

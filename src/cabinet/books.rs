@@ -136,13 +136,39 @@ pub struct Session {
     pub user: UserId,
     pub second: Option<UserId>,
     pub started: Stamp,
-    /// What was authorised; none while nothing was asked for.
-    pub granted: Option<Grant>,
+    /// What was authorised, ask by ask; empty while nothing was asked for.
+    pub granted: Vec<Grant>,
     /// Whether a door was seen open in this session.
     pub opened: bool,
 }
 
-/// What a session may do.
+impl Session {
+    /// Whether anything was authorised.
+    #[must_use]
+    pub const fn is_granted(&self) -> bool {
+        !self.granted.is_empty()
+    }
+
+    /// Whether this door may be opened in it.
+    #[must_use]
+    pub fn may_open(&self, door: DoorNo) -> bool {
+        self.granted.iter().any(|grant| grant.doors.contains(&door))
+    }
+
+    /// The doors that may be opened in it.
+    #[must_use]
+    pub fn doors(&self) -> BTreeSet<DoorNo> {
+        self.granted.iter().flat_map(|grant| grant.doors.iter().copied()).collect()
+    }
+
+    /// The ask that this key was asked for in: the latest one.
+    #[must_use]
+    pub fn ask_for(&self, key: &KeyId) -> Option<&Grant> {
+        self.granted.iter().rev().find(|grant| grant.pull.contains(key))
+    }
+}
+
+/// What one ask of a session may do. A visit may ask more than once, each time for a reason of its own.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Grant {
     pub pull: Vec<KeyId>,
@@ -384,7 +410,7 @@ impl Books {
                     user: user.clone(),
                     second: None,
                     started: stamp,
-                    granted: None,
+                    granted: Vec::new(),
                     opened: false,
                 });
                 self.touch(View::Session);
@@ -404,7 +430,7 @@ impl Books {
                     doors: doors.clone(),
                     alone: *alone,
                 };
-                self.with_session(|session| session.granted = Some(grant));
+                self.with_session(|session| session.granted.push(grant));
             }
             Fact::SessionClosed { .. } => {
                 self.session = None;
@@ -450,8 +476,7 @@ impl Books {
             }
             Fact::TagContradicted { slot, key, session, holder } => {
                 self.unname(*slot);
-                let asked_for = self.session.as_ref().and_then(|session| session.granted.clone());
-                let asked_for = asked_for.filter(|grant| grant.pull.contains(key));
+                let asked_for = self.session.as_ref().and_then(|session| session.ask_for(key).cloned());
                 let (reason, reference, purpose) = asked_for
                     .map_or((Reason::Unstated, None, None), |grant| (grant.reason, grant.reference, grant.purpose));
                 let custody = match (holder, session) {

@@ -59,11 +59,7 @@ impl Cabinet {
     }
 
     fn door_opened(&mut self, turn: &mut Turn, door: DoorNo) {
-        let granted = self
-            .books
-            .session
-            .as_ref()
-            .filter(|session| session.granted.as_ref().is_some_and(|grant| grant.doors.contains(&door)));
+        let granted = self.books.session.as_ref().filter(|session| session.may_open(door));
         let session = granted.map(|session| session.id);
         self.record(turn, Fact::DoorOpened { door, session });
         if session.is_some() {

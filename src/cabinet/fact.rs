@@ -102,6 +102,7 @@ pub enum Fact {
     /// The intent: what may be taken or returned, why, and the doors whose locks are energised next.
     SessionAuthorised {
         session: SessionId,
+        user: UserId,
         pull: Vec<KeyId>,
         give_back: Vec<KeyId>,
         reason: Reason,
@@ -114,6 +115,7 @@ pub enum Fact {
     /// `taken`: keys that this session has out at its end. `returned`: slots that it filled and that still are.
     SessionClosed {
         session: SessionId,
+        user: UserId,
         how: SessionEnd,
         duration_ms: u64,
         taken: u32,

@@ -52,15 +52,15 @@ impl Fact {
                 said.users.extend(user);
                 said.keys.extend(denial.key());
             }
-            Self::SessionJoined { session, user } => {
+            Self::SessionJoined { session, user } | Self::SessionClosed { session, user, .. } => {
                 said.users.push(user);
                 said.session = Some(*session);
             }
-            Self::SessionAuthorised { session, pull, give_back, .. } => {
+            Self::SessionAuthorised { session, user, pull, give_back, .. } => {
+                said.users.push(user);
                 said.keys.extend(pull.iter().chain(give_back));
                 said.session = Some(*session);
             }
-            Self::SessionClosed { session, .. } => said.session = Some(*session),
             Self::DoorOpened { session, .. } | Self::DoorClosed { session, .. } | Self::LockFault { session, .. } => {
                 said.session = *session;
             }

@@ -182,8 +182,8 @@ impl Display for Sentence<'_> {
             Fact::SessionJoined { session, user } => {
                 write!(f, "{} joined session {session} as the second person.", names.user(user))
             }
-            Fact::SessionAuthorised { session, pull, give_back, reason, reference, purpose, doors, alone } => {
-                write!(f, "Session {session} may ")?;
+            Fact::SessionAuthorised { session, user, pull, give_back, reason, reference, purpose, doors, alone } => {
+                write!(f, "{} may ", names.user(user))?;
                 match (pull.is_empty(), give_back.is_empty()) {
                     (false, true) => write!(f, "take {}", names.keys(pull))?,
                     (true, false) => write!(f, "return {}", names.keys(give_back))?,
@@ -196,14 +196,23 @@ impl Display for Sentence<'_> {
                 if *alone {
                     f.write_str(", alone in an emergency")?;
                 }
-                write!(f, "; door {}.", list(doors.iter().map(ToString::to_string)))
+                write!(f, "; door {}, session {session}.", list(doors.iter().map(ToString::to_string)))
             }
-            Fact::SessionClosed { session, how, duration_ms, taken, returned } => write!(
-                f,
-                "Session {session} {} after {}: {taken} taken, {returned} returned.",
-                end_words(*how),
-                duration(*duration_ms)
-            ),
+            Fact::SessionClosed { session, user, how, duration_ms, taken, returned } => {
+                write!(
+                    f,
+                    "Session {session} of {} {} after {}",
+                    names.user(user),
+                    end_words(*how),
+                    duration(*duration_ms)
+                )?;
+                // What was not seen is not counted.
+                if *how == SessionEnd::Unknown {
+                    f.write_str(".")
+                } else {
+                    write!(f, ": {taken} taken, {returned} returned.")
+                }
+            }
             Fact::DoorOpened { door, session: Some(session) } => {
                 write!(f, "Door {door} was opened in session {session}.")
             }

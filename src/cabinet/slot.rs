@@ -4,7 +4,7 @@
 //! `home-slot` (an inference: swapped hooks look the same), or `declared`. Where the inference does not hold, the key stays unknown, its candidates
 //! are named, and the cabinet asks.
 
-use super::books::{Custody, Grant, Holding, Presence, Session};
+use super::books::{Custody, Holding, Presence, Session};
 use super::fact::{Alarm, Fact, SensorFault};
 use super::outcome::{Message, Sound};
 use super::types::{Evidence, Input, KeyId, Origin, Reason, SlotNo, UserId};
@@ -29,10 +29,10 @@ impl Cabinet {
     pub(super) fn session_at(&self, slot: SlotNo) -> Option<Session> {
         let place = self.settings.slots.get(&slot)?;
         let contact = self.settings.doors.get(&place.door)?.contact;
-        self.books.session.clone().filter(|session| {
-            let granted = session.granted.as_ref().is_some_and(|grant| grant.doors.contains(&place.door));
-            granted && (!contact || self.door_is_open(place.door))
-        })
+        self.books
+            .session
+            .clone()
+            .filter(|session| session.may_open(place.door) && (!contact || self.door_is_open(place.door)))
     }
 
     fn slot_emptied(&mut self, turn: &mut Turn, slot: SlotNo) {
@@ -44,8 +44,7 @@ impl Cabinet {
         }
         let entitled = session.as_ref().is_some_and(|session| self.is_entitled(session, slot, key.as_ref()));
         // The reason was given for the keys that were asked for; another one has none.
-        let asked_for = |grant: &Grant| key.as_ref().is_some_and(|key| grant.pull.contains(key));
-        let grant = session.as_ref().and_then(|session| session.granted.clone()).filter(asked_for);
+        let grant = session.as_ref().zip(key.as_ref()).and_then(|(session, key)| session.ask_for(key).cloned());
         let (reason, reference, purpose) =
             grant.map_or((Reason::Unstated, None, None), |grant| (grant.reason, grant.reference, grant.purpose));
         let session_id = session.as_ref().map(|session| session.id);
@@ -80,19 +79,20 @@ impl Cabinet {
 
     /// Whether this session may have this key in its hand.
     fn is_entitled(&self, session: &Session, slot: SlotNo, key: Option<&KeyId>) -> bool {
-        let Some(grant) = self.is_active(&session.user).then_some(session.granted.as_ref()).flatten() else {
+        if !self.is_active(&session.user) || !session.is_granted() {
             return false;
-        };
+        }
+        let mut asked = session.granted.iter().flat_map(|grant| &grant.pull);
         let Some(key) = key else {
             // What hangs unnamed where a key that was asked for is looked for.
-            let mut asked = grant.pull.iter().filter_map(|key| self.books.roster.keys.get(key));
-            return asked.any(|key| self.slot_of(key) == Some(slot));
+            let mut keys = asked.filter_map(|key| self.books.roster.keys.get(key));
+            return keys.any(|key| self.slot_of(key) == Some(slot));
         };
-        if grant.pull.contains(key) {
+        if session.ask_for(key).is_some() {
             return true;
         }
         // Nobody was asked: what the person may take alone is theirs to take.
-        let unasked = !self.settings.sessions.ask_required && grant.pull.is_empty();
+        let unasked = !self.settings.sessions.ask_required && asked.next().is_none();
         let open_to = |user: &UserId| {
             let key = self.books.roster.keys.get(key).filter(|key| !key.second_person || session.second.is_some());
             self.books.roster.users.get(user).zip(key).is_some_and(|(user, key)| may_take(user, key))
@@ -195,7 +195,7 @@ impl Cabinet {
 
     /// A key's tag was scanned.
     pub(super) fn tag_read(&mut self, turn: &mut Turn, key: &KeyId) {
-        let granted = self.books.session.as_ref().filter(|session| session.granted.is_some());
+        let granted = self.books.session.as_ref().filter(|session| session.is_granted());
         let Some(session) = granted.cloned() else { return self.show(turn, Message::TagUnknownHere) };
         turn.by = Origin::reader(session.user.clone());
         let asked = (self.books.slots.iter())

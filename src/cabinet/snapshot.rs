@@ -8,7 +8,7 @@
 
 mod sentence;
 
-use super::books::{Books, Custody, Presence};
+use super::books::{Books, Custody, Grant, Presence};
 use super::event::StoreState;
 use super::fact::SensorFault;
 use super::power::{Supply, UpsFigures, UpsReading};
@@ -213,8 +213,8 @@ pub struct SessionView {
     pub since: Moment,
     /// Whether a door was seen open.
     pub opened: bool,
-    /// What was asked for and granted.
-    pub asked: Option<Asked>,
+    /// What was asked for and granted, ask by ask.
+    pub asked: Vec<Asked>,
 }
 
 /// What somebody at the cabinet asked for.
@@ -482,15 +482,19 @@ impl Eye<'_> {
             second: session.second.as_ref().map(|second| self.who(second)),
             since: self.moment(session.started),
             opened: session.opened,
-            asked: session.granted.as_ref().map(|grant| Asked {
-                pull: self.keys(&grant.pull),
-                give_back: self.keys(&grant.give_back),
-                reason: grant.reason,
-                reference: grant.reference.clone(),
-                purpose: grant.purpose.clone(),
-                doors: grant.doors.clone(),
-            }),
+            asked: session.granted.iter().map(|grant| self.asked(grant)).collect(),
         })
+    }
+
+    fn asked(&self, grant: &Grant) -> Asked {
+        Asked {
+            pull: self.keys(&grant.pull),
+            give_back: self.keys(&grant.give_back),
+            reason: grant.reason,
+            reference: grant.reference.clone(),
+            purpose: grant.purpose.clone(),
+            doors: grant.doors.clone(),
+        }
     }
 
     fn alarms(&self) -> Vec<AlarmView> {

@@ -66,9 +66,12 @@ pub(super) fn may_take(user: &User, key: &Key) -> bool {
 impl Cabinet {
     /// After a restore the session is as recorded; its deadline begins anew. Nothing is energised again.
     pub(super) fn resume_visit(&mut self, now: Now) {
-        let until = self.books.session.as_ref().map(|session| match &session.granted {
-            None => self.settings.sessions.ask_timeout_ms,
-            Some(_) => u64::from(self.settings.sessions.unlock_ms) + OPENING_GRACE_MS,
+        let until = self.books.session.as_ref().map(|session| {
+            if session.is_granted() {
+                u64::from(self.settings.sessions.unlock_ms) + OPENING_GRACE_MS
+            } else {
+                self.settings.sessions.ask_timeout_ms
+            }
         });
         let open = self.books.session.as_ref().is_some_and(|session| session.opened);
         self.visit = Visit { until: until.filter(|_| !open).map(|ms| now.mono.plus_ms(ms)), ..Visit::default() };
@@ -223,39 +226,24 @@ impl Cabinet {
 
     // ------------------------------------------------------------ opening
 
-    /// The intent, and then the lock. A later ask of the same visit adds to the earlier one.
+    /// The intent, and then the lock. A later ask of the same visit stands beside the earlier one, with its own reason.
     fn authorise(&mut self, turn: &mut Turn, ask: &Pull, pull: &[KeyId], give_back: &[KeyId], doors: &[DoorNo]) {
         let Some(session) = self.books.session.clone() else { return };
-        let mut all = Fact::SessionAuthorised {
+        let two_person = |key: &KeyId| self.books.roster.keys.get(key).is_some_and(|key| key.second_person);
+        let alone = ask.alone && session.second.is_none() && pull.iter().any(two_person);
+        let intent = Fact::SessionAuthorised {
             session: session.id,
+            user: session.user.clone(),
             pull: pull.to_vec(),
             give_back: give_back.to_vec(),
             reason: ask.reason,
             reference: ask.reference.clone(),
             purpose: ask.purpose.clone(),
             doors: doors.to_vec(),
-            alone: ask.alone && session.second.is_none(),
+            alone,
         };
-        if let (
-            Some(before),
-            Fact::SessionAuthorised { pull, give_back, reason, reference, purpose, doors, alone, .. },
-        ) = (session.granted, &mut all)
-        {
-            *pull = union(before.pull, pull);
-            *give_back = union(before.give_back, give_back);
-            *doors = union(before.doors, doors);
-            *alone |= before.alone;
-            if *reason == Why::Unstated {
-                *reason = before.reason;
-            }
-            *reference = reference.take().or(before.reference);
-            *purpose = purpose.take().or(before.purpose);
-        }
-        self.record(turn, all);
-        let lone: Option<&KeyId> = (ask.alone && session.second.is_none())
-            .then(|| pull.iter().find(|key| self.books.roster.keys.get(*key).is_some_and(|key| key.second_person)))
-            .flatten();
-        if lone.is_some() {
+        self.record(turn, intent);
+        if alone {
             self.raise(turn, Alarm::LoneEmergency { session: session.id, user: session.user.clone() });
         }
         let unlock_ms = self.settings.sessions.unlock_ms;
@@ -297,7 +285,7 @@ impl Cabinet {
         let Some(session) = &self.books.session else { return false };
         let opened = |door: &DoorNo| self.books.doors.get(door).is_some_and(|state| state.session == Some(session.id));
         let contact = |door: &DoorNo| self.settings.doors.get(door).is_some_and(|door| door.contact);
-        session.granted.as_ref().is_some_and(|grant| grant.doors.iter().any(|door| contact(door) && !opened(door)))
+        session.doors().iter().any(|door| contact(door) && !opened(door))
     }
 
     /// A door that stood open already is this session's from now on.
@@ -339,9 +327,11 @@ impl Cabinet {
         }
         self.courtesy(turn, Action::Relock { door });
         self.show(turn, Message::LockFault { door });
-        let alone = self.books.session.as_ref().is_some_and(|session| {
-            !session.opened && session.granted.as_ref().is_some_and(|grant| grant.doors == [door])
-        });
+        let alone = self
+            .books
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.opened && session.doors() == BTreeSet::from([door]));
         if alone {
             self.close_visit(turn, SessionEnd::LockFault);
         }
@@ -390,12 +380,11 @@ impl Cabinet {
             self.visit = Visit::default();
             return;
         };
-        if session.granted.is_none() {
+        if !session.is_granted() {
             self.show(turn, Message::TimedOut);
             return self.close_visit(turn, SessionEnd::TimedOut);
         }
-        let (doors, opened) = (session.granted.as_ref().map(|grant| grant.doors.clone()), session.opened);
-        let doors = doors.unwrap_or_default();
+        let (doors, opened) = (session.doors(), session.opened);
         let unseen = doors.iter().all(|door| self.settings.doors.get(door).is_some_and(|door| !door.contact));
         if unseen {
             return self.close_visit(turn, SessionEnd::Completed);
@@ -451,13 +440,16 @@ impl Cabinet {
         let returned = self.books.slots.values().filter(filled).count() as u32;
         let by = std::mem::replace(&mut turn.by, Origin::cabinet());
         let duration_ms = session.started.elapsed_ms(turn.now.stamp());
-        self.record(turn, Fact::SessionClosed { session: session.id, how, duration_ms, taken, returned });
+        self.record(
+            turn,
+            Fact::SessionClosed { session: session.id, user: session.user.clone(), how, duration_ms, taken, returned },
+        );
         self.raise_unknown_returns(turn, session.id);
         turn.by = by;
-        for door in session.granted.as_ref().map(|grant| grant.doors.clone()).unwrap_or_default() {
+        for door in session.doors() {
             self.courtesy(turn, Action::Relock { door });
         }
-        if let Some(grant) = &session.granted {
+        for grant in &session.granted {
             let homes = grant.pull.iter().chain(&grant.give_back);
             let mut slots: BTreeSet<SlotNo> =
                 homes.filter_map(|key| Some(self.books.roster.keys.get(key)?.home)).collect();
@@ -510,11 +502,6 @@ impl Cabinet {
         self.identify_slot(turn, slot, &key, Evidence::Declared);
         Ok(format!("slot {slot} holds {label}, as declared"))
     }
-}
-
-fn union<T: Ord + Clone>(before: Vec<T>, more: &[T]) -> Vec<T> {
-    let all: BTreeSet<T> = before.into_iter().chain(more.iter().cloned()).collect();
-    all.into_iter().collect()
 }
 
 fn list(slots: &[SlotNo]) -> String {

@@ -176,7 +176,7 @@ impl Life {
                 }
             };
         };
-        let Some(granted) = session.granted.clone() else {
+        let Some(granted) = session.granted.first().cloned() else {
             return match self.rng.below(8) {
                 0 => Event::CancelPressed,
                 1 => {

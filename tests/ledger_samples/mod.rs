@@ -29,7 +29,9 @@ pub fn stamp(mono: u64) -> Stamp {
 /// The rows that the core would commit with these records, the first ones of a ledger.
 pub fn rows_of(records: &[Record]) -> Vec<(View, Option<Row>)> {
     let mut books = Books::default();
-    records.iter().for_each(|record| books.apply(record, 10));
+    for record in records {
+        books.apply(record, 10);
+    }
     books.take_changes()
 }
 
@@ -60,6 +62,7 @@ pub fn visit(seq: u64) -> Record {
         0 => Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false },
         1 => Fact::SessionAuthorised {
             session,
+            user: "ana".into(),
             pull: vec!["204".into()],
             give_back: vec![],
             reason: Reason::WorkOrder,
@@ -71,7 +74,14 @@ pub fn visit(seq: u64) -> Record {
         2 => Fact::DoorOpened { door, session: Some(session) },
         3 => record(seq).fact,
         4 => Fact::DoorClosed { door, session: Some(session), open_ms: 12_345 },
-        _ => Fact::SessionClosed { session, how: SessionEnd::Completed, duration_ms: 23_456, taken: 1, returned: 0 },
+        _ => Fact::SessionClosed {
+            session,
+            user: "ana".into(),
+            how: SessionEnd::Completed,
+            duration_ms: 23_456,
+            taken: 1,
+            returned: 0,
+        },
     };
     Record { fact, ..record(seq) }
 }
@@ -251,6 +261,7 @@ fn samples() -> Vec<Fact> {
         Fact::SessionJoined { session, user: "bob".into() },
         Fact::SessionAuthorised {
             session,
+            user: "ana".into(),
             pull: vec![key.clone()],
             give_back: vec!["205".into()],
             reason: Reason::Emergency,
@@ -313,7 +324,7 @@ fn samples() -> Vec<Fact> {
         SessionEnd::Unknown,
         SessionEnd::Interrupted,
     ] {
-        all.push(Fact::SessionClosed { session, how, duration_ms: 42_000, taken: 1, returned: 0 });
+        all.push(Fact::SessionClosed { session, user: "ana".into(), how, duration_ms: 42_000, taken: 1, returned: 0 });
     }
     for why in [Cleared::Resolved, Cleared::Acknowledged, Cleared::Countersigned, Cleared::Escalated] {
         all.push(Fact::AlarmCleared { alarm: AlarmId(3), why });

@@ -268,7 +268,7 @@ impl Laws {
         let sound = match (session, user) {
             (None, None) => true,
             (Some(session), Some(user)) => {
-                let granted = self.fold.session.as_ref().is_some_and(|now| now.id == session && now.granted.is_some());
+                let granted = self.fold.session.as_ref().is_some_and(|now| now.id == session && now.is_granted());
                 granted && self.sessions.get(&session).is_some_and(|here| here.contains(user))
             }
             (None, Some(_)) | (Some(_), None) => false,

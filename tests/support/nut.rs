@@ -20,6 +20,7 @@ pub const MAXAGE_S: u64 = 3;
 pub struct Guarded(Child);
 
 impl Guarded {
+    #[allow(dead_code, reason = "the benches measure by it, the tests do not")]
     pub fn pid(&self) -> u32 {
         self.0.id()
     }

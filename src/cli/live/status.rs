@@ -2,8 +2,10 @@
 
 use super::words::{Tone, View, clean, labels, lasting, paragraph, why};
 use crate::cabinet::power::{Supply, UpsSilence};
-use crate::cabinet::snapshot::{AlarmView, Away, DoorIs, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts};
-use crate::cabinet::types::ClockQuality;
+use crate::cabinet::snapshot::{
+    AlarmView, Asked, Away, DoorIs, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts,
+};
+use crate::cabinet::types::{ClockQuality, Reason};
 use std::fmt::Write as _;
 
 /// The state as text.
@@ -190,10 +192,20 @@ fn visit(seen: &Snapshot, session: &SessionView, view: &View) -> String {
     if let Some(second) = &session.second {
         let _ = write!(text, ", with {}", clean(&second.name));
     }
-    let Some(asked) = &session.asked else {
+    if session.asked.is_empty() {
         text.push_str(": nothing asked for yet");
         return text;
-    };
+    }
+    let wants: Vec<String> = session.asked.iter().map(want).collect();
+    let _ = write!(text, ": {}", wants.join("; "));
+    if !session.opened {
+        text.push_str("; the door was not opened yet");
+    }
+    text
+}
+
+/// One ask, with its own reason.
+fn want(asked: &Asked) -> String {
     let mut wants = Vec::new();
     if !asked.pull.is_empty() {
         wants.push(format!("takes {}", labels(&asked.pull, ", ")));
@@ -204,12 +216,10 @@ fn visit(seen: &Snapshot, session: &SessionView, view: &View) -> String {
     if wants.is_empty() {
         wants.push("may open".to_owned());
     }
-    let why = why(asked.reason, asked.reference.as_deref(), asked.purpose.as_deref());
-    let _ = write!(text, ": {}, {why}", wants.join(" and "));
-    if !session.opened {
-        text.push_str("; the door was not opened yet");
+    if asked.pull.is_empty() && asked.reason == Reason::Unstated {
+        return wants.join(" and ");
     }
-    text
+    format!("{}, {}", wants.join(" and "), why(asked.reason, asked.reference.as_deref(), asked.purpose.as_deref()))
 }
 
 fn alarm_list(seen: &Snapshot, view: &View) -> String {

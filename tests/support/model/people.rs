@@ -200,8 +200,7 @@ impl World {
     /// In a calm life people take only what they were given.
     fn may_reach_for(&self, user: &UserId, key: &KeyId) -> bool {
         let session = self.cabinet.books().session.as_ref().filter(|session| session.user == *user);
-        let granted = session.and_then(|session| session.granted.as_ref());
-        self.life.rough || granted.is_some_and(|grant| grant.pull.contains(key))
+        self.life.rough || session.is_some_and(|session| session.ask_for(key).is_some())
     }
 
     /// In a calm life, with nobody here, every key is where the books have it.

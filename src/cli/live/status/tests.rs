@@ -83,7 +83,7 @@ fn busy() -> Snapshot {
             second: Some(who("ana", "Ana Ruiz")),
             since: ago(MIN),
             opened: false,
-            asked: Some(asked),
+            asked: vec![asked],
         }),
         supply: Some(SupplyView { supply: Supply::OnBattery, since: ago(35 * MIN), figures, figures_ago_ms: 3_000 }),
         alarms: vec![
