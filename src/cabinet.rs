@@ -63,6 +63,8 @@ pub struct Cabinet {
     sensing: sensing::Sensing,
     watch: custody::Watch,
     silences: u32,
+    /// When the display's last word has been read.
+    idle_at: Option<Mono>,
     /// Commands under way, by number, with what their end means.
     pending: BTreeMap<CommandId, Pending>,
     next_command: u64,
@@ -89,6 +91,9 @@ enum Purpose {
     Courtesy,
 }
 
+/// How long a word on the display is for somebody.
+const MESSAGE_MS: u64 = 10_000;
+
 /// Why a deadline is set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Reason {
@@ -110,6 +115,8 @@ pub enum Reason {
     OfficeHours,
     /// A scanned tag is forgotten.
     TagForgotten,
+    /// The display's last word has been read.
+    DisplayIdle,
 }
 
 /// One step: the moment, by whom, and what came of it so far.
@@ -144,6 +151,7 @@ impl Cabinet {
             sensing: sensing::Sensing::default(),
             watch: custody::Watch::default(),
             silences: 0,
+            idle_at: None,
             pending: BTreeMap::new(),
             next_command: first_command.0,
         };
@@ -214,12 +222,13 @@ impl Cabinet {
     pub fn next_deadline(&self) -> Option<(Mono, Reason)> {
         let commands = self.pending.values().map(|pending| (pending.deadline, Reason::CommandOverdue)).min();
         [
-            self.sensing.next_deadline(&self.settings),
+            self.sensing.next_deadline(),
             self.desk.next_deadline(),
             self.denials.next_deadline(),
             self.visit.next_deadline(),
             self.doors.next_deadline(&self.settings),
             self.watch.next_deadline(),
+            self.idle_at.map(|at| (at, Reason::DisplayIdle)),
             commands,
         ]
         .into_iter()
@@ -237,6 +246,7 @@ impl Cabinet {
         self.visit_deadline(turn);
         self.door_deadlines(turn);
         self.watch_deadlines(turn);
+        self.clear_display(turn);
         let overdue: Vec<CommandId> =
             self.pending.iter().filter(|(_, pending)| pending.deadline <= turn.mono()).map(|(id, _)| *id).collect();
         for id in overdue {
@@ -270,7 +280,18 @@ impl Cabinet {
     }
 
     fn show(&mut self, turn: &mut Turn, message: Message) {
+        self.idle_at = (message != Message::Ready).then(|| turn.mono().plus_ms(MESSAGE_MS));
         self.courtesy(turn, Action::Show(message));
+    }
+
+    /// A word to somebody who has left goes away again.
+    fn clear_display(&mut self, turn: &mut Turn) {
+        if self.idle_at.is_some_and(|at| at <= turn.mono()) {
+            self.idle_at = None;
+            if self.books.session.is_none() && !self.desk.is_busy() {
+                self.show(turn, Message::Ready);
+            }
+        }
     }
 
     fn sound(&mut self, turn: &mut Turn, sound: Sound) {
@@ -303,12 +324,13 @@ impl Cabinet {
         if self.books.life.as_ref().is_none_or(|life| life.config_hash != start.config_hash) {
             self.record(turn, Fact::ConfigLoaded { hash: start.config_hash });
         }
-        if let Some(session) = &self.books.session {
+        let unseen = self.books.session.clone();
+        if let Some(session) = &unseen {
             // After the intent nobody knows how far it went; before it, nothing was energised.
             let how = if session.is_granted() { SessionEnd::Unknown } else { SessionEnd::Interrupted };
             self.close_visit(turn, how);
         }
-        self.sensing.compare_next();
+        self.sensing.compare_next(unseen.as_ref());
         self.plan_watch(turn.now);
     }
 

@@ -49,7 +49,7 @@ fn a_visit_goes_as_the_first_screen_says() {
     assert_eq!(demo.look()["slots"][6]["led"], true);
     let session = demo.status()["session"].clone();
     assert_eq!(session["user"]["id"], "maintenance-1");
-    assert_eq!(session["asked"]["reference"], "8841");
+    assert_eq!(session["asked"][0]["reference"], "8841");
 
     demo.sim("door open");
     until("the lock rests", || (!demo.lock_is_on()).then_some(()));

@@ -431,7 +431,7 @@ fn a_day(state: &Path) -> Store {
         Fact::AlarmRaised { alarm: Alarm::Duress { session: SessionId(1), user: "ana".into() } },
         Fact::Started { version: "0.1.0".into(), dark: Some(dark) },
         returned(7, "k204", "bob", 3),
-        Fact::AlarmCleared { alarm: AlarmId(5), why: Cleared::Resolved },
+        Fact::AlarmCleared { alarm: AlarmId(5), why: Cleared::Resolved, name: None },
         Fact::AlarmAcknowledged { alarm: AlarmId(6) },
     ];
     let records = facts.into_iter().zip(1..).map(|(fact, seq)| {

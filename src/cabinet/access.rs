@@ -10,11 +10,9 @@ use super::event::StoreState;
 use super::fact::{Alarm, Fact};
 use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
 use super::roster::User;
-use super::types::{Code, Mono, Origin, Pin, PinHash, UserId};
+use super::types::{Code, Mono, Origin, Pin, PinHash, UserId, VOUCHED_DIGITS};
 use super::{Cabinet, Purpose, Reason, Turn};
 
-/// Digits of a vouched code; PINs are shorter, so that the length tells them apart.
-pub const VOUCHED_DIGITS: usize = 8;
 /// A denial of the same kind is written at most once in this time; further ones are counted.
 const DENIAL_WINDOW_MS: u64 = 60_000;
 /// Different denials counted at the same time.
@@ -174,7 +172,9 @@ impl Cabinet {
         let (user, shown) = match &self.desk {
             Desk::AwaitingPin { user, shown, .. } => (user.clone(), *shown),
             Desk::Checking { .. } => return self.show(turn, Message::Checking),
-            Desk::Idle => return self.show(turn, Message::TimedOut),
+            // Digits in the middle of a visit are a slip.
+            Desk::Idle if self.books.session.is_some() => return,
+            Desk::Idle => return self.show(turn, Message::BadgeFirst),
         };
         self.desk = Desk::Idle;
         // Asked again: between badge and PIN the disk may have filled, or a manager revoked.
@@ -304,7 +304,12 @@ impl Cabinet {
         let same = |counted: &&mut Counted| counted.user == user && counted.denial == kind;
         if let Some(counted) = self.denials.open.iter_mut().find(same) {
             counted.count = counted.count.saturating_add(1);
-        } else if self.denials.open.len() < DENIAL_KINDS {
+        } else {
+            if self.denials.open.len() >= DENIAL_KINDS {
+                // The one that has been counted longest makes room.
+                let oldest = self.denials.open.iter().map(|counted| counted.until).min().unwrap_or(turn.mono());
+                self.write_denials_until(turn, oldest);
+            }
             let until = turn.mono().plus_ms(DENIAL_WINDOW_MS);
             self.record(turn, Fact::Denied { user: user.clone(), denial, count: 1, failure });
             self.denials.open.push(Counted { user, denial: kind, count: 0, until });

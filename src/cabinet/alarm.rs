@@ -5,7 +5,7 @@
 
 use super::fact::{Alarm, Cleared, Fact};
 use super::outcome::{Denial, Sound};
-use super::types::{Actor, AlarmId, UserId};
+use super::types::{AlarmId, Origin, UserId};
 use super::{Cabinet, Turn};
 
 impl Alarm {
@@ -67,9 +67,12 @@ impl Cabinet {
     pub(super) fn clear(&mut self, turn: &mut Turn, which: impl Fn(&Alarm) -> bool, why: Cleared) {
         let found: Vec<AlarmId> =
             self.books.alarms.values().filter(|open| which(&open.alarm)).map(|open| open.id).collect();
+        // What ends by itself is nobody's doing, whoever happens to stand there.
+        let by = std::mem::replace(&mut turn.by, Origin::cabinet());
         for alarm in found {
-            self.record(turn, Fact::AlarmCleared { alarm, why });
+            self.record(turn, Fact::AlarmCleared { alarm, why, name: None });
         }
+        turn.by = by;
     }
 
     /// A person takes note of an alarm.
@@ -81,7 +84,7 @@ impl Cabinet {
         let ends = open.alarm.ends_when_acknowledged();
         self.record(turn, Fact::AlarmAcknowledged { alarm: id });
         if ends {
-            self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Acknowledged });
+            self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Acknowledged, name: None });
             Ok(format!("alarm {id} acknowledged and closed"))
         } else {
             Ok(format!("alarm {id} acknowledged; it closes when its cause is gone"))
@@ -103,9 +106,8 @@ impl Cabinet {
         if open.acknowledged.is_none() {
             self.record(turn, Fact::AlarmAcknowledged { alarm: id });
         }
-        // Who countersigned is the actor of the end, whose account it was that of the acknowledgement or the request.
-        turn.by.actor = Actor::User(by.clone());
-        self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Countersigned });
-        Ok(format!("alarm {id} countersigned by {by}"))
+        // The account acted; in whose name is what it said.
+        self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Countersigned, name: Some(by.clone()) });
+        Ok(format!("alarm {id} countersigned in the name of {by}"))
     }
 }

@@ -8,7 +8,7 @@ use super::event::KeyStep;
 use super::fact::{Alarm, Fact, Record, SensorFault};
 use super::outcome::Answer;
 use super::power::{Supply, UpsFigures};
-use super::roster::{Key, Roster, User};
+use super::roster::{Difference, Key, Roster, User};
 use super::types::{
     Actor, AlarmId, DoorNo, Evidence, Input, KeyId, Origin, PinHash, Reason, RequestKey, SessionId, SlotNo, Stamp,
     UserId,
@@ -96,6 +96,9 @@ pub enum Custody {
     Unaccounted {
         since: Stamp,
         seq: u64,
+        /// Who had been let in for it, when that session's end was not seen. A hint, no evidence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        let_in: Option<UserId>,
     },
     Lost {
         since: Stamp,
@@ -376,19 +379,25 @@ impl Books {
                     self.fill(found.slot, found.present, found.key.clone(), Evidence::HomeSlot, seq, stamp, None, &[]);
                 }
             }
-            Fact::FoundChanged { slot, present: true, key } => {
+            Fact::FoundChanged { slot, present: true, key, .. } => {
                 let candidates: Vec<KeyId> = key.iter().cloned().collect();
                 self.fill(*slot, true, None, Evidence::HomeSlot, seq, stamp, None, &candidates);
             }
-            Fact::FoundChanged { slot, present: false, key } => {
+            Fact::FoundChanged { slot, present: false, key, let_in } => {
                 self.empty(*slot, seq, stamp);
                 if let Some(key) = key {
-                    self.set_custody(key, Custody::Unaccounted { since: stamp, seq });
+                    self.set_custody(key, Custody::Unaccounted { since: stamp, seq, let_in: let_in.clone() });
                 }
             }
-            Fact::RosterChanged { version, .. } => {
+            Fact::RosterChanged { version, difference, .. } => {
                 self.roster_version = *version;
                 self.touch(View::RosterVersion);
+                // A key that left the roster hangs nowhere any more, as far as the books go.
+                for gone in difference {
+                    if let Difference::KeyRemoved(key) = gone {
+                        self.forget_key(key);
+                    }
+                }
             }
             // What these say of secrets is kept in rows that no record holds.
             Fact::PinSet { .. } | Fact::Vouched { .. } => {}
@@ -461,7 +470,7 @@ impl Books {
                             reference: reference.clone(),
                             purpose: purpose.clone(),
                         }),
-                        _ => Custody::Unaccounted { since: stamp, seq },
+                        _ => Custody::Unaccounted { since: stamp, seq, let_in: None },
                     };
                     self.set_custody(key, custody);
                 }
@@ -490,7 +499,7 @@ impl Books {
                         reference,
                         purpose,
                     }),
-                    _ => Custody::Unaccounted { since: stamp, seq },
+                    _ => Custody::Unaccounted { since: stamp, seq, let_in: None },
                 };
                 self.set_custody(key, custody);
             }
@@ -635,7 +644,7 @@ impl Books {
         // And a key that was thought to hang here, but does not, is not accounted for.
         let before = self.slots.get(&slot).and_then(|row| row.key.clone());
         if let Some(before) = before.filter(|before| key.as_ref() != Some(before)) {
-            self.set_custody(&before, Custody::Unaccounted { since, seq });
+            self.set_custody(&before, Custody::Unaccounted { since, seq, let_in: None });
         }
         let evidence = key.as_ref().map(|_| evidence);
         let present = Presence::Present;
@@ -643,10 +652,20 @@ impl Books {
         self.touch(View::Slot(slot));
     }
 
+    fn forget_key(&mut self, key: &KeyId) {
+        let slots: Vec<SlotNo> =
+            self.slots.iter().filter(|(_, row)| row.key.as_ref() == Some(key)).map(|(slot, _)| *slot).collect();
+        for slot in slots {
+            self.unname(slot);
+        }
+        self.custody.remove(key);
+        self.touch(View::Custody(key.clone()));
+    }
+
     fn key_stepped(&mut self, key: &KeyId, step: KeyStep, seq: u64, since: Stamp) {
         let custody = match step {
             KeyStep::Lost => Custody::Lost { since, seq },
-            KeyStep::Found | KeyStep::EnteredByMistake => Custody::Unaccounted { since, seq },
+            KeyStep::Found | KeyStep::EnteredByMistake => Custody::Unaccounted { since, seq, let_in: None },
             KeyStep::Retired => Custody::Retired { since, seq },
             KeyStep::Rekeyed => return,
         };

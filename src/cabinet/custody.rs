@@ -1,10 +1,10 @@
 //! Keys that are out: overdue, still out when the office closes; people who have not been seen; and the steps of a key's life.
 
-use super::books::Custody;
+use super::books::{Custody, Presence};
 use super::event::{KeyStep, StoreState};
 use super::fact::{Alarm, Fact};
 use super::outcome::Denial;
-use super::types::{KeyId, Mono, Now, UserId};
+use super::types::{Evidence, KeyId, Mono, Now, UserId};
 use super::{Cabinet, Reason, Turn};
 use std::collections::BTreeMap;
 
@@ -183,6 +183,9 @@ impl Cabinet {
         if unchanged {
             return Err(Denial::NothingToChange);
         }
+        if let (Some(Custody::In { slot, .. }), KeyStep::Lost) = (self.books.custody.get(key), step) {
+            return Err(Denial::KeyIsIn { key: key.clone(), slot: *slot });
+        }
         let slot = match self.books.custody.get(key) {
             Some(Custody::In { slot, .. }) => Some(*slot),
             _ => None,
@@ -191,6 +194,16 @@ impl Cabinet {
         self.unwatch_key(turn, key);
         if let Some(slot) = slot.filter(|_| step != KeyStep::Rekeyed) {
             self.raise(turn, Alarm::UnexpectedSlot { slot, key: None });
+        }
+        // It was not thought to hang anywhere, and something unnamed hangs in its home: then that is what was meant.
+        let home = self.books.roster.keys.get(key).map(|key| key.home);
+        let unnamed = home.filter(|home| {
+            self.books.slots.get(home).is_some_and(|row| row.present == Presence::Present && row.key.is_none())
+        });
+        if let Some(home) =
+            unnamed.filter(|_| slot.is_none() && matches!(step, KeyStep::Found | KeyStep::EnteredByMistake))
+        {
+            self.identify_slot(turn, home, key, Evidence::Declared);
         }
         Ok(format!("{} is recorded as {}", self.label_of(key), step_word(step)))
     }

@@ -42,10 +42,13 @@ pub enum Fact {
         differences: u32,
     },
     /// A slot is not as it was before the dark interval (or between two readings of all lines): nobody saw it change.
+    /// `let_in`: who had been let in for the key that is gone, when the last session's end was not seen.
     FoundChanged {
         slot: SlotNo,
         present: bool,
         key: Option<KeyId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        let_in: Option<UserId>,
     },
     /// Wall time jumped or became known: records of this boot before this one are off by `by_ms` (true minus recorded).
     ClockCorrected {
@@ -196,9 +199,12 @@ pub enum Fact {
     AlarmAcknowledged {
         alarm: AlarmId,
     },
+    /// `name`: in whose name an account countersigned.
     AlarmCleared {
         alarm: AlarmId,
         why: Cleared,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<UserId>,
     },
 
     // --- power

@@ -33,7 +33,10 @@ impl Fact {
             | Self::SensorRecovered { .. }
             | Self::SupplyChanged { .. } => {}
             Self::SlotsAdopted { slots } => said.keys.extend(slots.iter().filter_map(|slot| slot.key.as_ref())),
-            Self::FoundChanged { key, .. } => said.keys.extend(key),
+            Self::FoundChanged { key, let_in, .. } => {
+                said.keys.extend(key);
+                said.users.extend(let_in);
+            }
             Self::RosterChanged { difference, .. } => {
                 for line in difference {
                     match line {
@@ -85,7 +88,11 @@ impl Fact {
             }
             Self::KeyStepped { key, .. } => said.keys.push(key),
             Self::AlarmRaised { alarm } => alarm.mention(&mut said),
-            Self::AlarmAcknowledged { alarm } | Self::AlarmCleared { alarm, .. } => said.alarm = Some(*alarm),
+            Self::AlarmAcknowledged { alarm } => said.alarm = Some(*alarm),
+            Self::AlarmCleared { alarm, name, .. } => {
+                said.alarm = Some(*alarm);
+                said.users.extend(name);
+            }
         }
         said
     }
@@ -127,7 +134,7 @@ impl Denial {
             Self::KeyNotAllowed { key }
             | Self::KeyNotHere { key }
             | Self::KeyNotOut { key }
-            | Self::SecondPersonNeeded { key } => Some(key),
+            | Self::KeyIsIn { key, .. } => Some(key),
             Self::UnknownBadge
             | Self::UnknownLogin
             | Self::WrongPin
@@ -141,6 +148,7 @@ impl Denial {
             | Self::NobodyIdentified
             | Self::Busy
             | Self::KeyUnknown { .. }
+            | Self::NothingToReturn
             | Self::SecondPersonNotEntitled
             | Self::SamePerson
             | Self::LoneEmergencyNotAllowed

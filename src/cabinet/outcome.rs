@@ -156,9 +156,6 @@ pub enum Denial {
     KeyNotOut {
         key: KeyId,
     },
-    SecondPersonNeeded {
-        key: KeyId,
-    },
     SecondPersonNotEntitled,
     SamePerson,
     LoneEmergencyNotAllowed,
@@ -178,6 +175,13 @@ pub enum Denial {
         user: UserId,
     },
     NothingToChange,
+    /// Nothing is out with this person.
+    NothingToReturn,
+    /// As far as the cabinet knows, it hangs here.
+    KeyIsIn {
+        key: KeyId,
+        slot: SlotNo,
+    },
 }
 
 impl fmt::Display for Denial {
@@ -201,22 +205,31 @@ impl fmt::Display for Denial {
             Self::KeyNotAllowed { key } => write!(f, "key {key} is not open to this person; ask a manager"),
             Self::KeyNotHere { key } => write!(f, "key {key} is not in the cabinet; `cabinetd keymap` says who has it"),
             Self::KeyNotOut { key } => write!(f, "key {key} is not out"),
-            Self::SecondPersonNeeded { key } => {
-                write!(f, "key {key} needs a second person: badge and PIN of somebody else")
-            }
             Self::SecondPersonNotEntitled => f.write_str("this person may not stand as the second one for this key"),
             Self::SamePerson => f.write_str("the second person must be somebody else"),
             Self::LoneEmergencyNotAllowed => {
                 f.write_str("this person may not take a two-person key alone, or the reason is not an emergency")
             }
             Self::RoleNeeded { role } => {
-                write!(f, "this needs the role {role:?}; map the account's group to it under [accounts] in the config")
+                write!(
+                    f,
+                    "this needs the role {}; map the account's group to it under [accounts] in the config",
+                    role.word()
+                )
             }
             Self::AlarmUnknown { alarm } => write!(f, "no alarm {alarm} is open; `cabinetd status` lists them"),
             Self::SlotUnknown { slot } => write!(f, "there is no slot {slot} in this cabinet"),
             Self::SlotEmpty { slot } => write!(f, "nothing hangs in slot {slot}"),
             Self::UserUnknown { user } => write!(f, "no user is called \"{user}\"; `cabinetd user list` lists them"),
             Self::NothingToChange => f.write_str("nothing to change"),
+            Self::NothingToReturn => {
+                f.write_str("no key is out with this person; name the one that comes back (`cabinetd return --key …`)")
+            }
+            Self::KeyIsIn { key, slot } => write!(
+                f,
+                "key {key} hangs in slot {slot} as far as the cabinet knows; if another one hangs there, say so first \
+                 (`cabinetd declare --slot {slot} --key …`)"
+            ),
         }
     }
 }
@@ -225,8 +238,12 @@ impl fmt::Display for Denial {
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "say")]
 pub enum Message {
+    /// Nobody is here.
+    Ready,
     EnterPin,
     Checking,
+    /// A PIN was typed and nobody said who it is.
+    BadgeFirst,
     Welcome {
         name: String,
     },
@@ -287,6 +304,8 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let some = |key: &Option<String>| key.clone().unwrap_or_else(|| "a key".to_owned());
         match self {
+            Self::Ready => f.write_str("Hold your badge to the reader."),
+            Self::BadgeFirst => f.write_str("Badge first, please, then the PIN."),
             Self::EnterPin => f.write_str("Enter your PIN."),
             Self::Checking => f.write_str("Checking…"),
             Self::Welcome { name } => write!(f, "Welcome, {name}."),
@@ -294,10 +313,10 @@ impl fmt::Display for Message {
             Self::SecondPersonPlease { key } => write!(f, "Key {key} needs a second person: badge and PIN, please."),
             Self::Denied { denial } => write!(f, "Refused: {denial}."),
             Self::InUse { name } => write!(f, "{name} is using the cabinet."),
-            Self::Open { door, slots } if slots.is_empty() => write!(f, "Door {door} is open to you."),
+            Self::Open { door, slots } if slots.is_empty() => write!(f, "Door {door} is unlocked for you."),
             Self::Open { door, slots } => {
                 let list: Vec<String> = slots.iter().map(ToString::to_string).collect();
-                write!(f, "Door {door} is open to you: slot {}.", list.join(", "))
+                write!(f, "Door {door} is unlocked for you: slot {}.", list.join(", "))
             }
             Self::Taken { slot, key } => write!(f, "{} taken from slot {slot}.", some(key)),
             Self::WrongKey { slot, key } => write!(f, "Wrong key: put {} back into slot {slot}.", some(key)),

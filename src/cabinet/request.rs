@@ -115,8 +115,16 @@ impl Cabinet {
                 format!("key {key}: is out with somebody; get it back or mark it lost before it leaves the roster")
             })
             .collect();
-        if !out.is_empty() {
-            return Answer::Problems(out);
+        let holders = self.books.roster.users.values().filter(|user| !next.users.contains_key(&user.id));
+        let holding = holders.filter(|user| !self.held_by(&user.id).is_empty()).map(|user| {
+            format!(
+                "user {}: still has keys; revoke instead (`cabinetd user revoke`), and remove when they are back",
+                user.id
+            )
+        });
+        let refused: Vec<String> = out.into_iter().chain(holding).collect();
+        if !refused.is_empty() {
+            return Answer::Problems(refused);
         }
         if dry_run || lines.is_empty() {
             return Answer::Difference { lines, applied: false };
@@ -173,9 +181,11 @@ impl Cabinet {
             return Err(Denial::SamePerson);
         }
         let Some(person) = self.books.roster.users.get(&user) else { return Err(Denial::UserUnknown { user }) };
-        let manager = self.books.roster.users.get(&by).filter(|by| !by.revoked && by.role >= Role::Manager);
-        if manager.is_none() {
-            return Err(Denial::RoleNeeded { role: Role::Manager });
+        match self.books.roster.users.get(&by) {
+            None => return Err(Denial::UserUnknown { user: by }),
+            Some(by) if by.revoked => return Err(Denial::Revoked),
+            Some(by) if by.role < Role::Manager => return Err(Denial::RoleNeeded { role: Role::Manager }),
+            Some(_) => {}
         }
         if person.revoked {
             return Err(Denial::Revoked);

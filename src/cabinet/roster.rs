@@ -138,10 +138,49 @@ impl RosterChange {
 pub enum Difference {
     UserAdded(UserId),
     UserRemoved(UserId),
-    UserChanged { user: UserId, fields: Vec<String> },
+    UserChanged { user: UserId, fields: Vec<FieldChange> },
     KeyAdded(KeyId),
     KeyRemoved(KeyId),
-    KeyChanged { key: KeyId, fields: Vec<String> },
+    KeyChanged { key: KeyId, fields: Vec<FieldChange> },
+}
+
+/// One field that changed. Of a badge, a login, a tag or a PIN only that it changed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+pub struct FieldChange {
+    pub field: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+impl FieldChange {
+    /// A field whose values may be seen; empty text = none.
+    fn seen(field: &str, from: String, to: String) -> Option<Self> {
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        (from != to).then(|| Self { field: field.to_owned(), from: some(from), to: some(to) })
+    }
+
+    /// A field whose values nobody shall read.
+    fn secret(field: &str, differs: bool) -> Option<Self> {
+        differs.then(|| Self { field: field.to_owned(), from: None, to: None })
+    }
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, from, to } = self;
+        match (from, to) {
+            (Some(from), Some(to)) => write!(f, "{field} {from} → {to}"),
+            (None, Some(to)) => write!(f, "{field} {to}"),
+            (Some(from), None) => write!(f, "{field} no more {from}"),
+            (None, None) => f.write_str(field),
+        }
+    }
+}
+
+fn listed(fields: &[FieldChange]) -> String {
+    fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Difference {
@@ -149,10 +188,10 @@ impl fmt::Display for Difference {
         match self {
             Self::UserAdded(user) => write!(f, "+ user {user}"),
             Self::UserRemoved(user) => write!(f, "- user {user}"),
-            Self::UserChanged { user, fields } => write!(f, "~ user {user}: {}", fields.join(", ")),
+            Self::UserChanged { user, fields } => write!(f, "~ user {user}: {}", listed(fields)),
             Self::KeyAdded(key) => write!(f, "+ key {key}"),
             Self::KeyRemoved(key) => write!(f, "- key {key}"),
-            Self::KeyChanged { key, fields } => write!(f, "~ key {key}: {}", fields.join(", ")),
+            Self::KeyChanged { key, fields } => write!(f, "~ key {key}: {}", listed(fields)),
         }
     }
 }
@@ -240,7 +279,14 @@ impl Roster {
         // A revocation outlives the person's absence from a file.
         if change.replace {
             for user in self.users.values().filter(|user| user.revoked) {
-                next.users.entry(user.id.clone()).or_insert_with(|| user.clone());
+                if next.users.contains_key(&user.id) {
+                    continue;
+                }
+                // Their badge or number may be somebody else's by now.
+                let mut user = user.clone();
+                user.badge = user.badge.filter(|badge| next.by_badge(badge).is_none());
+                user.login = user.login.filter(|login| next.by_login(login).is_none());
+                next.users.insert(user.id.clone(), user);
             }
         }
         next.check(slots, &mut problems);
@@ -280,6 +326,9 @@ impl Roster {
         }
         let mut logins: BTreeMap<&Code, &UserId> = BTreeMap::new();
         for user in self.users.values() {
+            if user.login.as_ref().is_some_and(|login| login.expose().is_empty() || login.expose().len() > 64) {
+                problems.push(format!("the login of user {}: must have 1 to 64 characters", user.id));
+            }
             if let Some(login) = &user.login
                 && let Some(other) = logins.insert(login, &user.id)
             {
@@ -335,34 +384,72 @@ impl Roster {
     }
 }
 
-fn changed<const N: usize>(fields: [(&str, bool); N]) -> Vec<String> {
-    fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()
+fn user_fields(old: &User, new: &User) -> Vec<FieldChange> {
+    let seen = |field, of: &dyn Fn(&User) -> String| FieldChange::seen(field, of(old), of(new));
+    [
+        seen("name", &|user| user.name.clone()),
+        seen("role", &|user| user.role.word().to_owned()),
+        FieldChange::secret("badge", old.badge != new.badge),
+        FieldChange::secret("login", old.login != new.login),
+        seen("groups", &|user| groups(&user.groups)),
+        seen("valid_from", &|user| moment(user.valid_from)),
+        seen("valid_until", &|user| moment(user.valid_until)),
+        seen("schedule", &|user| windows(&user.schedule)),
+        seen("lone_emergency", &|user| yes(user.lone_emergency)),
+        seen("revoked", &|user| yes(user.revoked)),
+        FieldChange::secret("pin", old.pin != new.pin),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-fn user_fields(old: &User, new: &User) -> Vec<String> {
-    changed([
-        ("name", old.name != new.name),
-        ("role", old.role != new.role),
-        ("badge", old.badge != new.badge),
-        ("login", old.login != new.login),
-        ("groups", old.groups != new.groups),
-        ("valid_from", old.valid_from != new.valid_from),
-        ("valid_until", old.valid_until != new.valid_until),
-        ("schedule", old.schedule != new.schedule),
-        ("lone_emergency", old.lone_emergency != new.lone_emergency),
-        ("revoked", old.revoked != new.revoked),
-        ("pin", old.pin != new.pin),
-    ])
+fn key_fields(old: &Key, new: &Key) -> Vec<FieldChange> {
+    let seen = |field, of: &dyn Fn(&Key) -> String| FieldChange::seen(field, of(old), of(new));
+    [
+        seen("label", &|key| key.label.clone()),
+        seen("building", &|key| key.building.clone()),
+        seen("unit", &|key| key.unit.clone()),
+        seen("groups", &|key| groups(&key.groups)),
+        seen("home", &|key| key.home.to_string()),
+        FieldChange::secret("tag", old.tag != new.tag),
+        seen("second_person", &|key| yes(key.second_person)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-fn key_fields(old: &Key, new: &Key) -> Vec<String> {
-    changed([
-        ("label", old.label != new.label),
-        ("building", old.building != new.building),
-        ("unit", old.unit != new.unit),
-        ("groups", old.groups != new.groups),
-        ("home", old.home != new.home),
-        ("tag", old.tag != new.tag),
-        ("second_person", old.second_person != new.second_person),
-    ])
+fn yes(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.to_owned()
+}
+
+fn groups(groups: &BTreeSet<Group>) -> String {
+    groups.iter().map(Group::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// To the minute, in UTC. Days to a date by the Gregorian 400-year cycle (H. Hinnant, "chrono-compatible low-level date
+/// algorithms", `civil_from_days`).
+fn moment(wall: Option<Wall>) -> String {
+    let Some(wall) = wall else { return String::new() };
+    let minutes = wall.0.div_euclid(60_000);
+    let (days, minute) = (minutes.div_euclid(1_440) + 719_468, minutes.rem_euclid(1_440));
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let (day, month) = (day_of_year - (153 * shifted + 2) / 5 + 1, (shifted + 2) % 12 + 1);
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}Z", minute / 60, minute % 60)
+}
+
+fn windows(windows: &[Window]) -> String {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let window = |window: &Window| {
+        let days = DAYS.iter().enumerate().filter(|(day, _)| window.weekdays & (1 << day) != 0);
+        let days: Vec<&str> = days.map(|(_, day)| *day).collect();
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        format!("{} {}-{}", days.join(","), clock(window.from), clock(window.to))
+    };
+    windows.iter().map(window).collect::<Vec<_>>().join("; ")
 }

@@ -1,9 +1,8 @@
 //! From raw levels to settled ones: debounce, chatter, unreadable lines, and the comparison after an interval nobody saw.
 
-use super::books::Presence;
+use super::books::{Presence, Session};
 use super::fact::{Adopted, Alarm, Fact, SensorFault};
-use super::settings::Settings;
-use super::types::{Input, KeyId, Level, Mono, SlotNo};
+use super::types::{Input, KeyId, Level, Mono, SlotNo, UserId};
 use super::{Cabinet, Reason, Turn};
 use std::collections::BTreeMap;
 
@@ -18,6 +17,8 @@ pub(super) struct Sensing {
     unsettled: BTreeMap<Input, Mono>,
     /// The next full reading is compared with the books, not taken for edges.
     compare: bool,
+    /// Who had been let in for which key by a session whose end nobody saw.
+    let_in: BTreeMap<KeyId, UserId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,11 +31,16 @@ struct Line {
 }
 
 impl Sensing {
-    pub(super) const fn compare_next(&mut self) {
+    /// What is found changed may be the doing of `unseen`, a session whose end nobody saw.
+    pub(super) fn compare_next(&mut self, unseen: Option<&Session>) {
         self.compare = true;
+        let pulls = unseen.into_iter().flat_map(|session| {
+            session.granted.iter().flat_map(|grant| &grant.pull).map(|key| (key.clone(), session.user.clone()))
+        });
+        self.let_in = pulls.collect();
     }
 
-    pub(super) fn next_deadline(&self, _settings: &Settings) -> Option<(Mono, Reason)> {
+    pub(super) fn next_deadline(&self) -> Option<(Mono, Reason)> {
         self.unsettled.values().min().map(|due| (*due, Reason::Debounce))
     }
 }
@@ -129,7 +135,8 @@ impl Cabinet {
         } else {
             self.books.slots.get(&slot).and_then(|row| row.key.clone())
         };
-        self.record(turn, Fact::FoundChanged { slot, present, key });
+        let let_in = key.as_ref().filter(|_| !present).and_then(|key| self.sensing.let_in.get(key).cloned());
+        self.record(turn, Fact::FoundChanged { slot, present, key, let_in });
         self.raise(turn, Alarm::DarkDifference { slot });
     }
 

@@ -125,13 +125,17 @@ impl Display for Sentence<'_> {
             Fact::DarkCompared { differences } => {
                 write!(f, "The slots were compared with before: {}.", count(*differences, "difference"))
             }
-            Fact::FoundChanged { slot, present: true, key } => {
+            Fact::FoundChanged { slot, present: true, key, .. } => {
                 let maybe = key.as_ref().map(|key| format!(", perhaps {}", names.key(key))).unwrap_or_default();
                 write!(f, "Slot {slot} was found occupied{maybe}; nobody saw it change.")
             }
-            Fact::FoundChanged { slot, present: false, key } => {
+            Fact::FoundChanged { slot, present: false, key, let_in } => {
                 let what = names.key_or(key.as_ref(), "what hung there");
-                write!(f, "Slot {slot} was found empty, {what} is gone; nobody saw it change.")
+                write!(f, "Slot {slot} was found empty, {what} is gone; nobody saw it change")?;
+                match let_in {
+                    Some(user) => write!(f, ", {} had been let in for it.", names.user(user)),
+                    None => f.write_str("."),
+                }
             }
             Fact::ClockCorrected { by_ms } => {
                 let side = if *by_ms < 0 { "fast" } else { "slow" };
@@ -285,7 +289,12 @@ impl Display for Sentence<'_> {
             }
             Fact::AlarmRaised { alarm } => write!(f, "Alarm: {}.", names.alarm(alarm)),
             Fact::AlarmAcknowledged { alarm } => write!(f, "Alarm {alarm} was acknowledged."),
-            Fact::AlarmCleared { alarm, why } => write!(f, "Alarm {alarm} is over: {}.", cleared_words(*why)),
+            Fact::AlarmCleared { alarm, why, name: None } => {
+                write!(f, "Alarm {alarm} is over: {}.", cleared_words(*why))
+            }
+            Fact::AlarmCleared { alarm, why, name: Some(name) } => {
+                write!(f, "Alarm {alarm} is over: {} in the name of {}.", cleared_words(*why), names.user(name))
+            }
             Fact::SupplyChanged { from, to, figures } => {
                 write!(f, "Power: {}, before {}{}.", supply_words(*to), supply_words(*from), figures_words(*figures))
             }

@@ -164,6 +164,8 @@ pub enum Whereabouts {
     /// It left its slot and nobody is known to have it.
     Unaccounted {
         since: Moment,
+        /// Who had been let in for it by a session whose end nobody saw: a hint, no evidence.
+        let_in: Option<Who>,
     },
     Lost {
         since: Moment,
@@ -411,7 +413,10 @@ impl Eye<'_> {
                     overdue: limit.is_some_and(|limit| since.ago_ms >= *limit),
                 }
             }
-            Some(Custody::Unaccounted { since, .. }) => Whereabouts::Unaccounted { since: self.moment(*since) },
+            Some(Custody::Unaccounted { since, let_in, .. }) => Whereabouts::Unaccounted {
+                since: self.moment(*since),
+                let_in: let_in.as_ref().map(|user| self.who(user)),
+            },
             Some(Custody::Lost { since, .. }) => Whereabouts::Lost { since: self.moment(*since) },
             Some(Custody::Retired { since, .. }) => Whereabouts::Retired { since: self.moment(*since) },
         }

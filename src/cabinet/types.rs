@@ -284,6 +284,9 @@ impl fmt::Debug for Pin {
     }
 }
 
+/// Digits of a vouched code; PINs are shorter, so that the length tells them apart.
+pub const VOUCHED_DIGITS: usize = 8;
+
 /// A PIN's hash: Argon2id over HMAC(pepper, PIN), see `io::credentials`. One computation serves both tags, so a duress
 /// PIN costs nothing and shows in no timing. Never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -395,6 +398,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// The word used in config, roster files and records.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Staff => "staff",
+            Self::Assistant => "assistant",
+            Self::Manager => "manager",
+            Self::Admin => "admin",
+        }
+    }
+
     /// Whether badge numbers, logins and tags are shown to this role. Who does not see them cannot take them away either.
     #[must_use]
     pub const fn sees_codes(self) -> bool {

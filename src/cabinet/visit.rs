@@ -156,7 +156,7 @@ impl Cabinet {
         }
         let slots: Vec<SlotNo> = keys.iter().filter_map(|key| self.slot_of(key)).collect();
         let doors = self.doors_of(&slots);
-        let text = format!("door open to {}: slot {}", self.name_of(&session.user), list(&slots));
+        let text = format!("unlocked for {}: slot {}", self.name_of(&session.user), list(&slots));
         let keys: Vec<KeyId> = keys.into_iter().map(|key| key.id).collect();
         self.authorise(turn, pull, &keys, &[], &doors);
         Ok(text)
@@ -175,15 +175,18 @@ impl Cabinet {
         }
         if keys.is_empty() {
             back = self.held_by(&session.user);
+            if back.is_empty() {
+                return Err(Denial::NothingToReturn);
+            }
         }
         let homes: Vec<SlotNo> =
             back.iter().filter_map(|key| self.books.roster.keys.get(key).map(|key| key.home)).collect();
         let everywhere = homes.is_empty() || !self.settings.sessions.fixed_return;
         let doors = if everywhere { self.settings.doors.keys().copied().collect() } else { self.doors_of(&homes) };
         let text = if homes.is_empty() {
-            format!("door open to {}", self.name_of(&session.user))
+            format!("unlocked for {}", self.name_of(&session.user))
         } else {
-            format!("door open to {}: slot {}", self.name_of(&session.user), list(&homes))
+            format!("unlocked for {}: slot {}", self.name_of(&session.user), list(&homes))
         };
         let nothing = Pull { keys: vec![], reason: Why::Unstated, reference: None, purpose: None, alone: false };
         self.authorise(turn, &nothing, &[], &back, &doors);
@@ -445,6 +448,9 @@ impl Cabinet {
             Fact::SessionClosed { session: session.id, user: session.user.clone(), how, duration_ms, taken, returned },
         );
         self.raise_unknown_returns(turn, session.id);
+        if how != SessionEnd::Unknown && !self.touched_two_person_key(&session) {
+            self.resolve(turn, |alarm| matches!(alarm, Alarm::LoneEmergency { session: of, .. } if *of == session.id));
+        }
         turn.by = by;
         for door in session.doors() {
             self.courtesy(turn, Action::Relock { door });
@@ -471,6 +477,19 @@ impl Cabinet {
         if how == SessionEnd::Completed {
             self.show(turn, Message::Goodbye { taken, returned });
         }
+    }
+
+    /// Whether a two-person key that was asked for alone has left its slot in this session, be it back by now.
+    fn touched_two_person_key(&self, session: &Session) -> bool {
+        let lone = session.granted.iter().filter(|grant| grant.alone).flat_map(|grant| &grant.pull);
+        let two_person = |key: &&KeyId| self.books.roster.keys.get(*key).is_none_or(|key| key.second_person);
+        lone.filter(two_person).any(|key| match self.books.custody.get(key) {
+            Some(Custody::In { slot, .. }) => {
+                self.books.slots.get(slot).is_some_and(|row| row.session == Some(session.id))
+            }
+            Some(Custody::Out(holding)) => holding.session == session.id,
+            Some(_) | None => true,
+        })
     }
 
     /// What came back in this session and is still not known: that matters now that nobody is here to be asked.

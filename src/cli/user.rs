@@ -229,7 +229,7 @@ fn shown(user: &User, listing: &Listing, desk: &Desk<'_>) -> Value {
     json!({
         "id": user.id,
         "name": user.name,
-        "role": words::role_word(user.role),
+        "role": user.role.word(),
         "groups": user.groups,
         "has_badge": known(user.badge.is_some()),
         "has_login": known(user.login.is_some()),
@@ -259,7 +259,7 @@ fn list(desk: &mut Desk<'_>, as_json: bool) -> Result<(), Failure> {
             notes.push("no PIN");
         }
         let notes = if notes.is_empty() { String::new() } else { format!("  [{}]", notes.join(", ")) };
-        writeln!(desk.out, "{:width$}  {:9}  {}{notes}", user.id, words::role_word(user.role), user.name)?;
+        writeln!(desk.out, "{:width$}  {:9}  {}{notes}", user.id, user.role.word(), user.name)?;
     }
     Ok(())
 }

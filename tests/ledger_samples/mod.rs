@@ -6,7 +6,7 @@ use cabinetd::cabinet::event::{KeyStep, StopReason};
 use cabinetd::cabinet::fact::{Adopted, Alarm, Cleared, Dark, Fact, Record, SensorFault, SessionEnd};
 use cabinetd::cabinet::outcome::Denial;
 use cabinetd::cabinet::power::{Supply, UpsFigures, UpsSilence};
-use cabinetd::cabinet::roster::Difference;
+use cabinetd::cabinet::roster::{Difference, FieldChange};
 use cabinetd::cabinet::types::{
     Actor, AlarmId, BootId, Channel, ClockQuality, DoorNo, Evidence, Input, KeyId, Mono, Origin, Reason, RequestKey,
     Role, SessionId, SlotNo, Stamp, UserId, Wall,
@@ -24,6 +24,10 @@ pub fn stamp(mono: u64) -> Stamp {
         clock: ClockQuality::Synced,
         boot: BootId(0x0123_4567_89ab_cdef_0011_2233_4455_6677),
     }
+}
+
+fn changed(field: &str, from: Option<&str>, to: Option<&str>) -> FieldChange {
+    FieldChange { field: field.into(), from: from.map(Into::into), to: to.map(Into::into) }
 }
 
 /// The rows that the core would commit with these records, the first ones of a ledger.
@@ -224,8 +228,8 @@ fn samples() -> Vec<Fact> {
         },
         Fact::DarkCompared { differences: 0 },
         Fact::DarkCompared { differences: 2 },
-        Fact::FoundChanged { slot, present: true, key: Some(key.clone()) },
-        Fact::FoundChanged { slot, present: false, key: None },
+        Fact::FoundChanged { slot, present: true, key: Some(key.clone()), let_in: None },
+        Fact::FoundChanged { slot, present: false, key: None, let_in: Some("bob".into()) },
         Fact::ClockCorrected { by_ms: -3_600_000 },
         Fact::ClockCorrected { by_ms: i64::MAX },
         Fact::ConfigLoaded { hash: "ab".repeat(32) },
@@ -239,10 +243,13 @@ fn samples() -> Vec<Fact> {
             difference: vec![
                 Difference::UserAdded("ana".into()),
                 Difference::UserRemoved("bob".into()),
-                Difference::UserChanged { user: "eve".into(), fields: vec!["badge".into()] },
+                Difference::UserChanged { user: "eve".into(), fields: vec![changed("badge", None, None)] },
                 Difference::KeyAdded("204".into()),
                 Difference::KeyRemoved("205".into()),
-                Difference::KeyChanged { key: "206".into(), fields: vec!["home".into(), "tag".into()] },
+                Difference::KeyChanged {
+                    key: "206".into(),
+                    fields: vec![changed("home", Some("6"), Some("7")), changed("tag", None, None)],
+                },
             ],
         },
         Fact::PinSet { user: ana.clone() },
@@ -327,7 +334,7 @@ fn samples() -> Vec<Fact> {
         all.push(Fact::SessionClosed { session, user: "ana".into(), how, duration_ms: 42_000, taken: 1, returned: 0 });
     }
     for why in [Cleared::Resolved, Cleared::Acknowledged, Cleared::Countersigned, Cleared::Escalated] {
-        all.push(Fact::AlarmCleared { alarm: AlarmId(3), why });
+        all.push(Fact::AlarmCleared { alarm: AlarmId(3), why, name: Some("bob".into()) });
     }
     all.extend(alarms().into_iter().map(|alarm| Fact::AlarmRaised { alarm }));
     all

@@ -69,6 +69,14 @@ fn entered_by_mistake_opens_the_question_again() {
 }
 
 #[test]
+fn lost_is_not_said_of_a_key_that_hangs_here() {
+    let mut story = Story::begins();
+    let denial = Denial::KeyIsIn { key: "204".into(), slot: cabinetd::cabinet::types::SlotNo(4) };
+    assert_eq!(story.key_is("204", KeyStep::Lost), Answer::Refused(denial));
+    story.expect_alarms(&[]);
+}
+
+#[test]
 fn a_key_nobody_knows_has_no_life() {
     let mut story = Story::begins();
     assert_eq!(story.key_is("999", KeyStep::Lost), Answer::Refused(Denial::KeyUnknown { key: "999".into() }));

@@ -3,7 +3,7 @@
 use crate::story::{Story, edit_user, person, pull_of, sample_roster, some_hash, unit_key};
 use cabinetd::cabinet::event::{Ask, KeyStep};
 use cabinetd::cabinet::outcome::{Answer, Denial};
-use cabinetd::cabinet::roster::{Difference, RosterChange};
+use cabinetd::cabinet::roster::{Difference, FieldChange, RosterChange};
 use cabinetd::cabinet::types::{Actor, AlarmId, Code, Reason, Role, SlotNo, Wall};
 
 #[test]
@@ -132,12 +132,19 @@ fn a_dry_run_tells_the_difference_and_changes_nothing() {
     change.keys[0].label = "Unit 201 (attic)".into();
     let expected = vec![
         Difference::UserRemoved("dan".into()),
-        Difference::KeyChanged { key: "201".into(), fields: vec!["label".into()] },
+        Difference::KeyChanged {
+            key: "201".into(),
+            fields: vec![FieldChange {
+                field: "label".into(),
+                from: Some("Unit 201".into()),
+                to: Some("Unit 201 (attic)".into()),
+            }],
+        },
     ];
     assert_eq!(story.would_import(change.clone()), Answer::Difference { lines: expected.clone(), applied: false });
     story.expect_records(&[]);
     assert_eq!(story.import(change), Answer::Difference { lines: expected, applied: true });
-    story.expect_records(&["roster version 2 from sample: - user dan; ~ key 201: label"]);
+    story.expect_records(&["roster version 2 from sample: - user dan; ~ key 201: label Unit 201 → Unit 201 (attic)"]);
 }
 
 #[test]

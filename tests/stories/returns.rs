@@ -38,7 +38,11 @@ fn fixed_return_a_key_hung_at_home_is_inferred() {
 fn a_colleague_brings_the_key_back() {
     let mut story = Story::begins();
     story.pulls("ana", 4);
-    brings_back(&mut story, "bob");
+    story.comes("bob");
+    assert_eq!(story.brings(&[]), Answer::Refused(Denial::NothingToReturn), "he has none out himself");
+    story.expect_locked();
+    story.brings(&["204"]);
+    story.door_opens();
     story.put(4);
     story.closes();
     story.expect_custody("204", "in slot 4 (home-slot)");
@@ -242,7 +246,9 @@ fn a_lost_key_comes_back_to_its_slot_and_is_asked_for() {
     let mut story = Story::begins();
     story.pulls("ana", 4);
     story.key_is("204", cabinetd::cabinet::event::KeyStep::Lost);
-    brings_back(&mut story, "ana");
+    story.comes("ana");
+    story.brings(&["204"]);
+    story.door_opens();
     story.news();
     story.put(4);
     story.expect_records(&["ana hung an unknown key in slot 4 (one of: 204)", "ALARM unexpected-slot slot 4"]);

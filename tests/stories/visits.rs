@@ -1,6 +1,7 @@
 //! A visit from the badge to the closed door: asking, the second person, emergencies, duress.
 
 use crate::story::{Lock, Story};
+use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::outcome::{Action, Answer, Denial, Sound};
 use cabinetd::cabinet::types::{DoorNo, KeyId, Output, Reason, SlotNo};
 
@@ -231,7 +232,11 @@ fn a_lone_emergency_opens_and_alarms_until_countersigned() {
     story.expect_alarms(&[]);
     let cleared = story.records().last().expect("records");
     assert_eq!(crate::words::say(cleared), "alarm cleared: countersigned");
-    assert_eq!(crate::words::by_words(cleared), "cleo", "the record says who countersigned");
+    assert_eq!(crate::words::by_words(cleared), "account office", "the record says whose account it was");
+    assert!(
+        matches!(&cleared.fact, Fact::AlarmCleared { name: Some(name), .. } if name.as_str() == "cleo"),
+        "and in whose name"
+    );
 }
 
 #[test]
@@ -240,6 +245,17 @@ fn a_countersignature_without_an_earlier_acknowledgement() {
     story.comes("eve");
     story.pull_alone("safe", Reason::Emergency);
     story.countersigns("cleo", "lone-emergency user eve");
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn a_lone_emergency_that_took_nothing_is_over_with_the_visit() {
+    let mut story = Story::begins();
+    story.comes("eve");
+    story.pull_alone("safe", Reason::Emergency);
+    story.expect_alarms(&["lone-emergency user eve"]);
+    story.door_opens();
+    story.closes();
     story.expect_alarms(&[]);
 }
 

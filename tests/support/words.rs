@@ -128,7 +128,7 @@ pub fn say(record: &Record) -> String {
         Fact::Stopped { why: StopReason::SystemShutdown } => "stopped with the system".into(),
         Fact::SlotsAdopted { slots } => format!("adopted {} slots", slots.len()),
         Fact::DarkCompared { differences } => format!("compared across the dark: {differences} differences"),
-        Fact::FoundChanged { slot, present, key } => {
+        Fact::FoundChanged { slot, present, key, .. } => {
             format!("found slot {slot} {}, {}", if *present { "occupied" } else { "empty" }, key_word(key.as_ref()))
         }
         Fact::ClockCorrected { by_ms } => format!("clock corrected by {} s", by_ms / 1_000),

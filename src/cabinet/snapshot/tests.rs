@@ -82,7 +82,7 @@ fn books() -> Books {
     books.custody = [
         ("201".into(), Custody::In { slot: SlotNo(1), evidence: Evidence::HomeSlot }),
         ("202".into(), Custody::Out(holding)),
-        ("206".into(), Custody::Unaccounted { since: stamp(500), seq: 8 }),
+        ("206".into(), Custody::Unaccounted { since: stamp(500), seq: 8, let_in: None }),
         ("gone".into(), Custody::Lost { since: stamp(600), seq: 8 }),
     ]
     .into();

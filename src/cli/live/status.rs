@@ -114,8 +114,9 @@ fn away_line(seen: &Snapshot, key: &Away, view: &View) -> String {
             let why = why(*reason, reference.as_deref(), purpose.as_deref());
             format!("{label}: {}, {}, {why}{late}", clean(&holder.name), view.since(seen, *since))
         }
-        Whereabouts::Unaccounted { since } => {
-            format!("{label}: nobody is known to have it, {}", view.since(seen, *since))
+        Whereabouts::Unaccounted { since, let_in } => {
+            let hint = let_in.as_ref().map(|who| format!("; {} had been let in for it", clean(&who.name)));
+            format!("{label}: nobody is known to have it, {}{}", view.since(seen, *since), hint.unwrap_or_default())
         }
         Whereabouts::Lost { since } => format!("{label}: lost, {}", view.since(seen, *since)),
         Whereabouts::Unseen | Whereabouts::In { .. } | Whereabouts::Retired { .. } => label,

@@ -68,7 +68,10 @@ fn an_edit_changes_what_is_given_and_nothing_else() {
     let mut fake = Fake::sample();
     let before = fake.roster.users[&UserId::from("painter")].clone();
     let run = fake.run(&["user", "edit", "painter", "--valid-from", "", "--groups", "building-a"]);
-    assert_eq!(run.out, "~ user painter: groups, valid_from\ndone: 1 changes\n");
+    assert_eq!(
+        run.out,
+        "~ user painter: groups building-b → building-a, valid_from no more 2026-01-01T00:00Z\ndone: 1 changes\n"
+    );
     let after = &fake.roster.users[&UserId::from("painter")];
     assert_eq!((after.valid_from, after.login.as_ref()), (None, before.login.as_ref()));
     assert_eq!(after.valid_until, before.valid_until);

@@ -19,7 +19,7 @@ pub const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// Digits of a PIN that is made for somebody.
 pub const PIN_DIGITS: usize = 6;
 /// Digits of a code that somebody vouches with.
-pub const VOUCHED_DIGITS: usize = 8;
+pub use crate::cabinet::types::VOUCHED_DIGITS;
 
 const FEWEST_DIGITS: usize = 4;
 const MOST_DIGITS: usize = 8;

@@ -176,7 +176,7 @@ fn user_cells(user: &User, zone: &TimeZone) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("id", user.id.as_str().to_owned()),
         ("name", user.name.clone()),
-        ("role", words::role_word(user.role).to_owned()),
+        ("role", user.role.word().to_owned()),
         ("badge", code(user.badge.as_ref())),
         ("login", code(user.login.as_ref())),
         ("groups", groups(&user.groups)),

@@ -123,7 +123,7 @@ pub(super) fn write(roster: &Roster, zone: &TimeZone) -> String {
         out.0.push_str("\n[[users]]\n");
         out.text("id", user.id.as_str());
         out.text("name", &user.name);
-        out.text("role", words::role_word(user.role));
+        out.text("role", user.role.word());
         out.text("badge", user.badge.as_ref().map_or("", Code::expose));
         out.text("login", user.login.as_ref().map_or("", Code::expose));
         out.groups(&user.groups);

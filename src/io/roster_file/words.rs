@@ -56,17 +56,6 @@ pub fn role(text: &str) -> Result<Role, BadWord> {
     })
 }
 
-/// The word of a role.
-#[must_use]
-pub const fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Staff => "staff",
-        Role::Assistant => "assistant",
-        Role::Manager => "manager",
-        Role::Admin => "admin",
-    }
-}
-
 /// Yes or no.
 ///
 /// # Errors

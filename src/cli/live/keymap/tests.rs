@@ -81,7 +81,7 @@ fn tricky() -> Snapshot {
     let mut seen = full(24, 6);
     empty(&mut seen, 2, out());
     empty(&mut seen, 3, Whereabouts::In { slot: SlotNo(4), evidence: Evidence::Tag });
-    empty(&mut seen, 5, Whereabouts::Unaccounted { since: moment() });
+    empty(&mut seen, 5, Whereabouts::Unaccounted { since: moment(), let_in: None });
     empty(&mut seen, 6, Whereabouts::Lost { since: moment() });
     empty(&mut seen, 7, Whereabouts::Unseen);
     empty(&mut seen, 8, Whereabouts::Retired { since: moment() });
