@@ -23,7 +23,6 @@ use problem::Fault;
 use reader::Reader;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -176,10 +175,7 @@ impl Config {
 
     /// A frame for the reader, which fills in every value: the table of keys has all defaults.
     fn blank(text: &str) -> Self {
-        let hash = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let hash = crate::hex::hex(&Sha256::digest(text.as_bytes()));
         let settings = Settings {
             site: String::new(),
             cabinet: String::new(),

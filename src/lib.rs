@@ -6,4 +6,5 @@ pub mod cabinet;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod hex;
 pub mod io;

@@ -297,7 +297,7 @@ fn an_erased_payload_leaves_the_chain_whole() {
         .expect("readable")
         .digest()
         .expect("a digest");
-    let hex = cabinetd::io::store::envelope::hex(&digest);
+    let hex = cabinetd::hex::hex(&digest);
     // The program's own path needs no dropped triggers: erasing is no edit of the chain.
     let conn = rusqlite::Connection::open(dir.path().join("ledger.db")).expect("opens");
     conn.execute_batch(&format!(

@@ -92,7 +92,7 @@ fn adapter_faults(room: &str, source: &str, rooms: &[String]) -> Vec<String> {
         let other = match parts[..] {
             ["crate", "io"] => Some("every adapter"),
             ["crate", "io", other, ..] => Some(other),
-            ["crate", "cabinet", ..] => None,
+            ["crate", "cabinet" | "hex", ..] => None,
             ["crate", other, ..] => {
                 faults.push(format!("uses crate::{other}"));
                 None

@@ -19,6 +19,7 @@ pub mod pin;
 
 pub use pin::{check_pin, hash_pin};
 
+use crate::hex::{hex, unhex};
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -296,28 +297,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], CredentialsError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| CredentialsError::Random(error.to_string()))?;
     Ok(bytes)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != N * 2 {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
-    }
-    Some(bytes)
 }
 
 fn claim_code() -> Result<ClaimCode, CredentialsError> {

@@ -185,18 +185,10 @@ pub fn read(paths: &[PathBuf], zone: &TimeZone) -> Result<RosterFile, Vec<Proble
         problems.extend(found.finish());
     }
     if problems.is_empty() {
-        Ok(RosterFile { source: source.join(" + "), hash: hex(&hasher.finalize()), users, keys })
+        Ok(RosterFile { source: source.join(" + "), hash: crate::hex::hex(&hasher.finalize()), users, keys })
     } else {
         Err(problems)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The entries of one file, by kind.

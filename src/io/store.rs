@@ -62,7 +62,7 @@ pub struct Head {
 impl fmt::Display for Head {
     /// `epoch:seq:hash`, as people copy it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.epoch, self.seq, envelope::hex(&self.hash))
+        write!(f, "{}:{}:{}", self.epoch, self.seq, crate::hex::hex(&self.hash))
     }
 }
 
@@ -80,7 +80,7 @@ impl std::str::FromStr for Head {
         let mut parts = text.trim().splitn(3, ':');
         let mut number = || parts.next().and_then(|part| part.parse().ok());
         let (epoch, seq) = (number().ok_or_else(wrong)?, number().ok_or_else(wrong)?);
-        let hash = parts.next().and_then(envelope::unhex).ok_or_else(wrong)?;
+        let hash = parts.next().and_then(crate::hex::unhex).ok_or_else(wrong)?;
         Ok(Self { epoch, seq, hash })
     }
 }

@@ -7,9 +7,10 @@
 //! whatever the result; the 19 MiB it needs go back to the system at once; parameters beyond bounds are refused before any memory is
 //! taken. These calls burn 15 to 90 ms of processor: never on the event loop.
 
-use super::{CredentialsError, Pepper, hex, random, unhex};
+use super::{CredentialsError, Pepper, random};
 use crate::cabinet::outcome::PinVerdict;
 use crate::cabinet::types::{Pin, PinHash};
+use crate::hex::{hex, unhex};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};

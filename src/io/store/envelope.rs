@@ -196,28 +196,6 @@ pub const fn boot_bytes(boot: BootId) -> [u8; 16] {
     boot.0.to_be_bytes()
 }
 
-/// Lower-case hex.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String does not fail");
-        text
-    })
-}
-
-/// The inverse of [`hex`]; none unless it is exactly `N` bytes.
-#[must_use]
-pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != N * 2 || !text.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,12 +229,5 @@ mod tests {
     fn floats_are_refused() {
         assert!(has_float(&serde_json::json!({"a": [1.5]})));
         assert!(!has_float(&serde_json::json!({"a": [1, u64::MAX]})));
-    }
-
-    #[test]
-    fn hex_goes_both_ways() {
-        assert_eq!(unhex::<3>(&hex(&[0, 171, 255])), Some([0, 171, 255]));
-        assert_eq!(unhex::<3>("00ab"), None);
-        assert_eq!(unhex::<1>("é"), None);
     }
 }

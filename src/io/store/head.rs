@@ -3,8 +3,9 @@
 //! The chain alone proves that nobody edited the ledger clumsily. Who owns the file can rewrite it from any record on, or drop its
 //! end. A head that was handed out before (to a mail, a mirror, upstream, an inspector) cannot be made to fit again.
 
-use super::envelope::{Identity, canonical, hex, unhex};
+use super::envelope::{Identity, canonical};
 use super::{Head, StoreError};
+use crate::hex::{hex, unhex};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 

@@ -6,11 +6,12 @@
 //!
 //! **Does not** repair anything, nor judge whether what was recorded is true.
 
-use super::envelope::{GENESIS, Hash, chain, hex};
+use super::envelope::{GENESIS, Hash, chain};
 use super::fold::{Amiss, Fold, RowFound, ViewsFound};
 use super::head::SignedHead;
 use super::reader::{Entry, Filter, Illegible, Reader};
 use super::{Head, StoreError};
+use crate::hex::hex;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
