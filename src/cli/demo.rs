@@ -8,11 +8,11 @@
 
 mod child;
 mod dir;
-mod paint;
+pub(super) mod paint;
 pub mod people;
-mod screen;
+pub(super) mod screen;
 mod seams;
-mod tell;
+pub(super) mod tell;
 
 use crate::io::clock::Clock;
 use crate::io::sim::bench::{Bench, kept};
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tell::{News, Teller};
+use tell::{Names, News, Teller};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -129,7 +129,8 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let people = listen(&folder, words::SOCKET)?;
     let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
     screen::first(&folder, &sample, paint, clock.now().clock.is_trusted());
-    let teller = Teller::start(paint, &sample, clock);
+    let names = Names::of(sample.people.iter().map(|person| &person.user), &sample.keys);
+    let teller = Teller::start(paint, names, clock);
     let (inputs, bench_inputs) = mpsc::channel(INPUTS);
     let bench_teller = teller.clone();
     let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| bench_teller.tell(News::World(told)));
