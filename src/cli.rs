@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let config = config.as_deref();
     match command {
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(args, config),
         Command::Sim(args) => sim::run(args, config),
         Command::Notify(args) => notify::run(args),
         Command::Config(args) => config::run(&args),

@@ -1,7 +1,7 @@
 //! `cabinetd sim play FILE`: plays a script against the demo, and says at which line it went wrong.
 
 use super::say;
-use super::script::{Problem, Step, What, parse};
+use super::script::{Expectation, Problem, Step, What, parse};
 use super::{Demo, Place, SimError};
 use crate::io::sim::words::Reply;
 use std::io::Read;
@@ -47,17 +47,24 @@ pub(super) fn play(place: &Place, file: &Path) -> Result<ExitCode, SimError> {
                 Reply::Refused(why) => Err(why),
                 Reply::Status(_) => return Err(SimError::Strange),
             },
-            What::Expect { that, within } => {
+            What::Expect { that, within, remedy } => {
                 let tries = within.as_millis().div_ceil(LOOK.as_millis());
-                let mut result = Err(format!("not so within {} ms", within.as_millis()));
+                let late = || remedy.clone().unwrap_or_else(|| format!("not so within {} ms", within.as_millis()));
+                let mut result = Err(late());
                 for wait in 0..=tries {
-                    match that.holds(&Demo::connect(place)?.status()?) {
+                    let status = Demo::connect(place)?.status()?;
+                    match that.holds(&status) {
                         Ok(true) => {
                             result = Ok(());
                             break;
                         }
                         Ok(false) if wait < tries => std::thread::sleep(LOOK),
-                        Ok(false) => {}
+                        Ok(false) => {
+                            let shown = status.display.unwrap_or_default();
+                            if matches!(that, Expectation::Display(_)) {
+                                result = Err(format!("{}; the display shows \"{shown}\"", late()));
+                            }
+                        }
                         Err(never) => {
                             result = Err(never);
                             break;
