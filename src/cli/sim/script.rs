@@ -39,6 +39,9 @@ impl Step {
     pub(super) fn shown(&self) -> String {
         match &self.what {
             What::Word(Word::Pin(digits)) => format!("pin {}", "•".repeat(digits.chars().count().min(16))),
+            What::Expect { remedy: Some(_), .. } => {
+                self.text.split_once(" else ").map_or(self.text.as_str(), |(that, _)| that).to_owned()
+            }
             What::Word(_) | What::Wait(_) | What::Expect { .. } | What::Run(_) => self.text.clone(),
         }
     }
