@@ -44,7 +44,7 @@ enum Command {
     Run,
     /// Run a whole simulated cabinet, to try everything out
     Demo(demo::DemoArgs),
-    /// Work the demo's hardware: badge, PIN, door, keys, mains
+    /// Work the simulated hardware: badge, PIN, door, keys, mains
     Sim(sim::SimArgs),
     #[command(flatten)]
     Live(live::LiveCommand),
@@ -73,8 +73,8 @@ pub fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let config = config.as_deref();
     match command {
-        Command::Demo(args) => demo::run(args),
-        Command::Sim(args) => sim::run(args),
+        Command::Demo(args) => demo::run(args, config),
+        Command::Sim(args) => sim::run(args, config),
         Command::Notify(args) => notify::run(args),
         Command::Config(args) => config::run(&args),
         Command::Run => with_config(config, run),

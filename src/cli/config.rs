@@ -5,6 +5,9 @@ use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// The site of the annotated default, which nobody's property is called.
+const EXAMPLE_SITE: &str = "site";
+
 /// Check, show or begin a configuration.
 #[derive(clap::Args, Debug)]
 pub struct ConfigArgs {
@@ -12,7 +15,7 @@ pub struct ConfigArgs {
         long,
         value_name = "FILE",
         global = true,
-        help = "The configuration [default: $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml]"
+        help = "The config [default: $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml]"
     )]
     config: Option<PathBuf>,
 
@@ -22,9 +25,9 @@ pub struct ConfigArgs {
 
 #[derive(clap::Subcommand, Debug)]
 enum ConfigCommand {
-    /// List everything that is wrong with it, with line and remedy; exit code 1 if anything is
+    /// List everything that is wrong with it, with line and remedy; exit code 1 if anything is. A warning is none
     Check,
-    /// Print it
+    /// Print the file as it is; with --effective what the daemon makes of it
     Show {
         /// Every value in force, defaults too, each with where it comes from
         #[arg(long)]
@@ -38,7 +41,12 @@ enum ConfigCommand {
 #[must_use]
 pub fn run(args: &ConfigArgs) -> ExitCode {
     match answer(args) {
-        Ok(text) => print(&text),
+        Ok((text, warnings)) => {
+            for warning in warnings {
+                eprintln!("warning: {warning}");
+            }
+            print(&text)
+        }
         Err(error) => {
             eprintln!("cabinetd: {error}");
             ExitCode::FAILURE
@@ -46,20 +54,43 @@ pub fn run(args: &ConfigArgs) -> ExitCode {
     }
 }
 
-fn answer(args: &ConfigArgs) -> Result<String, ConfigError> {
+/// The text, and what is no problem but worth a word.
+fn answer(args: &ConfigArgs) -> Result<(String, Vec<String>), ConfigError> {
     let path = Config::locate(args.config.as_deref());
-    match &args.command {
-        ConfigCommand::Check => Config::load(&path).map(|config| {
+    let text = match &args.command {
+        ConfigCommand::Check => {
+            let config = Config::load(&path)?;
             let (slots, doors) = (config.settings.slots.len(), config.settings.doors.len());
-            format!("{}: no problems ({slots} slots, doors: {doors}, SHA-256 {})\n", path.display(), config.hash)
-        }),
+            let text =
+                format!("{}: no problems ({slots} slots, doors: {doors}, SHA-256 {})\n", path.display(), config.hash);
+            return Ok((text, warnings(&config)));
+        }
         ConfigCommand::Show { effective: true } => Config::load(&path)
             .map(|config| format!("# {}\n# SHA-256 {}\n\n{}", path.display(), config.hash, config.effective())),
         ConfigCommand::Show { effective: false } => {
             std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })
         }
         ConfigCommand::Example => Ok(ANNOTATED.to_owned()),
+    };
+    text.map(|text| (text, Vec::new()))
+}
+
+fn warnings(config: &Config) -> Vec<String> {
+    let settings = &config.settings;
+    let mut warnings = Vec::new();
+    if settings.site == EXAMPLE_SITE {
+        warnings.push(format!(
+            "cabinet.site is still \"{EXAMPLE_SITE}\", as in the example; write the property's name before the first start: \
+             every record keeps the name that it got"
+        ));
     }
+    if settings.access.badge_alone {
+        warnings.push(
+            "identify.modes has \"badge\": a badge that was found or copied opens the cabinet; \"badge+pin\" is safer"
+                .to_owned(),
+        );
+    }
+    warnings
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head`) is no failure.
@@ -93,14 +124,23 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("cabinetd.toml");
         let file = path.to_str().expect("plain text");
-        let example = answer(&args(&["example"])).expect("it is built in");
+        let (example, _) = answer(&args(&["example"])).expect("it is built in");
         std::fs::write(&path, &example).expect("written");
-        let said = answer(&args(&["check", "--config", file])).expect("it is sound");
+        let (said, warnings) = answer(&args(&["check", "--config", file])).expect("it is sound");
+        assert!(
+            matches!(warnings.as_slice(), [site] if site.contains("cabinet.site is still \"site\"")),
+            "{warnings:?}"
+        );
         assert!(said.starts_with(&format!("{file}: no problems (24 slots, doors: 1, SHA-256 ")), "{said}");
-        assert_eq!(answer(&args(&["--config", file, "show"])).expect("it is there"), example);
-        let shown = answer(&args(&["show", "--effective", "--config", file])).expect("it is sound");
+        assert_eq!(answer(&args(&["--config", file, "show"])).expect("it is there").0, example);
+        let (shown, _) = answer(&args(&["show", "--effective", "--config", file])).expect("it is sound");
         assert!(shown.contains("\nunlock_ms = 8000 ") && shown.contains("# line "), "{shown}");
-        assert_eq!(run(&args(&["check", "--config", file])), ExitCode::SUCCESS);
+        assert_eq!(run(&args(&["check", "--config", file])), ExitCode::SUCCESS, "a warning is no failure");
+        let named =
+            example.replace("site = \"site\"", "site = \"Palm Court\"").replace("modes = [", "modes = [\"badge\", ");
+        std::fs::write(&path, named).expect("written");
+        let (_, warnings) = answer(&args(&["check", "--config", file])).expect("it is sound");
+        assert!(matches!(warnings.as_slice(), [modes] if modes.contains("identify.modes")), "{warnings:?}");
     }
 
     #[test]

@@ -8,11 +8,11 @@
 
 mod child;
 mod dir;
-mod paint;
+pub(super) mod paint;
 pub mod people;
-mod screen;
+pub(super) mod screen;
 mod seams;
-mod tell;
+pub(super) mod tell;
 
 use crate::io::clock::Clock;
 use crate::io::sim::bench::{Bench, kept};
@@ -24,9 +24,9 @@ use paint::Paint;
 use people::Sample;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tell::{News, Teller};
+use tell::{Names, News, Teller};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -60,6 +60,16 @@ enum DemoError {
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error("another demo runs in {}; use another --dir, or end that one with Ctrl-C", .0.display())]
     Running(PathBuf),
+    #[error(
+        "{} has a cabinetd.toml that no demo made, and a demo would overwrite it; use another --dir \
+         (for your own config: `cabinetd sim hardware` and `cabinetd run`)", .0.display()
+    )]
+    NotADemo(PathBuf),
+    #[error(
+        "a demo writes its own config into its folder: leave out --config, or, for your own one, type \
+         `cabinetd sim hardware --config FILE` and `cabinetd run --config FILE` in two terminals"
+    )]
+    OwnConfig,
     #[error("{} is too long for a socket's address (107 bytes at most); use a shorter --dir", .0.display())]
     TooLong(PathBuf),
     #[error("the demo in {} was made with {was}; leave out the option, or use another --dir", dir.display())]
@@ -81,10 +91,11 @@ impl DemoError {
 
 /// Runs the demo until Ctrl-C.
 #[must_use]
-pub fn run(args: DemoArgs) -> ExitCode {
+pub fn run(args: DemoArgs, config: Option<&Path>) -> ExitCode {
     let paint = Paint::for_terminal(args.no_color);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
+        Ok(_) if config.is_some() => Err(DemoError::OwnConfig),
         Ok(runtime) => runtime.block_on(play(args, paint)),
         Err(why) => Err(DemoError::Part { what: "start the demo", why: why.to_string() }),
     };
@@ -129,7 +140,8 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let people = listen(&folder, words::SOCKET)?;
     let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
     screen::first(&folder, &sample, paint, clock.now().clock.is_trusted());
-    let teller = Teller::start(paint, &sample, clock);
+    let names = Names::of(sample.people.iter().map(|person| &person.user), &sample.keys);
+    let teller = Teller::start(paint, names, clock);
     let (inputs, bench_inputs) = mpsc::channel(INPUTS);
     let bench_teller = teller.clone();
     let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| bench_teller.tell(News::World(told)));

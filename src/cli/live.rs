@@ -405,6 +405,16 @@ fn view(place: &Place, output: Output, seen: &Snapshot, is_terminal: bool) -> Vi
         paint: Paint { colour, ascii },
         zone: words::zone(place.time_zone.as_deref()),
         age_ms: boot_ms.saturating_sub(seen.as_of.mono.0),
+        columns: if is_terminal { terminal_columns() } else { words::COLUMNS },
+    }
+}
+
+/// How wide standard output is.
+fn terminal_columns() -> usize {
+    const NARROWEST: usize = 40;
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).max(NARROWEST),
+        Ok(_) | Err(_) => words::COLUMNS,
     }
 }
 

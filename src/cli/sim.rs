@@ -1,14 +1,16 @@
-//! `cabinetd sim`: somebody's hands at the simulated cabinet of a running demo.
+//! `cabinetd sim`: somebody's hands at a simulated cabinet: a running demo's, or one of `cabinetd sim hardware`.
 //!
-//! Each word is a line on the demo's `sim.sock` and comes back as one sentence. What the world refuses ends with exit
+//! Each word is a line on its `sim.sock` and comes back as one sentence. What the world refuses ends with exit
 //! code 1; a demo that does not run, or a word that is none, with 2.
 
+mod hardware;
 mod look;
 mod pace;
 mod play;
 mod script;
 
 use crate::cabinet::types::{DoorNo, SlotNo};
+use crate::config::{Config, ConfigError};
 use crate::io::sim::hardware::{Act, SensorFault};
 use crate::io::sim::wire::LONGEST_LINE;
 use crate::io::sim::words::{Reply, SOCKET, Status, UpsFault, Word};
@@ -19,14 +21,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+const EXAMPLES: &str = "Examples, a whole visit:\n  \
+    cabinetd sim badge 1004\n  cabinetd sim pin 482913\n  cabinetd pull --key \"Unit 204\" --reason showing\n  \
+    cabinetd sim door open\n  cabinetd sim take 7\n  cabinetd sim door close\n\n\
+    And: cabinetd sim put 9 --key \"Unit 204\" | mains off | fault sensor 3 dead | fault sensor 3 ok\n\
+    Exit codes: 0 done, 1 the world did not let it happen, 2 wrong usage or no simulated hardware.";
+
 /// Longest wait for the demo's answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Do something at the simulated cabinet of a running `cabinetd demo`.
+/// Do something at the simulated cabinet of a running `cabinetd demo` or `cabinetd sim hardware`.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct SimArgs {
-    /// The demo's folder.
-    #[arg(long, env = "CABINETD_DIR", value_name = "DIR")]
+    /// The demo's folder [default: $CABINETD_DIR, else the run folder of the config]
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
     dir: Option<PathBuf>,
     #[command(subcommand)]
     command: SimCommand,
@@ -36,6 +45,8 @@ pub struct SimArgs {
 enum SimCommand {
     #[command(flatten)]
     Word(SimWord),
+    /// Serve the simulated hardware for a config of your own, until Ctrl-C; `cabinetd run` drives it
+    Hardware(hardware::HardwareArgs),
     /// What somebody sees who stands before the cabinet.
     Status {
         /// As JSON.
@@ -44,6 +55,8 @@ enum SimCommand {
     },
     /// Play a script: the same words, one a line, with `wait`, `expect` and `run`.
     Play {
+        /// The script; `visit.txt` in a demo's folder is one
+        #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Check every line and do nothing.
         #[arg(long)]
@@ -188,16 +201,46 @@ impl From<FaultWord> for Word {
 /// Why nothing could be done.
 #[derive(Debug, thiserror::Error)]
 enum SimError {
-    #[error("which demo? `export CABINETD_DIR=…` as the demo printed it, or --dir DIR")]
-    NoFolder,
     #[error(
-        "no demo answers at {socket} ({why}); start one with `cabinetd demo`, and `export CABINETD_DIR=…` as it prints"
+        "which cabinet? `export CABINETD_DIR=…` as the demo printed it, or --dir DIR, or --config FILE of your own one"
+    )]
+    NoFolder,
+    #[error("`sim hardware` is for a config: say which with --config FILE or CABINETD_DIR, not with --dir")]
+    NotByFolder,
+    #[error("{0}")]
+    Config(ConfigError),
+    #[error(
+        "no simulated hardware answers at {socket} ({why}); start a whole cabinet with `cabinetd demo` and \
+         `export CABINETD_DIR=…` as it prints, or the hardware of your own config with `cabinetd sim hardware`"
     )]
     NoDemo { socket: PathBuf, why: std::io::Error },
-    #[error("the demo did not answer: {0}; look at its terminal")]
+    #[error("the simulated hardware did not answer: {0}; look at its terminal")]
     NoAnswer(std::io::Error),
-    #[error("the demo answered something else than was asked; it may be of another version of cabinetd")]
+    #[error("the simulated hardware answered something else than was asked; it may be of another version of cabinetd")]
     Strange,
+}
+
+/// Where the hardware is, and how this program's other commands find the same cabinet.
+struct Place {
+    run_dir: PathBuf,
+    /// For a command's `CABINETD_DIR`.
+    dir: Option<PathBuf>,
+    /// For a command's `--config`.
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    fn find(dir: Option<PathBuf>, config: Option<&Path>) -> Result<Self, SimError> {
+        if let Some(dir) = dir {
+            return Ok(Self { run_dir: dir.join("run"), dir: Some(dir), config: None });
+        }
+        let has_folder = std::env::var_os("CABINETD_DIR").is_some_and(|folder| !folder.is_empty());
+        if config.is_none() && !has_folder && !Config::locate(None).exists() {
+            return Err(SimError::NoFolder);
+        }
+        let place = super::live::Place::find(config).map_err(SimError::Config)?;
+        Ok(Self { run_dir: place.run_dir, dir: None, config: config.map(Path::to_owned) })
+    }
 }
 
 /// The demo, spoken to.
@@ -206,8 +249,8 @@ struct Demo {
 }
 
 impl Demo {
-    fn connect(dir: &Path) -> Result<Self, SimError> {
-        let socket = dir.join("run").join(SOCKET);
+    fn connect(place: &Place) -> Result<Self, SimError> {
+        let socket = place.run_dir.join(SOCKET);
         let stream = UnixStream::connect(&socket).map_err(|why| SimError::NoDemo { socket, why })?;
         let deadline = Some(ANSWER);
         stream.set_read_timeout(deadline).map_err(SimError::NoAnswer)?;
@@ -240,12 +283,12 @@ fn say(line: &str) {
 
 /// Runs the command.
 #[must_use]
-pub fn run(args: SimArgs) -> ExitCode {
+pub fn run(args: SimArgs, config: Option<&Path>) -> ExitCode {
     // A script is checked without a demo.
     if let SimCommand::Play { file, dry_run: true } = &args.command {
         return play::check(file);
     }
-    match perform(args) {
+    match perform(args, config) {
         Ok(code) => code,
         Err(why) => {
             eprintln!("cabinetd sim: {why}");
@@ -254,12 +297,15 @@ pub fn run(args: SimArgs) -> ExitCode {
     }
 }
 
-fn perform(args: SimArgs) -> Result<ExitCode, SimError> {
-    let dir = args.dir.ok_or(SimError::NoFolder)?;
-    match args.command {
+fn perform(args: SimArgs, config: Option<&Path>) -> Result<ExitCode, SimError> {
+    let SimArgs { dir, command } = args;
+    let place = || Place::find(dir.clone(), config);
+    match command {
+        SimCommand::Hardware(_) if dir.is_some() => Err(SimError::NotByFolder),
+        SimCommand::Hardware(hardware) => Ok(hardware::serve(&hardware, config)),
         SimCommand::Word(word) => {
             let word = word.into();
-            let mut demo = Demo::connect(&dir)?;
+            let mut demo = Demo::connect(&place()?)?;
             pace::before(&mut demo, &word)?;
             Ok(match demo.say(&word)? {
                 Reply::Done(sentence) => {
@@ -275,7 +321,7 @@ fn perform(args: SimArgs) -> Result<ExitCode, SimError> {
             })
         }
         SimCommand::Status { json } => {
-            let status = Demo::connect(&dir)?.status()?;
+            let status = Demo::connect(&place()?)?.status()?;
             if json {
                 say(&serde_json::to_string_pretty(&status).map_err(|_| SimError::Strange)?);
             } else {
@@ -283,6 +329,6 @@ fn perform(args: SimArgs) -> Result<ExitCode, SimError> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        SimCommand::Play { file, .. } => play::play(&dir, &file),
+        SimCommand::Play { file, .. } => play::play(&place()?, &file),
     }
 }

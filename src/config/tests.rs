@@ -31,7 +31,17 @@ fn essence(mut config: Config) -> Config {
 fn the_annotated_default_is_the_built_in_default() {
     let annotated = parse(ANNOTATED);
     assert_eq!(annotated.settings, Settings::plain(24, 8));
-    assert_eq!(essence(annotated), essence(parse(&format!("{LEAST}[ups]\n"))));
+    assert_eq!(essence(annotated), essence(parse(LEAST)), "a site without a UPS has no alarm for it");
+}
+
+#[test]
+fn the_annotated_ups_is_the_built_in_default_once_it_is_uncommented() {
+    let (head, ups) = ANNOTATED.split_once("#[ups]").expect("it is commented out");
+    let (ups, rest) = ups.split_once("[accounts]").expect("then the accounts");
+    let keys = ups.lines().map(|line| line.strip_prefix('#').filter(|key| key.starts_with(char::is_alphabetic)));
+    let keys: Vec<&str> = keys.flatten().collect();
+    let with_ups = format!("{head}[ups]\n{}\n[accounts]{rest}", keys.join("\n"));
+    assert_eq!(essence(parse(&with_ups)), essence(parse(&format!("{LEAST}[ups]\n"))));
 }
 
 #[test]
@@ -72,13 +82,16 @@ fn every_key_is_documented_and_every_documented_key_exists() {
     expect(&mut expected, "ups", keys::UPS);
 
     let mut found = Vec::new();
-    let (mut section, mut comment) = (String::new(), String::new());
+    let (mut section, mut comment, mut commented) = (String::new(), String::new(), false);
     for line in ANNOTATED.lines() {
-        if line.starts_with('[') {
-            section = line.trim_matches(['[', ']']).to_owned();
+        if line.starts_with('[') || line.starts_with("#[") {
+            section = line.trim_matches(['#', '[', ']']).to_owned();
+            commented = line.starts_with('#');
         } else if let Some(words) = line.strip_prefix("# ") {
             words.clone_into(&mut comment);
         } else if let Some((key, value)) = line.split_once(" = ").filter(|_| section != "accounts") {
+            // In a section that is commented out every key is.
+            let key = if commented { key.strip_prefix('#').expect("commented like its section") } else { key };
             let (key, mark) = key.strip_prefix('#').map_or((key, ""), |key| (key, "#"));
             let must = comment.ends_with("must be written.");
             let value = if must { String::new() } else { format!("{mark}{value}") };

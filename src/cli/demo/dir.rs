@@ -56,6 +56,10 @@ impl Folder {
     ) -> Result<Self, DemoError> {
         let path = match dir {
             Some(dir) => {
+                // A cabinet of somebody's own must not be overwritten.
+                if dir.join("cabinetd.toml").exists() && !dir.join("demo.json").exists() {
+                    return Err(DemoError::NotADemo(dir));
+                }
                 make(&dir)?;
                 dir
             }
@@ -205,6 +209,17 @@ mod tests {
         let other = open(dir.path(), Some(8), None).expect_err("another seed has other PINs");
         assert!(other.to_string().contains("--seed 7"), "{other}");
         assert!(matches!(open(dir.path(), None, Some(24)), Err(DemoError::Other { .. })));
+    }
+
+    #[test]
+    fn a_cabinet_that_no_demo_made_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = dir.path().join("cabinetd.toml");
+        std::fs::write(&config, "mine").expect("written");
+        let refused = open(dir.path(), None, None).expect_err("it would be overwritten");
+        assert!(refused.to_string().contains("use another --dir"), "{refused}");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("a folder").count(), 1, "nothing was put there");
+        assert_eq!(std::fs::read_to_string(&config).expect("kept"), "mine");
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::io::IsTerminal;
 
 /// Whether there are colours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Paint(bool);
+pub(in crate::cli) struct Paint(bool);
 
 /// What a colour stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shade {
+pub(in crate::cli) enum Shade {
     /// Headings.
     Bold,
     /// What a person does.
@@ -30,14 +30,14 @@ pub(super) enum Shade {
 
 impl Paint {
     /// Colours if standard output is a terminal and nobody forbids them (`--no-color`, `NO_COLOR`, `TERM=dumb`).
-    pub(super) fn for_terminal(forbidden: bool) -> Self {
+    pub(in crate::cli) fn for_terminal(forbidden: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self(!forbidden && !no_color && !dumb && std::io::stdout().is_terminal())
     }
 
     /// The text in its shade.
-    pub(super) fn on(self, shade: Shade, text: &str) -> String {
+    pub(in crate::cli) fn on(self, shade: Shade, text: &str) -> String {
         let code = match shade {
             Shade::Bold => "1",
             Shade::Hand => "38;5;33",
@@ -51,7 +51,7 @@ impl Paint {
     }
 
     #[cfg(test)]
-    pub(super) const fn fixed(on: bool) -> Self {
+    pub(in crate::cli) const fn fixed(on: bool) -> Self {
         Self(on)
     }
 }

@@ -106,7 +106,7 @@ fn text(dir: &Path, slots: u16, continued: bool, sample: &Sample, paint: Paint) 
 }
 
 /// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
+pub(in crate::cli) fn quoted(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@".contains(letter);
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

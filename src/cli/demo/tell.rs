@@ -1,11 +1,12 @@
-//! What happens, one line each, with time and symbol: the only place of the demo that prints once it runs.
+//! What happens, one line each, with time and symbol: the only place of the demo, and of `sim hardware`, that prints once it
+//! runs.
 //!
 //! Lines go through a bounded queue to a thread of their own: a terminal that is held (Ctrl-S) must not hold the hardware.
 //! When the queue is full lines are dropped and counted, and the count is told.
 
 use super::paint::{Paint, Shade};
-use super::people::Sample;
 use crate::cabinet::outcome::{Message, Sound};
+use crate::cabinet::roster::{Key, User};
 use crate::cabinet::types::Now;
 use crate::io::clock::Clock;
 use crate::io::sim::bench::Told;
@@ -25,44 +26,64 @@ const WAITING: usize = 1024;
 
 /// Something to be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum News {
+pub(in crate::cli) enum News {
     World(Told),
-    DaemonStarted { pid: u32 },
-    DaemonDied { how: String, again_in_ms: u64, last_words: Option<String> },
-    OrphanEnded { pid: i32 },
-    DaemonNotStarted { why: String },
-    RosterIn { people: usize, keys: usize },
-    RosterNotIn { why: String },
+    DaemonStarted {
+        pid: u32,
+    },
+    DaemonDied {
+        how: String,
+        again_in_ms: u64,
+        last_words: Option<String>,
+    },
+    OrphanEnded {
+        pid: i32,
+    },
+    DaemonNotStarted {
+        why: String,
+    },
+    RosterIn {
+        people: usize,
+        keys: usize,
+    },
+    RosterNotIn {
+        why: String,
+    },
     Ending,
-    Ended { dir: PathBuf },
+    Ended {
+        dir: PathBuf,
+    },
+    /// The hardware of a cabinet that is no demo's is put away.
+    PutAway {
+        kept: PathBuf,
+    },
 }
 
 /// Tells; cloneable, never blocks.
 #[derive(Clone, Debug)]
-pub(super) struct Teller {
+pub(in crate::cli) struct Teller {
     lines: SyncSender<Option<News>>,
     dropped: Arc<AtomicU64>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Teller {
-    pub(super) fn start(paint: Paint, sample: &Sample, clock: Clock) -> Self {
+    pub(in crate::cli) fn start(paint: Paint, names: Names, clock: Clock) -> Self {
         let (lines, waiting) = sync_channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
-        let names = Names::of(sample);
         let lost = Arc::clone(&dropped);
         let thread = std::thread::spawn(move || print(&waiting, &names, paint, &clock, &lost));
         Self { lines, dropped, thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
-    pub(super) fn tell(&self, news: News) {
+    pub(in crate::cli) fn tell(&self, news: News) {
         if self.lines.try_send(Some(news)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Waits until all is told, if anybody is reading.
-    pub(super) fn finish(&self) {
+    pub(in crate::cli) fn finish(&self) {
         let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
         if self.lines.try_send(None).is_ok()
             && let Some(thread) = thread
@@ -94,20 +115,21 @@ fn time_of_day(now: Now) -> String {
 }
 
 /// Whose badge, which key's tag: what an onlooker would know.
-struct Names {
+#[derive(Default)]
+pub(in crate::cli) struct Names {
     badges: BTreeMap<String, String>,
     logins: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
 }
 
 impl Names {
-    fn of(sample: &Sample) -> Self {
-        let users = || sample.people.iter().map(|person| &person.user);
+    pub(in crate::cli) fn of<'a>(users: impl Iterator<Item = &'a User> + Clone, keys: &[Key]) -> Self {
+        let users = || users.clone();
         let code = |code: &crate::cabinet::types::Code| code.expose().to_owned();
         Self {
             badges: users().filter_map(|user| Some((code(user.badge.as_ref()?), user.name.clone()))).collect(),
             logins: users().filter_map(|user| Some((code(user.login.as_ref()?), user.name.clone()))).collect(),
-            tags: sample.keys.iter().filter_map(|key| Some((code(key.tag.as_ref()?), key.label.clone()))).collect(),
+            tags: keys.iter().filter_map(|key| Some((code(key.tag.as_ref()?), key.label.clone()))).collect(),
         }
     }
 
@@ -132,6 +154,11 @@ impl Names {
                 format!("The sample roster is in: {people} people, {keys} keys. Begin: `cabinetd sim badge 1004`"),
             ),
             News::RosterNotIn { why } => ("!", Shade::Bad, format!("The sample roster is not in yet: {why}.")),
+            News::PutAway { kept } => (
+                "■",
+                Shade::Bold,
+                format!("The hardware is switched off. What hangs where is kept in {}.", kept.display()),
+            ),
             News::Ending => ("■", Shade::Bold, "Ending: the daemon lets go of its relays.".to_owned()),
             News::Ended { dir } => {
                 let dir = dir.display();
@@ -241,10 +268,12 @@ const fn sounded(sound: Sound) -> &'static str {
 mod tests {
     use super::*;
     use crate::cabinet::types::SlotNo;
+    use crate::cli::demo::people::Sample;
     use crate::io::sim::hardware::KeyNo;
 
     fn line(told: Told) -> String {
-        Names::of(&Sample::new(7, 24)).line(&News::World(told)).2
+        let sample = Sample::new(7, 24);
+        Names::of(sample.people.iter().map(|person| &person.user), &sample.keys).line(&News::World(told)).2
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The cabinet as a picture: a grid by row and column, and below it what the picture alone does not say.
 //!
-//! A slot is told by its symbol; colour only helps. The grid shows as much as fits 80 columns: number, symbol and label for
+//! A slot is told by its symbol; colour only helps. The grid shows as much as fits the terminal: number, symbol and label for
 //! small cabinets, number and symbol for middling ones, symbols with the numbers at the row's head for large ones.
 
 use super::status::{away, header};
-use super::words::{COLUMNS, Tone, View, clean, labels, paragraph};
-use crate::cabinet::snapshot::{Present, SlotView, Snapshot, Whereabouts};
+use super::words::{Tone, View, clean, labels};
+use crate::cabinet::snapshot::{KeyName, Present, SlotView, Snapshot, Whereabouts};
 use crate::cabinet::types::DoorNo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -120,9 +120,11 @@ fn grid(text: &mut String, slots: &[&SlotView], view: &View) {
     let (Some(&first), Some(&last)) = (columns().min(), columns().max()) else { return };
     let across = usize::from(last - first) + 1;
     let digits = slots.iter().map(|slot| slot.slot.to_string().len()).max().unwrap_or(1);
-    let room = COLUMNS / across;
+    let room = view.columns / across;
     let cell = if room >= digits + 8 {
-        let width = room.min(digits + 4 + 14);
+        // As wide as the longest label needs, so that short ones stay together.
+        let longest = slots.iter().map(|slot| label(slot).chars().count()).max().unwrap_or(0);
+        let width = room.min(digits + 4 + longest.max(14));
         Cell::Labelled { width, label: width - digits - 4 }
     } else if room >= digits + 2 {
         Cell::Numbered { width: room.min(digits + 3) }
@@ -132,7 +134,7 @@ fn grid(text: &mut String, slots: &[&SlotView], view: &View) {
     let head = 2 * digits + 3;
     let at_once = match cell {
         Cell::Labelled { .. } | Cell::Numbered { .. } => across,
-        Cell::Symbol => (COLUMNS - head) / 2,
+        Cell::Symbol => (view.columns - head) / 2,
     };
     for row in rows.values() {
         let all: Vec<u16> = (first..=last).collect();
@@ -181,16 +183,10 @@ fn draw(line: &mut String, slot: Option<&SlotView>, cell: Cell, digits: usize, v
     line.push_str(&" ".repeat(width - used));
 }
 
-/// The key that hangs here, else the one that belongs here: its label, or its id, or the number that the label ends with, or as
+/// The key of a slot: its label, or its id, or the number that the label ends with, or as
 /// much as fits.
 fn short_label(slot: &SlotView, room: usize) -> String {
-    let key = match slot.present {
-        Present::Yes => slot.key.as_ref(),
-        Present::No | Present::Unknown | Present::Fault => {
-            slot.key.as_ref().or_else(|| slot.home.as_ref().map(|home| &home.key))
-        }
-    };
-    let Some(key) = key else { return String::new() };
+    let Some(key) = key_of(slot) else { return String::new() };
     let label = clean(&key.label);
     let id = clean(key.id.as_str());
     let number = label.rsplit(' ').next().filter(|word| word.chars().any(|letter| letter.is_ascii_digit()));
@@ -200,6 +196,20 @@ fn short_label(slot: &SlotView, room: usize) -> String {
         return text.clone();
     }
     label.chars().take(room).collect()
+}
+
+/// The key that hangs here, else the one that belongs here.
+fn key_of(slot: &SlotView) -> Option<&KeyName> {
+    match slot.present {
+        Present::Yes => slot.key.as_ref(),
+        Present::No | Present::Unknown | Present::Fault => {
+            slot.key.as_ref().or_else(|| slot.home.as_ref().map(|home| &home.key))
+        }
+    }
+}
+
+fn label(slot: &SlotView) -> String {
+    key_of(slot).map_or_else(String::new, |key| clean(&key.label))
 }
 
 /// The symbols that occur, with their words and how often.
@@ -215,7 +225,7 @@ fn legend(text: &mut String, seen: &Snapshot, view: &View) {
             format!("{}\u{a0}{}\u{a0}{count}", look.symbol(view), look.drawn().2.replace(' ', "\u{a0}"))
         })
         .collect();
-    let _ = write!(text, "\n{}", paragraph(0, 0, &entries.join("  ")).replace('\u{a0}', " "));
+    let _ = write!(text, "\n{}", view.paragraph(0, 0, &entries.join("  ")).replace('\u{a0}', " "));
 }
 
 /// Slots that need a word: unknown keys, keys in the wrong place, faults.
@@ -253,7 +263,7 @@ fn oddities(text: &mut String, seen: &Snapshot, view: &View) {
         let _ = writeln!(text, "\n{}", view.paint.tone(Tone::Strong, "Look at"));
     }
     for line in lines {
-        text.push_str(&paragraph(2, 2, &line));
+        text.push_str(&view.paragraph(2, 2, &line));
     }
 }
 

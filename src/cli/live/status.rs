@@ -1,12 +1,15 @@
 //! The cabinet's state as text.
 
-use super::words::{Tone, View, clean, labels, lasting, paragraph, why};
+use super::words::{Tone, View, clean, labels, lasting, why};
 use crate::cabinet::power::{Supply, UpsSilence};
 use crate::cabinet::snapshot::{
     AlarmView, Asked, Away, DoorIs, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts,
 };
 use crate::cabinet::types::{ClockQuality, Reason};
 use std::fmt::Write as _;
+
+/// The alarm that only a second person ends, as the snapshot names it.
+const LONE_EMERGENCY: &str = "lone-emergency";
 
 /// The state as text.
 #[must_use]
@@ -15,19 +18,24 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
     text.push('\n');
     if seen.store == StoreIs::Full {
         let warning = "the disk is full: nothing can be recorded, so nothing opens; make room";
-        line(&mut text, "Store", &view.paint.tone(Tone::Bad, warning));
+        line(&mut text, view, "Store", &view.paint.tone(Tone::Bad, warning));
     }
     if !seen.as_of.clock.is_trusted() {
         let what = match seen.as_of.clock {
             ClockQuality::Restored => "where it was at the last shutdown",
             ClockQuality::Synced | ClockQuality::Rtc | ClockQuality::Unknown => "not set",
         };
-        line(&mut text, "Clock", &view.paint.tone(Tone::Doubt, &format!("not trusted ({what}); times are about")));
+        line(
+            &mut text,
+            view,
+            "Clock",
+            &view.paint.tone(Tone::Doubt, &format!("not trusted ({what}); times are about")),
+        );
     }
     if let Some(since) = seen.running_since {
-        line(&mut text, "Running", &view.since(seen, since));
+        line(&mut text, view, "Running", &view.since(seen, since));
     }
-    line(&mut text, "Power", &power(seen, view));
+    line(&mut text, view, "Power", &power(seen, view));
     for door in &seen.doors {
         let since = door.since.map_or_else(String::new, |since| format!(" {}", view.since(seen, since)));
         let (word, tone) = match door.state {
@@ -37,22 +45,22 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
             DoorIs::Fault => ("its contact cannot be believed", Tone::Bad),
         };
         let since = if door.state == DoorIs::Fault { "" } else { &since };
-        line(&mut text, &format!("Door {}", door.door), &format!("{}{since}", view.paint.tone(tone, word)));
+        line(&mut text, view, &format!("Door {}", door.door), &format!("{}{since}", view.paint.tone(tone, word)));
     }
     match &seen.session {
-        Some(session) => line(&mut text, "Visit", &visit(seen, session, view)),
-        None => line(&mut text, "Visit", "nobody"),
+        Some(session) => line(&mut text, view, "Visit", &visit(seen, session, view)),
+        None => line(&mut text, view, "Visit", "nobody"),
     }
-    line(&mut text, "Keys", &counts(seen));
+    line(&mut text, view, "Keys", &counts(seen));
     if seen.alarms.is_empty() {
-        line(&mut text, "Alarms", "none");
+        line(&mut text, view, "Alarms", "none");
     } else {
         let _ = write!(text, "\n{}\n{}", view.paint.tone(Tone::Strong, "Alarms"), alarm_list(seen, view));
     }
     if !seen.faults.is_empty() {
         let _ = writeln!(text, "\n{}", view.paint.tone(Tone::Strong, "Faults"));
         for fault in &seen.faults {
-            text.push_str(&paragraph(2, 2, &clean(&fault.sentence)));
+            text.push_str(&view.paragraph(2, 2, &clean(&fault.sentence)));
         }
     }
     text.push_str(&away(seen, view));
@@ -70,7 +78,7 @@ pub(super) fn header(seen: &Snapshot, view: &View) -> String {
     let now = view.now(seen);
     let name = view.paint.tone(Tone::Strong, &format!("{}, {}", clean(&seen.cabinet), clean(&seen.site)));
     let text = format!("{name}: as of {}, record {}", view.at(now, now), seen.head_seq);
-    paragraph(0, 2, &text)
+    view.paragraph(0, 2, &text)
 }
 
 /// The keys that do not hang in the cabinet: out first, the longest first.
@@ -96,7 +104,7 @@ pub(super) fn away(seen: &Snapshot, view: &View) -> String {
             let _ = writeln!(text, "\n{}", view.paint.tone(Tone::Strong, title));
         }
         for key in keys {
-            text.push_str(&paragraph(2, 2, &away_line(seen, key, view)));
+            text.push_str(&view.paragraph(2, 2, &away_line(seen, key, view)));
         }
     };
     block("Out", &out);
@@ -123,9 +131,9 @@ fn away_line(seen: &Snapshot, key: &Away, view: &View) -> String {
     }
 }
 
-fn line(text: &mut String, head: &str, rest: &str) {
+fn line(text: &mut String, view: &View, head: &str, rest: &str) {
     const HEAD: usize = 10;
-    text.push_str(&paragraph(0, HEAD, &format!("{head:<HEAD$}{rest}")));
+    text.push_str(&view.paragraph(0, HEAD, &format!("{head:<HEAD$}{rest}")));
 }
 
 fn counts(seen: &Snapshot) -> String {
@@ -230,13 +238,19 @@ fn alarm_list(seen: &Snapshot, view: &View) -> String {
             2 => ("!! ", Tone::Doubt),
             _ => ("!!!", Tone::Bad),
         };
-        let by = alarm.acknowledged_by.as_ref().map_or_else(
-            || format!("; `cabinetd alarm ack {}`", alarm.id),
-            |by| format!("; acknowledged by {}", clean(by)),
-        );
+        let by = match &alarm.acknowledged_by {
+            Some(by) => format!("; acknowledged by {}", clean(by)),
+            None => String::new(),
+        };
+        // To take note is not enough where a second person must stand for it.
+        let next = match (alarm.kind.as_str(), &alarm.acknowledged_by) {
+            (LONE_EMERGENCY, _) => format!("; `cabinetd alarm countersign {} --by USER`", alarm.id),
+            (_, None) => format!("; `cabinetd alarm ack {}`", alarm.id),
+            (_, Some(_)) => String::new(),
+        };
         let since = view.since(seen, alarm.raised);
         let mark = view.paint.tone(tone, mark).replace(' ', "\u{a0}");
-        paragraph(2, 4, &format!("{mark} {:>4} {} {since}{by}", alarm.id, clean(&alarm.sentence)))
+        view.paragraph(2, 4, &format!("{mark} {:>4} {} {since}{by}{next}", alarm.id, clean(&alarm.sentence)))
             .replace('\u{a0}', " ")
     };
     seen.alarms.iter().map(entry).collect()

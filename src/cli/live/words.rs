@@ -1,12 +1,14 @@
-//! Times, colours and line ends for text on a terminal of 80 columns.
+//! Times, colours and line ends for text on a terminal: as wide as it is, 80 columns where nobody knows.
 
 use crate::cabinet::snapshot::{KeyName, Moment, Snapshot};
 use crate::cabinet::types::{Reason, Wall};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// The width that every text fits.
+/// The width where nobody knows how wide the terminal is.
 pub const COLUMNS: usize = 80;
+/// Longer lines are not read with ease.
+const LONGEST_LINE: usize = 120;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct View {
     pub zone: TimeZone,
     /// Milliseconds since the snapshot was taken.
     pub age_ms: u64,
+    /// How wide the terminal is.
+    pub columns: usize,
 }
 
 /// A colour by what it means.
@@ -53,6 +57,11 @@ impl Paint {
 }
 
 impl View {
+    /// A paragraph as wide as the terminal, within reason; the later lines are indented by `hang` more than the first.
+    pub fn paragraph(&self, indent: usize, hang: usize, text: &str) -> String {
+        wrapped(self.columns.min(LONGEST_LINE), indent, hang, text)
+    }
+
     /// "14:03", "Sun 2 Nov 14:03" or "2024-11-03 14:03": as much as is needed to know which moment is meant.
     #[must_use]
     pub fn at(&self, wall: Wall, today: Wall) -> String {
@@ -145,13 +154,13 @@ pub fn width(text: &str) -> usize {
     shown
 }
 
-/// A paragraph of lines of at most [`COLUMNS`], the later ones indented by `hang` more than the first.
-pub fn paragraph(indent: usize, hang: usize, text: &str) -> String {
+/// A paragraph of lines of at most `columns` characters, the later ones indented by `hang` more than the first.
+fn wrapped(columns: usize, indent: usize, hang: usize, text: &str) -> String {
     let mut lines = String::new();
     let mut line = " ".repeat(indent);
     let mut is_bare = true;
     for word in text.split(' ') {
-        if !is_bare && width(&line) + 1 + width(word) > COLUMNS {
+        if !is_bare && width(&line) + 1 + width(word) > columns {
             lines.push_str(line.trim_end());
             lines.push('\n');
             line = " ".repeat(indent + hang);

@@ -1,8 +1,8 @@
 //! `cabinetd sim play FILE`: plays a script against the demo, and says at which line it went wrong.
 
 use super::say;
-use super::script::{Problem, Step, What, parse};
-use super::{Demo, SimError};
+use super::script::{Expectation, Problem, Step, What, parse};
+use super::{Demo, Place, SimError};
 use crate::io::sim::words::Reply;
 use std::io::Read;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(super) fn check(file: &Path) -> ExitCode {
 }
 
 /// Plays the script; stops at the first line that does not go as it says.
-pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
+pub(super) fn play(place: &Place, file: &Path) -> Result<ExitCode, SimError> {
     let steps = match load(file) {
         Ok(steps) => steps,
         Err(code) => return Ok(code),
@@ -39,7 +39,7 @@ pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
                 std::thread::sleep(*time);
                 Ok(())
             }
-            What::Word(word) => match Demo::connect(dir)?.say(word)? {
+            What::Word(word) => match Demo::connect(place)?.say(word)? {
                 Reply::Done(sentence) => {
                     say(&format!("      {sentence}"));
                     Ok(())
@@ -47,17 +47,24 @@ pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
                 Reply::Refused(why) => Err(why),
                 Reply::Status(_) => return Err(SimError::Strange),
             },
-            What::Expect { that, within } => {
+            What::Expect { that, within, remedy } => {
                 let tries = within.as_millis().div_ceil(LOOK.as_millis());
-                let mut result = Err(format!("not so within {} ms", within.as_millis()));
+                let late = || remedy.clone().unwrap_or_else(|| format!("not so within {} ms", within.as_millis()));
+                let mut result = Err(late());
                 for wait in 0..=tries {
-                    match that.holds(&Demo::connect(dir)?.status()?) {
+                    let status = Demo::connect(place)?.status()?;
+                    match that.holds(&status) {
                         Ok(true) => {
                             result = Ok(());
                             break;
                         }
                         Ok(false) if wait < tries => std::thread::sleep(LOOK),
-                        Ok(false) => {}
+                        Ok(false) => {
+                            let shown = status.display.unwrap_or_default();
+                            if matches!(that, Expectation::Display(_)) {
+                                result = Err(format!("{}; the display shows \"{shown}\"", late()));
+                            }
+                        }
                         Err(never) => {
                             result = Err(never);
                             break;
@@ -66,7 +73,7 @@ pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
                 }
                 result
             }
-            What::Run(arguments) => run(dir, arguments),
+            What::Run(arguments) => run(place, arguments),
         };
         if let Err(why) = result {
             eprintln!("cabinetd sim: {}:{}: {}: {why}", file.display(), step.line, step.shown());
@@ -77,10 +84,17 @@ pub(super) fn play(dir: &Path, file: &Path) -> Result<ExitCode, SimError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs this program's own command, on the demo's folder.
-fn run(dir: &Path, arguments: &[String]) -> Result<(), String> {
+/// Runs this program's own command, on the same cabinet.
+fn run(place: &Place, arguments: &[String]) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|why| format!("this program cannot be found: {why}"))?;
-    let status = Command::new(program).args(arguments).env("CABINETD_DIR", dir).status();
+    let mut command = Command::new(program);
+    if let Some(dir) = &place.dir {
+        command.env("CABINETD_DIR", dir);
+    }
+    if let Some(config) = &place.config {
+        command.arg("--config").arg(config);
+    }
+    let status = command.args(arguments).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("ended with {status}")),

@@ -6,6 +6,7 @@
 //! wait 500ms
 //! run pull --key "Unit 204" --reason work-order
 //! expect lock 1 on within 3s
+//! expect slot 7 full else "hang Unit 204 into slot 7 first"
 //! ```
 //!
 //! The whole script is read before its first line is played, and every bad line is listed.
@@ -38,6 +39,9 @@ impl Step {
     pub(super) fn shown(&self) -> String {
         match &self.what {
             What::Word(Word::Pin(digits)) => format!("pin {}", "•".repeat(digits.chars().count().min(16))),
+            What::Expect { remedy: Some(_), .. } => {
+                self.text.split_once(" else ").map_or(self.text.as_str(), |(that, _)| that).to_owned()
+            }
             What::Word(_) | What::Wait(_) | What::Expect { .. } | What::Run(_) => self.text.clone(),
         }
     }
@@ -51,6 +55,8 @@ pub(super) enum What {
     Expect {
         that: Expectation,
         within: Duration,
+        /// What to tell a person if it does not become so.
+        remedy: Option<String>,
     },
     /// This program's own command.
     Run(Vec<String>),
@@ -151,11 +157,15 @@ fn what(tokens: &[String]) -> Result<What, String> {
         ["wait", time] => duration(time).map(What::Wait),
         ["wait", ..] => Err("say how long: `wait 500ms`, `wait 2s`".to_owned()),
         ["expect", rest @ ..] => {
+            let (rest, remedy) = match rest {
+                [rest @ .., "else", text] => (rest, Some((*text).to_owned())),
+                _ => (rest, None),
+            };
             let (rest, within) = match rest {
                 [rest @ .., "within", time] => (rest, duration(time)?),
                 _ => (rest, PATIENCE),
             };
-            expectation(rest).map(|that| What::Expect { that, within })
+            expectation(rest).map(|that| What::Expect { that, within, remedy })
         }
         ["run"] => Err("say what to run: `run pull --key \"Unit 204\" --reason work-order`".to_owned()),
         ["run", "sim" | "demo" | "run", ..] => {
@@ -286,14 +296,21 @@ mod tests {
             ]
         );
         assert_eq!(
-            whats("expect lock 1 on\nexpect slot 7 empty within 200ms\nexpect display \"enter your\""),
+            whats(
+                "expect lock 1 on\nexpect slot 7 empty within 200ms\nexpect display \"enter your\" else 'look at it'"
+            ),
             [
-                What::Expect { that: Expectation::Lock { door: DoorNo(1), on: true }, within: PATIENCE },
+                What::Expect { that: Expectation::Lock { door: DoorNo(1), on: true }, within: PATIENCE, remedy: None },
                 What::Expect {
                     that: Expectation::SlotEmpty { slot: SlotNo(7), empty: true },
-                    within: Duration::from_millis(200)
+                    within: Duration::from_millis(200),
+                    remedy: None
                 },
-                What::Expect { that: Expectation::Display("enter your".into()), within: PATIENCE },
+                What::Expect {
+                    that: Expectation::Display("enter your".into()),
+                    within: PATIENCE,
+                    remedy: Some("look at it".into())
+                },
             ]
         );
         let run = ["pull", "--key", "Unit 204", "--for", ""].map(str::to_owned).to_vec();

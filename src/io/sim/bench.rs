@@ -344,7 +344,7 @@ impl<T: FnMut(Told)> Bench<T> {
 }
 
 fn no_ups() -> Reply {
-    Reply::Refused("there is no UPS in this demo".to_owned())
+    Reply::Refused("there is no UPS at this hardware; `cabinetd demo` simulates one".to_owned())
 }
 
 /// Replaces the file as a whole: a reader sees the old state or the new one.

@@ -38,7 +38,7 @@ const WAITING: usize = 32;
 /// Why an output was not driven.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LineError {
-    #[error("the hardware is not connected; `cabinetd demo` must run on the same folder")]
+    #[error("the simulated hardware is not connected; start it for the same config: `cabinetd sim hardware`")]
     Away,
     #[error("the hardware went away before it answered: nobody knows whether it was done")]
     Lost,
@@ -273,7 +273,10 @@ impl Backend {
                     }
                 }
                 Err(why) if !said_gone => {
-                    tracing::warn!("no hardware at {}: {why}; trying again", self.socket.display());
+                    tracing::warn!(
+                        "no hardware at {}: {why}; start it with `cabinetd sim hardware`; trying again",
+                        self.socket.display()
+                    );
                 }
                 Err(_) => {}
             }

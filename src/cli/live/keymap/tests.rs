@@ -1,4 +1,4 @@
-use super::super::words::{Paint, width};
+use super::super::words::{COLUMNS, Paint, width};
 use super::*;
 use crate::cabinet::fact::SensorFault;
 use crate::cabinet::snapshot::{Away, Counts, FaultView, Home, KeyName, Moment, StoreIs, Who};
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 const T0: i64 = 1_793_714_400_000;
 
 fn plain(ascii: bool) -> View {
-    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0 }
+    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0, columns: COLUMNS }
 }
 
 fn key(n: u16) -> KeyName {
@@ -201,4 +201,18 @@ fn two_doors_and_slots_on_one_place() {
     seen.slots.iter_mut().for_each(|slot| (slot.row, slot.column) = (1, 1));
     let text = keymap(&seen, &plain(false));
     assert!(text.contains("1 ■ Unit 201       2 ■ Unit 202       3 ■ Unit 203"), "none hides another: {text}");
+}
+
+#[test]
+fn a_wide_terminal_has_room_for_labels() {
+    let mut seen = full(24, 8);
+    let long = "Boiler room and plant";
+    seen.slots[18].key.as_mut().expect("it hangs there").label = long.into();
+    let at = |columns| keymap(&seen, &View { columns, ..plain(false) });
+    assert!(!at(COLUMNS).contains("Boiler room"));
+    assert!(at(160).contains(" 7 \u{25a0} Unit 207"), "{}", at(160));
+    assert!(at(400).contains(long), "{}", at(400));
+    for columns in [40, 80, 160, 400] {
+        assert!(at(columns).lines().all(|line| width(line) <= columns), "{}", at(columns));
+    }
 }

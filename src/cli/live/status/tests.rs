@@ -9,7 +9,7 @@ const MIN: u64 = 60_000;
 
 fn plain() -> View {
     let zone = TimeZone::get("America/New_York").expect("bundled");
-    View { paint: Paint { colour: false, ascii: false }, zone, age_ms: 2 * MIN }
+    View { paint: Paint { colour: false, ascii: false }, zone, age_ms: 2 * MIN, columns: COLUMNS }
 }
 
 /// 2026-11-03 09:00 in New York.
@@ -201,4 +201,26 @@ fn trouble_is_said_first() {
         text.contains("Power     the UPS's data are stale since 08:59 (3 min)\n"),
         "no figures are made up: {text}"
     );
+}
+
+#[test]
+fn a_lone_emergency_asks_for_a_countersignature() {
+    let mut seen = busy();
+    let alarm = seen.alarms.swap_remove(0);
+    let sentence = "Master was taken alone.".to_owned();
+    seen.alarms = vec![AlarmView { kind: LONE_EMERGENCY.into(), sentence, ..alarm }];
+    let text = alarms(&seen, &plain()).replace("\n      ", " ");
+    assert!(text.ends_with("; `cabinetd alarm countersign 1031 --by USER`\n"), "{text}");
+    seen.alarms[0].acknowledged_by = Some("maria".into());
+    let text = alarms(&seen, &plain()).replace("\n      ", " ");
+    assert!(text.ends_with("; acknowledged by maria; `cabinetd alarm countersign 1031 --by USER`\n"), "{text}");
+}
+
+#[test]
+fn a_wide_terminal_is_used_up_to_what_is_read_with_ease() {
+    for (columns, longest) in [(50, 50), (100, 100), (300, 120)] {
+        let text = status(&busy(), &View { columns, ..plain() });
+        let widest = text.lines().map(width).max().expect("lines");
+        assert!(widest <= longest && widest > longest / 2, "{columns}: {widest}");
+    }
 }
