@@ -255,3 +255,28 @@ fn after_a_clean_stop_no_byte_of_the_log_is_needed() {
     fs::remove_file(without.path().join("ledger.db-wal")).expect("removed");
     assert_eq!(open(without.path()).1, before);
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn when_it_is_quiet_a_proof_empties_the_log() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = open(dir.path());
+    for seq in 1..=100 {
+        store.commit(vec![record(seq)], vec![], false).await.expect("committed");
+    }
+    let before = store.reload().expect("reloads");
+    store.write_proof(stamp(1)).await.expect("written");
+    store.ping().await.expect("alive");
+    let at_once = cut(dir.path());
+    flip(at_once.path(), 50);
+    assert!(open(at_once.path()).1.lost.is_some(), "it was not quiet yet");
+    tokio::time::sleep(std::time::Duration::from_millis(5_200)).await;
+    store.write_proof(stamp(2)).await.expect("written");
+    store.ping().await.expect("alive");
+    for frame in [0, 50] {
+        let quiet = cut(dir.path());
+        flip(quiet.path(), frame);
+        let stored = open(quiet.path()).1;
+        assert_eq!((stored.lost, stored.head), (None, before.head), "frame {frame}");
+    }
+    store.commit(vec![record(101)], vec![], false).await.expect("goes on");
+}
