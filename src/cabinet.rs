@@ -321,6 +321,10 @@ impl Cabinet {
             lasted_ms: from.elapsed_ms(turn.now.stamp()),
         });
         self.record(turn, Fact::Started { version: start.version, dark });
+        if let Some((after, known)) = start.missing {
+            self.record(turn, Fact::RecordsMissing { after, known });
+            self.raise(turn, fact::Alarm::RecordsMissing { after, known });
+        }
         if self.books.life.as_ref().is_none_or(|life| life.config_hash != start.config_hash) {
             self.record(turn, Fact::ConfigLoaded { hash: start.config_hash });
         }

@@ -136,6 +136,7 @@ impl Daemon {
         let identity = Identity { site: settings.site.clone(), cabinet: settings.cabinet.clone() };
         let (store, stored) = Store::open(&config.state_dir, &identity, Some(credentials.device_key.clone()))?;
         let last_proof = stored.last_proof;
+        let missing = stored.lost.map(|lost| (lost.head.seq, lost.known.seq));
         let keeper = Keeper::new(settings, store, stored, clock.now());
         credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
@@ -198,7 +199,8 @@ impl Daemon {
             told: String::new(),
             signed: None,
         };
-        let start = Start { version: env!("CARGO_PKG_VERSION").into(), last_proof, config_hash: config.hash };
+        let version = env!("CARGO_PKG_VERSION").into();
+        let start = Start { version, last_proof, missing, config_hash: config.hash };
         daemon.insist(Event::Started(start)).await?;
         daemon.prove_life().await?;
         Ok(daemon)

@@ -4,8 +4,12 @@ mod ledger_samples;
 
 use cabinetd::cabinet::books::{Row, Throttle, View};
 use cabinetd::cabinet::types::{AlarmId, SlotNo};
+use cabinetd::io::store::Reader;
+use cabinetd::io::store::verify::Fault;
 use cabinetd::io::store::{Identity, OpenOptions, Store, StoreError};
 use ledger_samples::{identity, record, slot, stamp};
+use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 fn open(dir: &Path) -> (Store, cabinetd::io::store::Stored) {
@@ -142,4 +146,137 @@ fn the_wal_has_its_size_from_the_start_and_keeps_it() {
     assert_eq!(wal(), size, "the WAL was cut at the end");
     drop(open(dir.path()));
     assert_eq!(wal(), size, "the WAL was cut at the start");
+}
+
+/// What is wrong with the ledger, but for the views: the samples' rows are not what their records add up to.
+fn faults(dir: &Path) -> Vec<String> {
+    let report = Reader::open(dir).expect("opens").verify(&[]).expect("reads");
+    let faults = report.problems.iter().filter(|problem| !matches!(problem.fault, Fault::View(_)));
+    faults.map(ToString::to_string).collect()
+}
+
+/// The state directory as a power cut leaves it.
+fn cut(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a folder");
+    for name in ["ledger.db", "ledger.db-wal", "proof"] {
+        fs::copy(dir.join(name), copy.path().join(name)).expect("copied");
+    }
+    copy
+}
+
+fn flip(dir: &Path, frame: u64) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(dir.join("ledger.db-wal")).expect("opens");
+    let (mut byte, at) = ([0], 32 + frame * (24 + 1024) + 500);
+    file.read_exact_at(&mut byte, at).expect("read");
+    file.write_all_at(&[byte[0] ^ 1], at).expect("written");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_flipped_byte_in_the_log_is_told_at_the_start_and_by_verify() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = open(dir.path());
+    for seq in 1..=100 {
+        store
+            .commit(vec![record(seq)], vec![(View::Slot(SlotNo(1)), Some(slot(seq)))], false)
+            .await
+            .expect("committed");
+    }
+    let known = store.reload().expect("reloads").head;
+    store.write_proof(stamp(100_000)).await.expect("written");
+    let healthy = cut(dir.path());
+    assert_eq!(faults(healthy.path()), Vec::<String>::new());
+    assert_eq!(open(healthy.path()).1.lost, None);
+
+    let damaged = cut(dir.path());
+    flip(damaged.path(), 100);
+    let problems = faults(damaged.path());
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(
+        problems[0].starts_with("the write-ahead log is damaged after frame 100, so the ledger ends"),
+        "{problems:?}"
+    );
+    assert!(problems[1].contains("to 100 are missing") && problems[1].contains("keep a copy"), "{problems:?}");
+    let (store, stored) = open(damaged.path());
+    let lost = stored.lost.expect("it says so");
+    assert_eq!((lost.head, lost.known), (stored.head, known));
+    assert!(lost.head.seq < 100, "{lost:?}");
+    // Told once: what is written from now on is what counts.
+    store.write_proof(stamp(100_001)).await.expect("written");
+    drop(store);
+    assert_eq!(open(damaged.path()).1.lost, None);
+}
+
+#[test]
+fn an_older_copy_in_the_place_of_the_ledger_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(open(dir.path()));
+    let older = tempfile::tempdir().expect("a folder");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for seq in 1..=5 {
+        let (store, _) = open(dir.path());
+        store.commit_blocking(vec![record(seq)], vec![], false).expect("committed");
+        runtime.block_on(store.write_proof(stamp(seq))).expect("written");
+        drop(store);
+        if seq == 3 {
+            fs::copy(dir.path().join("ledger.db"), older.path().join("ledger.db")).expect("copied");
+        }
+    }
+    fs::copy(older.path().join("ledger.db"), dir.path().join("ledger.db")).expect("copied");
+    fs::remove_file(dir.path().join("ledger.db-wal")).expect("removed");
+    let problems = faults(dir.path());
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("records 4 to 5 are missing"), "{}", problems[0]);
+    let lost = open(dir.path()).1.lost.expect("it says so");
+    assert_eq!((lost.head.seq, lost.known.seq), (3, 5));
+}
+
+#[test]
+fn after_a_clean_stop_no_byte_of_the_log_is_needed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = open(dir.path());
+    for seq in 1..=100 {
+        store
+            .commit_blocking(vec![record(seq)], vec![(View::Slot(SlotNo(1)), Some(slot(seq)))], false)
+            .expect("committed");
+    }
+    let before = store.reload().expect("reloads");
+    let size = dir.path().join("ledger.db-wal").metadata().expect("there").len();
+    drop(store);
+    assert_eq!(dir.path().join("ledger.db-wal").metadata().expect("there").len(), size, "it keeps its size");
+    for frame in [0, 1, 50, 99] {
+        let stopped = cut(dir.path());
+        flip(stopped.path(), frame);
+        let (store, stored) = open(stopped.path());
+        assert_eq!(stored, before, "frame {frame}");
+        drop(store);
+        assert_eq!(faults(stopped.path()), Vec::<String>::new());
+    }
+    let without = cut(dir.path());
+    fs::remove_file(without.path().join("ledger.db-wal")).expect("removed");
+    assert_eq!(open(without.path()).1, before);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn when_it_is_quiet_a_proof_empties_the_log() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = open(dir.path());
+    for seq in 1..=100 {
+        store.commit(vec![record(seq)], vec![], false).await.expect("committed");
+    }
+    let before = store.reload().expect("reloads");
+    store.write_proof(stamp(1)).await.expect("written");
+    store.ping().await.expect("alive");
+    let at_once = cut(dir.path());
+    flip(at_once.path(), 50);
+    assert!(open(at_once.path()).1.lost.is_some(), "it was not quiet yet");
+    tokio::time::sleep(std::time::Duration::from_millis(5_200)).await;
+    store.write_proof(stamp(2)).await.expect("written");
+    store.ping().await.expect("alive");
+    for frame in [0, 50] {
+        let quiet = cut(dir.path());
+        flip(quiet.path(), frame);
+        let stored = open(quiet.path()).1;
+        assert_eq!((stored.lost, stored.head), (None, before.head), "frame {frame}");
+    }
+    store.commit(vec![record(101)], vec![], false).await.expect("goes on");
 }

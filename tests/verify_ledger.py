@@ -43,7 +43,7 @@ def from_jsonl(path):
             yield record["header"], digest, bytes.fromhex(record["hash"]), bytes.fromhex(record.get("prev", ""))
 
 
-def verify(records, heads, partial):
+def verify(records, heads, partial, seen):
     last, last_hash, last_epoch, known = 0, bytes(32), 1, {}
     for header, digest, hash_, prev in records:
         seq = header["seq"]
@@ -58,6 +58,7 @@ def verify(records, heads, partial):
         if last_hash and sha256(last_hash, canonical(header), digest) != hash_:
             yield f"record {seq}: does not fit its hash"
         last, last_hash, last_epoch, known[seq] = seq, hash_, header["epoch"], hash_
+        seen.append((last_epoch, seq, hash_.hex()))
     for epoch, seq, hash_ in heads:
         if seq > last:
             yield f"record {seq}: known outside, but the ledger ends at {last}"
@@ -75,8 +76,10 @@ def main(arguments):
         heads.append((int(epoch), int(seq), hash_))
     with open(path, "rb") as file:
         records = from_sqlite(path) if file.read(15) == b"SQLite format 3" else from_jsonl(path)
-    problems = list(verify(records, heads, partial))
-    print("\n".join(problems) or "sound")
+    seen = []
+    problems = list(verify(records, heads, partial, seen))
+    head = ":".join(str(part) for part in (seen or [(1, 0, bytes(32).hex())])[-1])
+    print("\n".join(problems) or f"sound: {len(seen)} records, head {head}")
     return 1 if problems else 0
 
 

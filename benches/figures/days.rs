@@ -88,7 +88,7 @@ impl Days {
         let cabinet = Cabinet::restore(settings, books, StoreState::Writable, CommandId(1), now);
         let slots = cabinet.settings().slots.len() as u16;
         let mut days = Self { cabinet, now, visits: 0, durable: VecDeque::new() };
-        let start = Start { version: "bench".into(), last_proof: None, config_hash: String::new() };
+        let start = Start { version: "bench".into(), last_proof: None, missing: None, config_hash: String::new() };
         days.step(Event::Started(start));
         let levels: BTreeMap<Input, Level> = inputs(slots).map(|input| (input, Level::Active)).collect();
         days.step(Event::LinesRead(levels.into_iter().collect()));

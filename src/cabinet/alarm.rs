@@ -17,7 +17,8 @@ impl Alarm {
             | Self::DarkDifference { .. }
             | Self::ChangedBehindDoor { .. }
             | Self::OutAtClosing { .. }
-            | Self::Duress { .. } => true,
+            | Self::Duress { .. }
+            | Self::RecordsMissing { .. } => true,
             Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }

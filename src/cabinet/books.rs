@@ -374,6 +374,7 @@ impl Books {
             Fact::ConfigLoaded { hash } => self.with_life(|life| life.config_hash.clone_from(hash)),
             Fact::LinesLost => self.with_life(|life| life.lines_lost = true),
             Fact::LinesBack => self.with_life(|life| life.lines_lost = false),
+            Fact::RecordsMissing { .. } => {}
             Fact::SlotsAdopted { slots } => {
                 for found in slots {
                     self.fill(found.slot, found.present, found.key.clone(), Evidence::HomeSlot, seq, stamp, None, &[]);

@@ -47,6 +47,8 @@ pub struct Start {
     pub version: String,
     /// The last proof of life before this start; none at the very first one.
     pub last_proof: Option<Stamp>,
+    /// What the ledger lost: it ends at the first number, though the second had been written.
+    pub missing: Option<(u64, u64)>,
     /// SHA-256 of the config in force, hex.
     pub config_hash: String,
 }

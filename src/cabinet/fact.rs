@@ -61,6 +61,12 @@ pub enum Fact {
     /// No input line can be read any more: until they are back nobody sees the slots.
     LinesLost,
     LinesBack,
+    /// Records that were durable once were gone at the start: the ledger ended at `after`, though `known` had been written. Where
+    /// `known` is not above `after`, the record of that number was another one.
+    RecordsMissing {
+        after: u64,
+        known: u64,
+    },
 
     // --- roster
     RosterChanged {
@@ -341,6 +347,11 @@ pub enum Alarm {
     },
     NoRoom,
     UpsUnreachable,
+    /// The ledger lost records: see [`Fact::RecordsMissing`].
+    RecordsMissing {
+        after: u64,
+        known: u64,
+    },
 }
 
 impl Alarm {

@@ -29,6 +29,7 @@ impl Fact {
             | Self::ConfigLoaded { .. }
             | Self::LinesLost
             | Self::LinesBack
+            | Self::RecordsMissing { .. }
             | Self::SensorFault { .. }
             | Self::SensorRecovered { .. }
             | Self::SupplyChanged { .. } => {}
@@ -111,7 +112,8 @@ impl Alarm {
             | Self::LockFault { .. }
             | Self::Tampered
             | Self::NoRoom
-            | Self::UpsUnreachable => {}
+            | Self::UpsUnreachable
+            | Self::RecordsMissing { .. } => {}
             Self::WrongKey { key, session, .. } => {
                 said.keys.extend(key);
                 said.session = *session;

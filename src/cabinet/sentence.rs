@@ -105,7 +105,16 @@ impl Names<'_> {
             Alarm::InactiveUser { user } => format!("{} has not been here for a long time", self.user(user)),
             Alarm::NoRoom => "the disk is full: nothing is opened".to_owned(),
             Alarm::UpsUnreachable => "the UPS does not answer".to_owned(),
+            Alarm::RecordsMissing { after, known } => missing_words(*after, *known),
         }
+    }
+}
+
+fn missing_words(after: u64, known: u64) -> String {
+    if after < known {
+        format!("the ledger had lost the records {} to {known}", after + 1)
+    } else {
+        format!("record {known} of the ledger was not the one that had been written")
     }
 }
 
@@ -146,6 +155,9 @@ impl Display for Sentence<'_> {
                 )
             }
             Fact::ConfigLoaded { hash } => write!(f, "A changed config is in force (SHA-256 {hash})."),
+            Fact::RecordsMissing { after, known } => {
+                write!(f, "When cabinetd started, {}.", missing_words(*after, *known))
+            }
             Fact::LinesLost => f.write_str("The sensors cannot be read any more: nobody sees the slots."),
             Fact::LinesBack => f.write_str("The sensors can be read again."),
             Fact::RosterChanged { source, hash, version, replace, difference } => {

@@ -423,6 +423,12 @@ impl Verify {
         if report.problems.len() > PROBLEMS_SHOWN {
             writeln!(out, "… and {} more (--json lists all)", report.problems.len() - PROBLEMS_SHOWN)?;
         }
+        for seq in &report.losses {
+            writeln!(
+                out,
+                "LOSS    record {seq} tells that records were missing at a start; restore a backup if there is one that has them."
+            )?;
+        }
         if report.is_sound() {
             writeln!(out, "Sound: every record fits its hash and the record before it.")?;
             if outside.is_empty() {

@@ -20,6 +20,7 @@ mod room;
 mod rows;
 mod schema;
 pub mod verify;
+mod wal;
 mod writer;
 
 pub use envelope::{Hash, Identity};
@@ -46,6 +47,13 @@ use writer::{Batch, Desk, Done, Job, Vitals};
 
 /// The database's name in the state directory.
 pub const DATABASE: &str = "ledger.db";
+
+/// The proof of life's name there.
+const PROOF: &str = "proof";
+
+/// For the journal, at the start.
+const RECORDS_MISSING: &str = "records that were written are gone: keep a copy of the state directory, run `cabinetd ledger verify`, compare the head in the \
+last mail or export, and restore a backup";
 
 /// Jobs that may wait for the writer. The daemon has one commit under way at a time; the rest is proofs, pings and heads.
 const WAITING_JOBS: usize = 8;
@@ -92,6 +100,18 @@ pub struct Stored {
     pub rows: Vec<(View, Row)>,
     /// The last sign of life: the proof beside the ledger, or the last record if that is later.
     pub last_proof: Option<Stamp>,
+    /// What was durable once and is gone.
+    pub lost: Option<Lost>,
+}
+
+/// The database ends before a record that was durable when the proof beside it was written, or holds another one under its number:
+/// a write-ahead log was damaged, a file was cut short, or an older copy was put in its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lost {
+    /// Where the database ends.
+    pub head: Head,
+    /// What was there.
+    pub known: Head,
 }
 
 /// What can go wrong. [`StoreError::Full`] is a state the daemon lives with; [`StoreError::is_fatal`] tells when the process must
@@ -224,7 +244,7 @@ impl<'a> OpenOptions<'a> {
             database: state_dir.join(DATABASE),
             vfs: None,
             lock: Some(state_dir.join("lock")),
-            proof: Some(state_dir.join("proof")),
+            proof: Some(state_dir.join(PROOF)),
             new_epoch: false,
             exclusive: false,
             planted_synchronous_normal: false,
@@ -288,16 +308,19 @@ impl Store {
         if options.new_epoch {
             begin_epoch(&conn)?;
         }
-        let wal = options.vfs.is_none().then(|| {
-            let mut path = options.database.clone().into_os_string();
-            path.push("-wal");
-            PathBuf::from(path)
-        });
+        let wal = options.vfs.is_none().then(|| wal::beside(&options.database));
         let room = room::Room::survey(&conn, wal.as_deref())?;
+        let kept = proof.as_ref().and_then(Proof::last);
+        let head = writer::read_head(&conn)?;
+        let lost = proof::missing(head, kept.and_then(|kept| kept.head), |seq| writer::hash_at(&conn, seq))?;
+        if let Some(Lost { head, known }) = lost {
+            tracing::error!(ends_at = head.seq, known = known.seq, "{RECORDS_MISSING}");
+        }
         let stored = Stored {
-            head: writer::read_head(&conn)?,
+            head,
             rows: writer::read_rows(&conn)?,
-            last_proof: writer::last_life(&conn, proof.as_ref().and_then(Proof::last))?,
+            last_proof: writer::last_life(&conn, kept.map(|kept| kept.stamp))?,
+            lost,
         };
         let vitals = Arc::new(Vitals::default());
         vitals.full.store(room.full, Ordering::Release);
@@ -353,7 +376,7 @@ impl Store {
         self.ask_blocking(|done| Job::Reload { done })
     }
 
-    /// Writes a proof of life and makes it durable.
+    /// Writes a proof of life, with the ledger's present head, and makes it durable.
     pub async fn write_proof(&self, stamp: Stamp) -> Result<(), StoreError> {
         self.ask(|done| Job::Proof { stamp, done }).await
     }

@@ -73,7 +73,7 @@ impl Life {
 
     /// The daemon starts.
     pub fn start(last_proof: Option<Stamp>) -> Event {
-        Event::Started(Start { version: "0.0.0-crash".into(), last_proof, config_hash: "c".repeat(64) })
+        Event::Started(Start { version: "0.0.0-crash".into(), last_proof, missing: None, config_hash: "c".repeat(64) })
     }
 
     /// All lines are read.

@@ -117,6 +117,7 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::ConfigLoaded { .. }
             | Fact::LinesLost
             | Fact::LinesBack
+            | Fact::RecordsMissing { .. }
             | Fact::RosterChanged { .. }
             | Fact::PinSet { .. }
             | Fact::Vouched { .. }
@@ -142,7 +143,7 @@ pub fn every_fact() -> Vec<Fact> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 31, "each kind has a sample");
+    assert_eq!(kinds.len(), 32, "each kind has a sample");
     all
 }
 
@@ -170,6 +171,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::InactiveUser { user },
         Alarm::NoRoom,
         Alarm::UpsUnreachable,
+        Alarm::RecordsMissing { after: 39, known: 167 },
     ];
     for alarm in &all {
         match alarm {
@@ -190,11 +192,12 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::Duress { .. }
             | Alarm::InactiveUser { .. }
             | Alarm::NoRoom
-            | Alarm::UpsUnreachable => {}
+            | Alarm::UpsUnreachable
+            | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 18, "each alarm has a sample");
+    assert_eq!(kinds.len(), 19, "each alarm has a sample");
     all
 }
 
@@ -235,6 +238,8 @@ fn samples() -> Vec<Fact> {
         Fact::ConfigLoaded { hash: "ab".repeat(32) },
         Fact::LinesLost,
         Fact::LinesBack,
+        Fact::RecordsMissing { after: 39, known: 167 },
+        Fact::RecordsMissing { after: 39, known: 12 },
         Fact::RosterChanged {
             source: "roster \"new\".toml\u{1}\n".into(),
             hash: Some("cd".repeat(32)),

@@ -1,7 +1,8 @@
 //! The daemon's own life: starts, dark intervals, a full disk, the clock, the supply.
 
 use crate::story::Story;
-use cabinetd::cabinet::event::StoreState;
+use cabinetd::cabinet::Event;
+use cabinetd::cabinet::event::{Start, StoreState};
 use cabinetd::cabinet::outcome::{Answer, Denial};
 use cabinetd::cabinet::power::UpsSilence;
 use cabinetd::cabinet::settings::Settings;
@@ -324,4 +325,22 @@ fn the_supply_is_not_put_down_to_whoever_just_hung_a_key() {
     story.late_by_ms(40);
     story.ups(Ok("OB"));
     assert_eq!(crate::words::by_words(story.records().last().expect("records")), "cabinet");
+}
+
+#[test]
+fn records_that_are_missing_at_a_start_are_recorded_and_an_alarm_until_somebody_takes_note() {
+    let mut story = Story::begins();
+    let last_proof = Some(story.now().stamp());
+    story.news();
+    story.event(Event::Started(Start {
+        version: "test".into(),
+        last_proof,
+        missing: Some((39, 167)),
+        config_hash: "c0".into(),
+    }));
+    let news = story.news();
+    assert_eq!(news[1], "records after 39 are missing, 167 was known", "{news:?}");
+    story.expect_alarms(&["records-missing after 39 known 167"]);
+    assert!(matches!(story.acknowledges("records-missing after 39 known 167"), Answer::Done { .. }));
+    story.expect_alarms(&[]);
 }

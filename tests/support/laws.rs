@@ -333,6 +333,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
         | Fact::ConfigLoaded { .. }
         | Fact::LinesLost
         | Fact::LinesBack
+        | Fact::RecordsMissing { .. }
         | Fact::SlotsAdopted { .. }
         | Fact::DarkCompared { .. }
         | Fact::FoundChanged { .. }
@@ -347,6 +348,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::OutAtClosing { .. }
                 | Alarm::InactiveUser { .. }
                 | Alarm::NoRoom
+                | Alarm::RecordsMissing { .. }
                 | Alarm::UpsUnreachable
         ),
         _ => false,

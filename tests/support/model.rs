@@ -438,7 +438,7 @@ impl World {
             self.levels.insert(Input::Door(DoorNo(1)), Level::Inactive);
         }
         self.restore_core()?;
-        let start = Start { version: "sim".into(), last_proof: self.proof, config_hash: "c0".into() };
+        let start = Start { version: "sim".into(), last_proof: self.proof, missing: None, config_hash: "c0".into() };
         self.event(Event::Started(start))?;
         self.read_lines()
     }

@@ -214,7 +214,12 @@ impl Story {
     // ------------------------------------------------------------ starting and stopping
 
     pub fn start(&mut self, last_proof: Option<Stamp>) {
-        self.event(Event::Started(Start { version: "test".into(), last_proof, config_hash: "c0".into() }));
+        self.event(Event::Started(Start {
+            version: "test".into(),
+            last_proof,
+            missing: None,
+            config_hash: "c0".into(),
+        }));
     }
 
     pub fn read_lines(&mut self) {

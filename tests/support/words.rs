@@ -135,6 +135,7 @@ pub fn say(record: &Record) -> String {
         Fact::ConfigLoaded { hash } => format!("config {hash} in force"),
         Fact::LinesLost => "all lines lost".into(),
         Fact::LinesBack => "lines back".into(),
+        Fact::RecordsMissing { after, known } => format!("records after {after} are missing, {known} was known"),
         Fact::RosterChanged { source, version, difference, .. } => {
             let lines: Vec<String> = difference.iter().map(ToString::to_string).collect();
             format!("roster version {version} from {source}: {}", lines.join("; "))

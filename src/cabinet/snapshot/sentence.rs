@@ -25,6 +25,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::InactiveUser { .. } => "inactive-user",
         Alarm::NoRoom => "no-room",
         Alarm::UpsUnreachable => "ups-unreachable",
+        Alarm::RecordsMissing { .. } => "records-missing",
     }
 }
 
@@ -48,7 +49,8 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::LockFault { .. }
         | Alarm::Tampered
         | Alarm::Duress { .. }
-        | Alarm::NoRoom => 3,
+        | Alarm::NoRoom
+        | Alarm::RecordsMissing { .. } => 3,
     }
 }
 
@@ -99,6 +101,10 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             format!("{} has not been here for a long time. Is the access still needed?", eye.who(user).name)
         }
         Alarm::NoRoom => "The disk is full: nothing can be recorded, so nothing opens. Make room.".to_owned(),
+        Alarm::RecordsMissing { .. } => {
+            "Records of the ledger are missing. Keep a copy of the state directory, compare with the head in the last mail or export, restore a backup."
+                .to_owned()
+        }
         Alarm::UpsUnreachable => "The UPS does not answer: whether mains is there is not known.".to_owned(),
     }
 }

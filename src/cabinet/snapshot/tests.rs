@@ -180,6 +180,7 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::InactiveUser { user },
         Alarm::NoRoom,
         Alarm::UpsUnreachable,
+        Alarm::RecordsMissing { after: 39, known: 167 },
     ]
 }
 

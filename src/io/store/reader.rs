@@ -6,7 +6,7 @@
 use super::envelope::{GENESIS, Hash, Header, Identity, SALT_LEN, clock_from, digest, fact_of};
 use super::head::SignedHead;
 use super::schema::{APPLICATION_ID, MIGRATIONS, int_pragma};
-use super::{DATABASE, Head, StoreError, writer};
+use super::{DATABASE, Head, Lost, PROOF, StoreError, proof, writer};
 use crate::cabinet::books::{Row, View};
 use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::roster::Roster;
@@ -122,6 +122,8 @@ pub struct Reader {
     conn: Connection,
     path: PathBuf,
     identity: Identity,
+    /// Where the proof of life is, if this is the ledger of a state directory.
+    proof: Option<PathBuf>,
     /// Alarms already looked up, by the number of the record that raised them.
     alarms: RefCell<BTreeMap<AlarmId, Option<Alarm>>>,
 }
@@ -129,7 +131,7 @@ pub struct Reader {
 impl Reader {
     /// Opens the ledger of a state directory.
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
-        Self::open_file(&state_dir.join(DATABASE))
+        Ok(Self { proof: Some(state_dir.join(PROOF)), ..Self::open_file(&state_dir.join(DATABASE))? })
     }
 
     /// Opens a ledger by the name of its file, for example a backup.
@@ -178,7 +180,7 @@ impl Reader {
         let identity = super::read_identity(&conn)
             .map_err(failed)?
             .ok_or_else(|| StoreError::Damaged { what: "it does not say whose it is".to_owned() })?;
-        Ok(Self { conn, path: path.to_owned(), identity, alarms: RefCell::default() })
+        Ok(Self { conn, path: path.to_owned(), identity, proof: None, alarms: RefCell::default() })
     }
 
     /// Whose ledger it is.
@@ -196,6 +198,13 @@ impl Reader {
     /// The last record's place.
     pub fn head(&self) -> Result<Head, StoreError> {
         writer::read_head(&self.conn)
+    }
+
+    /// What was durable when the proof of life was written, and is gone.
+    pub fn lost(&self) -> Result<Option<Lost>, StoreError> {
+        // The proof first: a daemon at work then can only be ahead of it.
+        let known = self.proof.as_deref().and_then(proof::read).and_then(|kept| kept.head);
+        proof::missing(self.head()?, known, |seq| writer::hash_at(&self.conn, seq))
     }
 
     /// The views' rows.

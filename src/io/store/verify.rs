@@ -10,7 +10,8 @@ use super::envelope::{GENESIS, Hash, chain};
 use super::fold::{Amiss, Fold, RowFound, ViewsFound};
 use super::head::SignedHead;
 use super::reader::{Entry, Filter, Illegible, Reader};
-use super::{Head, StoreError};
+use super::{Head, Lost, StoreError, wal};
+use crate::cabinet::fact::Fact;
 use crate::hex::hex;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -18,6 +19,9 @@ use std::fmt;
 
 /// Records read at a time.
 const PAGE: usize = 2000;
+
+const REMEDY: &str =
+    "keep a copy of the state directory, compare with the head in the last mail or export, and restore a backup";
 
 /// A head that was kept outside.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +48,8 @@ pub struct Report {
     /// The heads that were compared, by where they come from.
     pub heads: Vec<HeadFound>,
     pub views: ViewsFound,
+    /// Records that tell of a loss which was found at a start: what is there since then is whole, what is missing stays missing.
+    pub losses: Vec<u64>,
     pub problems: Vec<Problem>,
 }
 
@@ -89,6 +95,10 @@ pub enum Fault {
     Illegible { column: String },
     /// The ledger ends before a head that was kept outside: its end was cut off.
     CutOff { source: String, ends_at: u64 },
+    /// Records that were durable when the proof of life was written are gone, from the one after `ends_at` on.
+    Missing { ends_at: u64 },
+    /// The write-ahead log is damaged: SQLite drops what stands in it behind this frame.
+    LogDamaged { after_frame: u64 },
     /// The record is not the one that a head kept outside names: the ledger was rewritten.
     Rewritten { source: String },
     /// The signature of a head is not genuine.
@@ -124,6 +134,17 @@ impl fmt::Display for Problem {
             Fault::CutOff { source, ends_at } => {
                 write!(f, "the ledger ends at record {ends_at}, but {source} knows record {seq}: its end was cut off")
             }
+            Fault::Missing { ends_at } if *ends_at < seq => {
+                let (from, remedy) = (ends_at + 1, REMEDY);
+                write!(f, "records {from} to {seq} are missing, though the cabinet had written them down: {remedy}")
+            }
+            Fault::Missing { .. } => {
+                write!(f, "record {seq} is not the one that the cabinet had written down: {REMEDY}")
+            }
+            Fault::LogDamaged { after_frame } => write!(
+                f,
+                "the write-ahead log is damaged after frame {after_frame}, so the ledger ends at record {seq}, and what came after it is lost: {REMEDY}"
+            ),
             Fault::Rewritten { source } => {
                 write!(f, "record {seq} is not the one that {source} knows: the ledger was rewritten or replaced")
             }
@@ -171,6 +192,7 @@ impl Reader {
         let mut wanted: BTreeMap<u64, Option<Hash>> = heads.iter().map(|head| (head.head.seq, None)).collect();
         wanted.insert(0, Some(GENESIS));
 
+        let lost = self.lost()?;
         let current_epoch = self.head()?.epoch;
         let mut walk = Walk { prev: Some(GENESIS), seq: 0, epoch: 1, current_epoch, ..Walk::default() };
         let everything = Filter::default();
@@ -207,6 +229,12 @@ impl Reader {
         };
         drop(end);
         let found = heads.iter().map(|head| self.compare(head, wanted[&head.head.seq], &mut walk)).collect();
+        if let Some(Lost { head, known }) = lost {
+            walk.problem(known.seq, Fault::Missing { ends_at: head.seq });
+        }
+        if let Some(after_frame) = wal::damaged_after(&wal::beside(self.path())) {
+            walk.problem(walk.seq, Fault::LogDamaged { after_frame });
+        }
         let views = if walk.problems.is_empty() {
             let (views, amiss) = fold.compare(rows);
             walk.problems.extend(amiss.into_iter().map(|row| Problem { seq: walk.seq, fault: Fault::View(row) }));
@@ -225,6 +253,7 @@ impl Reader {
             unknown_kinds: walk.unknown_kinds,
             heads: found,
             views,
+            losses: walk.losses,
             problems: walk.problems,
         })
     }
@@ -269,6 +298,7 @@ struct Walk {
     records: u64,
     without_payload: u64,
     unknown_kinds: u64,
+    losses: Vec<u64>,
     problems: Vec<Problem>,
 }
 
@@ -296,8 +326,12 @@ impl Walk {
         }
         if entry.payload.is_none() {
             self.without_payload += 1;
-        } else if entry.fact().is_none() {
-            self.unknown_kinds += 1;
+        } else {
+            match entry.fact() {
+                None => self.unknown_kinds += 1,
+                Some((_, Fact::RecordsMissing { .. })) => self.losses.push(seq),
+                Some(_) => {}
+            }
         }
         self.prev = Some(entry.hash);
     }

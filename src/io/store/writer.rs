@@ -1,10 +1,11 @@
 //! The writer: the one thread that changes the database.
 //!
 //! A job comes, is done in one transaction with one `fdatasync`, and is answered. What can wait (the checkpoint) is done after the
-//! answer. After a failed sync or any other I/O error the writer is dead: it refuses everything, and closes without a checkpoint,
+//! answer. When it has been quiet for a while, and at the end, the log is emptied into the database ([`Writer::settle`]), so that
+//! damage to the log finds nothing to destroy. After a failed sync or any other I/O error the writer is dead: it refuses everything, and closes without a checkpoint,
 //! since nobody knows what the disk holds. Only a new process, through recovery, can tell.
 
-use super::envelope::{GENESIS, Identity, SALT_LEN, Sealed, boot_bytes, clock_from, clock_word, seal};
+use super::envelope::{GENESIS, Hash, Identity, SALT_LEN, Sealed, boot_bytes, clock_from, clock_word, seal};
 use super::head::{SignedHead, sign};
 use super::proof::Proof;
 use super::room::{CHECKPOINT_FRAMES, Room, is_full};
@@ -14,7 +15,7 @@ use crate::cabinet::books::{Row, View};
 use crate::cabinet::fact::Record;
 use crate::cabinet::types::{BootId, Mono, Stamp, Wall};
 use ed25519_dalek::SigningKey;
-use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Statement, Transaction, TransactionBehavior, params};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -56,14 +57,20 @@ pub struct Vitals {
 }
 
 impl Vitals {
-    #[expect(clippy::disallowed_methods, reason = "the heartbeat of a thread; no record and no deadline of the core")]
     fn beat(&self, working: bool) {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let ms = now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000;
         self.working.store(working, Ordering::Relaxed);
-        self.last_activity_ms.store(ms, Ordering::Relaxed);
+        self.last_activity_ms.store(boot_ms(), Ordering::Relaxed);
     }
 }
+
+#[expect(clippy::disallowed_methods, reason = "the heartbeat of a thread; no record and no deadline of the core")]
+fn boot_ms() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000
+}
+
+/// A proof of life that comes so long after the last write empties the log.
+const QUIET_MS: u64 = 5_000;
 
 /// Everything that the thread owns but the connection.
 #[derive(Debug)]
@@ -92,9 +99,15 @@ pub fn run(conn: &Connection, mut desk: Desk, jobs: &Receiver<Job>, vitals: &Arc
     vitals.beat(false);
     while let Ok(job) = jobs.recv() {
         vitals.beat(true);
+        let is_proof = matches!(job, Job::Proof { .. });
         writer.perform(job, vitals);
-        writer.tidy(vitals);
+        writer.tidy(vitals, is_proof);
         vitals.beat(false);
+    }
+    if !vitals.dead.load(Ordering::Acquire) {
+        // Best effort: what the log holds is durable as well.
+        let settled = writer.settle();
+        writer.note(vitals, settled);
     }
     if vitals.dead.load(Ordering::Acquire) {
         let _ = conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
@@ -109,6 +122,8 @@ struct Writer<'a> {
     remove: Statement<'a>,
     spend: Statement<'a>,
     frames: Statement<'a>,
+    /// Boot clock, ms, of the last write that may stand in the log only.
+    unsettled_ms: Option<u64>,
 }
 
 impl<'a> Writer<'a> {
@@ -127,12 +142,17 @@ impl<'a> Writer<'a> {
             remove: prepare("DELETE FROM row WHERE view = ?1 AND id = ?2")?,
             spend: prepare("DELETE FROM reserve WHERE id IN (SELECT max(id) FROM reserve)")?,
             frames: prepare("PRAGMA wal_checkpoint(NOOP)")?,
+            // What a former life left in the log.
+            unsettled_ms: Some(boot_ms()),
             conn,
             desk,
         })
     }
 
     fn perform(&mut self, job: Job, vitals: &Vitals) {
+        if matches!(job, Job::Commit { .. } | Job::Sign { .. } | Job::Refill { .. }) {
+            self.unsettled_ms = Some(boot_ms());
+        }
         match job {
             Job::Commit { batch, done } => self.answer(vitals, done, |writer| writer.commit(&batch)),
             Job::Reload { done } => self.answer(vitals, done, |writer| writer.reload()),
@@ -156,19 +176,50 @@ impl<'a> Writer<'a> {
         done(result);
     }
 
-    /// After the answer: the checkpoint, when the WAL holds enough.
-    fn tidy(&mut self, vitals: &Vitals) {
+    /// After the answer: the checkpoint, when the WAL holds enough, or nothing has been written for a while.
+    fn tidy(&mut self, vitals: &Vitals, is_proof: bool) {
         if vitals.dead.load(Ordering::Acquire) {
             return;
         }
-        let checked: Result<(), rusqlite::Error> = (|| {
-            let frames: i64 = self.frames.query_row([], |row| row.get(1))?;
-            if frames >= CHECKPOINT_FRAMES {
-                self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        let is_quiet = is_proof && self.unsettled_ms.is_some_and(|last| boot_ms().saturating_sub(last) >= QUIET_MS);
+        let checked = if is_quiet { self.settle() } else { self.check() };
+        self.note(vitals, checked);
+    }
+
+    fn check(&mut self) -> Result<(), rusqlite::Error> {
+        if self.count_frames()? >= CHECKPOINT_FRAMES {
+            self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    fn count_frames(&mut self) -> Result<i64, rusqlite::Error> {
+        self.frames.query_row([], |row| row.get(1))
+    }
+
+    /// Everything into the database, and a log that starts over. A checkpoint alone leaves the log's frames in force: the next start reads
+    /// them again, and a damaged one among them would bring back older pages. So one page is written behind it, as it is: it
+    /// starts a new round of the log, in which the former frames do not count. The file keeps its size. A reader at work holds
+    /// this up until the next time.
+    fn settle(&mut self) -> Result<(), rusqlite::Error> {
+        if self.unsettled_ms.is_none() {
+            return Ok(());
+        }
+        let (frames, moved): (i64, i64) =
+            self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        if frames == moved {
+            let version: i64 = self.conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            self.conn.execute_batch(&format!("PRAGMA user_version = {version}"))?;
+            if self.count_frames()? <= 1 {
+                self.unsettled_ms = None;
             }
-            Ok(())
-        })();
-        if let Err(source) = checked {
+        }
+        Ok(())
+    }
+
+    /// What came of tidying.
+    fn note(&mut self, vitals: &Vitals, tidied: Result<(), rusqlite::Error>) {
+        if let Err(source) = tidied {
             match StoreError::classify("checkpoint the ledger", source) {
                 StoreError::Full => self.desk.room.full = true,
                 StoreError::Busy => {}
@@ -282,13 +333,14 @@ impl<'a> Writer<'a> {
                 what: format!("the last record is {} but {} was written last", head.seq, self.desk.head.seq),
             });
         }
-        let last_proof = last_life(self.conn, self.desk.proof.as_ref().and_then(Proof::last))?;
-        Ok(Stored { head, rows: read_rows(self.conn)?, last_proof })
+        let proof = self.desk.proof.as_ref().and_then(Proof::last);
+        let last_proof = last_life(self.conn, proof.map(|kept| kept.stamp))?;
+        Ok(Stored { head, rows: read_rows(self.conn)?, last_proof, lost: None })
     }
 
     fn prove(&mut self, stamp: Stamp) -> Result<(), StoreError> {
         match &mut self.desk.proof {
-            Some(proof) => proof.write(stamp).map_err(StoreError::Proof),
+            Some(proof) => proof.write(stamp, self.desk.head).map_err(StoreError::Proof),
             None => Ok(()),
         }
     }
@@ -355,6 +407,13 @@ pub fn read_head(conn: &Connection) -> Result<Head, StoreError> {
         Err(rusqlite::Error::QueryReturnedNoRows) => Ok(Head { epoch, seq: 0, hash: GENESIS }),
         Err(source) => Err(failed(source)),
     }
+}
+
+/// The hash of a record; none if it is not there.
+pub fn hash_at(conn: &Connection, seq: u64) -> Result<Option<Hash>, StoreError> {
+    conn.query_row("SELECT hash FROM ledger WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0))
+        .optional()
+        .map_err(|source| StoreError::classify("read a record's hash", source))
 }
 
 /// Every row of the views: as many as the cabinet has slots, keys and people, however long the ledger is.

@@ -13,7 +13,12 @@ use cabinetd::cabinet::types::{ClockQuality, Code, DoorNo, Input, KeyId, Level, 
 impl World {
     pub(super) fn days(&mut self) -> Law {
         self.ask(Some(Role::Admin), Ask::ChangeRoster { change: sample_roster(), dry_run: false })?;
-        self.event(Event::Started(Start { version: "sim".into(), last_proof: None, config_hash: "c0".into() }))?;
+        self.event(Event::Started(Start {
+            version: "sim".into(),
+            last_proof: None,
+            missing: None,
+            config_hash: "c0".into(),
+        }))?;
         self.read_lines()?;
         let end = self.now().wall.0 + i64::from(self.life.days) * DAY_MS.cast_signed();
         let mut day = 0;
