@@ -49,15 +49,47 @@ enum Command {
     #[command(flatten)]
     Live(live::LiveCommand),
     /// Read, export and verify the ledger; works with the daemon down
+    #[command(after_help = "Examples:\n  \
+        cabinetd ledger show --last 20\n  \
+        cabinetd ledger show --unit 204 --since 30d\n  \
+        cabinetd ledger export --format csv --out log.csv\n  \
+        cabinetd ledger verify\n  \
+        cabinetd ledger verify --head head.txt      against a head that was kept elsewhere\n\n\
+        Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read.")]
     Ledger(ledger::LedgerArgs),
     /// Import, export and compare the roster
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  \
+        cabinetd roster import roster.toml --dry-run         what would change\n  \
+        cabinetd roster import roster.toml --generate-pins   imports, and makes the missing PINs\n  \
+        cabinetd roster import users.csv                     only people; the keys stay\n  \
+        cabinetd roster export --format csv --out roster\n\n\
+        FILE: TOML, CSV or a folder with users.csv and keys.csv; config/roster-sample* in the sources are samples."
+    )]
     Roster(roster::RosterCommand),
     /// People: badges, PINs, groups, hours
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  \
+        cabinetd user add ana --name \"Ana Ruiz\" --role staff --badge 1009 --groups \"building-a plant\"\n  \
+        cabinetd user pin ana                    a new PIN, printed once\n  \
+        cabinetd user pin ana --duress           a second one: it opens, and alarms silently\n  \
+        cabinetd user vouch ana --by manager     a code for one entry\n  \
+        cabinetd user revoke ana                 lets nobody in with it from now on\n\n\
+        ID is a person's short name in the roster; `cabinetd user list` shows them all."
+    )]
     User(user::UserCommand),
     /// Keys: homes, tags, and what becomes of them
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  \
+        cabinetd key add 305 --label \"Unit 305\" --unit 305 --home 14 --groups building-b\n  \
+        cabinetd key edit \"Unit 305\" --tag 70014\n  \
+        cabinetd key lost 305 --note \"left on the bus\"\n  \
+        cabinetd key rekeyed 305\n\n\
+        KEY is a key's id or its label; `cabinetd key list` shows them all, SLOT the number on a hook."
+    )]
     Key(key::KeyCommand),
     /// Make the pepper, the device key and the claim code: once, before the first start
     Init(init::InitArgs),

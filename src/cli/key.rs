@@ -23,6 +23,8 @@ pub enum KeyCommand {
     /// One key, by id or label
     #[command(after_help = EXIT_CODES)]
     Show {
+        /// Id or label
+        #[arg(value_name = "KEY")]
         key: String,
         /// Print JSON
         #[arg(long)]
@@ -31,6 +33,8 @@ pub enum KeyCommand {
     /// Add a key
     #[command(after_help = EXIT_CODES)]
     Add {
+        /// A short name that is never given to another key, for example 204
+        #[arg(value_name = "ID")]
         id: String,
         #[command(flatten)]
         fields: KeyFields,
@@ -41,6 +45,8 @@ pub enum KeyCommand {
     /// Change what is known of a key; what is not given stays, an empty text takes away
     #[command(after_help = EXIT_CODES)]
     Edit {
+        /// Id or label
+        #[arg(value_name = "KEY")]
         key: String,
         #[command(flatten)]
         fields: KeyFields,
@@ -51,6 +57,8 @@ pub enum KeyCommand {
     /// Take a key out of the roster; the ledger keeps what was done with it
     #[command(after_help = EXIT_CODES)]
     Remove {
+        /// Id or label
+        #[arg(value_name = "KEY")]
         key: String,
         /// Print JSON
         #[arg(long)]

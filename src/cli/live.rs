@@ -32,7 +32,7 @@ pub enum LiveCommand {
     Pull(PullArgs),
     /// Say that keys come back, as the person who is identified at the cabinet
     Return(ReturnArgs),
-    /// End the visit without opening
+    /// End the visit without opening, and drop what was asked for
     Cancel(CancelArgs),
     /// Answer "which key is in slot 9?"
     Declare(DeclareArgs),
@@ -50,15 +50,16 @@ pub enum LiveCommand {
     "Examples:\n",
     "  cabinetd pull --key \"Unit 204\" --reason work-order --ref 8841 --for \"plumber\"\n",
     "  cabinetd pull --key 204 --key 205 --reason showing\n",
-    "  cabinetd pull --key 12 --reason emergency --alone\n\n",
+    "  cabinetd pull --key roof --reason emergency --alone\n\n",
     "Badge and PIN come first, at the cabinet; this does not replace them.\n",
+    "Another pull in the same visit adds keys, with a reason of their own.\n",
     "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct PullArgs {
     /// A key by its label or id; repeat it for more
     #[arg(long = "key", value_name = "KEY", required = true)]
     keys: Vec<String>,
-    /// Why
+    /// Why; it also says for how long the key may be out ([alerts] in the config)
     #[arg(long, value_enum)]
     reason: ReasonWord,
     /// The work order's number, or the like
@@ -208,10 +209,15 @@ enum Colour {
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
 enum ReasonWord {
+    /// A repair or another job with a number
     WorkOrder,
+    /// A leak, a fire alarm
     Emergency,
+    /// A lock-out, a delivery: somebody must get into a unit
     UnitAccess,
+    /// A tour with a prospect
     Showing,
+    /// A key that staff use all day
     DayToDay,
 }
 

@@ -68,28 +68,49 @@ enum SimCommand {
 #[derive(Subcommand)]
 enum SimWord {
     /// Hold a badge to the reader.
-    Badge { code: String },
+    Badge {
+        /// The number on the badge, as in the roster: 1004.
+        #[arg(value_name = "CODE")]
+        code: String,
+    },
     /// Type a login number on the pad instead of a badge.
-    Login { number: String },
+    Login {
+        /// The number of a person who has one, as in the roster: 33.
+        #[arg(value_name = "NUMBER")]
+        number: String,
+    },
     /// Type a PIN on the pad.
-    Pin { digits: String },
+    Pin {
+        /// The PIN, or a code that was made by `cabinetd user vouch`.
+        #[arg(value_name = "DIGITS")]
+        digits: String,
+    },
     /// Hold a key's tag to the reader.
-    Tag { code: String },
+    Tag {
+        /// The number of the tag, as in the roster: 70007.
+        #[arg(value_name = "CODE")]
+        code: String,
+    },
     /// Press the cancel button.
     Cancel,
     /// Open, close or force a door (force: a crowbar, or the mechanical cabinet key).
     Door {
         what: DoorMove,
+        /// The number on the door.
         #[arg(default_value_t = 1)]
         door: u8,
     },
     /// Take the key out of a slot.
-    Take { slot: u16 },
+    Take {
+        /// The number of the slot, as `cabinetd keymap` shows it.
+        slot: u16,
+    },
     /// Hang a key from the hand into a slot, right or wrong.
     Put {
+        /// The number of the slot, as `cabinetd keymap` shows it.
         slot: u16,
         /// Which one, by number or label, when more than one is in hand.
-        #[arg(long)]
+        #[arg(long, value_name = "KEY")]
         key: Option<String>,
     },
     /// Say what is in hand.
@@ -98,6 +119,7 @@ enum SimWord {
     Mains { what: Switch },
     /// Set the charge of the UPS's battery, in percent.
     Charge {
+        /// 0 to 100.
         #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
         pct: u8,
     },
@@ -116,15 +138,21 @@ impl std::fmt::Debug for SimWord {
 #[derive(Subcommand, Debug)]
 enum FaultWord {
     /// A slot's sensor.
-    Sensor { slot: u16, what: SensorFault },
+    Sensor {
+        /// The number of the slot, as `cabinetd keymap` shows it.
+        slot: u16,
+        what: SensorFault,
+    },
     /// A door's lock relay does not move any more.
     Lock {
+        /// The number on the door.
         door: u8,
         #[arg(default_value = "broken")]
         what: Health,
     },
     /// A door's contact is stuck.
     Contact {
+        /// The number on the door.
         door: u8,
         #[arg(default_value = "broken")]
         what: Health,
@@ -155,6 +183,31 @@ enum Switch {
 enum Health {
     Broken,
     Ok,
+}
+
+impl SimWord {
+    /// What no hand can do. The code itself is not repeated: it may be a PIN with a slip of the finger.
+    fn check(&self) -> Result<(), &'static str> {
+        const LONGEST: usize = 64;
+        let is_code = |code: &str| {
+            !code.trim().is_empty() && code.len() <= LONGEST && code.chars().all(|letter| letter.is_ascii_graphic())
+        };
+        let is_number =
+            |digits: &str| (1..=LONGEST).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        match self {
+            Self::Badge { code } if !is_code(code) => {
+                Err("a badge has a number: letters and digits without a space, such as `badge 1004`")
+            }
+            Self::Tag { code } if !is_code(code) => {
+                Err("a tag has a number: letters and digits without a space, such as `tag 70007`")
+            }
+            Self::Pin { digits } if !is_number(digits) => Err("a pad has digits only: a PIN is such as `pin 482913`"),
+            Self::Login { number } if !is_number(number) => {
+                Err("a pad has digits only: a login number is such as `login 33`")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl From<SimWord> for Word {
@@ -207,6 +260,8 @@ enum SimError {
     NoFolder,
     #[error("`sim hardware` is for a config: say which with --config FILE or CABINETD_DIR, not with --dir")]
     NotByFolder,
+    #[error("{0}")]
+    NoSuchWord(&'static str),
     #[error("{0}")]
     Config(ConfigError),
     #[error(
@@ -304,6 +359,7 @@ fn perform(args: SimArgs, config: Option<&Path>) -> Result<ExitCode, SimError> {
         SimCommand::Hardware(_) if dir.is_some() => Err(SimError::NotByFolder),
         SimCommand::Hardware(hardware) => Ok(hardware::serve(&hardware, config)),
         SimCommand::Word(word) => {
+            word.check().map_err(SimError::NoSuchWord)?;
             let word = word.into();
             let mut demo = Demo::connect(&place()?)?;
             pace::before(&mut demo, &word)?;
@@ -330,5 +386,28 @@ fn perform(args: SimArgs, config: Option<&Path>) -> Result<ExitCode, SimError> {
             Ok(ExitCode::SUCCESS)
         }
         SimCommand::Play { file, .. } => play::play(&place()?, &file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_hand_can_type_is_refused_without_repeating_it() {
+        let text = |text: &str| text.to_owned();
+        for bad in ["", " ", "abc", "48291e", "482 913", &"1".repeat(65)] {
+            let why = SimWord::Pin { digits: text(bad) }.check().expect_err("no PIN");
+            assert!(bad.trim().is_empty() || bad.len() > 64 || !why.contains(bad), "{why}");
+            assert!(SimWord::Login { number: text(bad) }.check().is_err());
+        }
+        for bad in ["", " ", "10 04", "10\u{1b}04", &"1".repeat(65)] {
+            assert!(SimWord::Badge { code: text(bad) }.check().is_err(), "{bad:?}");
+            assert!(SimWord::Tag { code: text(bad) }.check().is_err(), "{bad:?}");
+        }
+        for good in ["1004", "E0040204", "04:a3-ff"] {
+            assert_eq!(SimWord::Badge { code: text(good) }.check(), Ok(()));
+        }
+        assert_eq!(SimWord::Pin { digits: text("482913") }.check(), Ok(()));
     }
 }

@@ -174,19 +174,24 @@ fn first_screen(path: &Path, named: bool, config: &Config, hardware: &Hardware, 
     let hung = hardware.hooks().filter(|hook| hook.key.is_some()).count();
     let doors = hardware.doors().count();
     let begin = if goes_on { "as it was left" } else { "new" };
-    // A folder of one's own is found by its name alone.
+    // As the other terminals find the same config.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let option = format!("--config {}", quoted(&absolute.display().to_string()));
     let place = if named {
-        let option = format!("--config {}", quoted(&path.display().to_string()));
         [format!("cabinetd run {option}"), format!("cabinetd {option} sim badge CODE")]
+    } else if let Some(folder) = absolute.parent().filter(|_| std::env::var_os("CABINETD_DIR").is_some()) {
+        let export = format!("export CABINETD_DIR={}", quoted(&folder.display().to_string()));
+        [format!("{export}; cabinetd run"), format!("{export}; cabinetd sim badge CODE")]
     } else {
         ["cabinetd run".to_owned(), "cabinetd sim badge CODE".to_owned()]
     };
     format!(
         "{}\nFor {}: {hooks} hooks ({hung} with a key), doors: {doors}, {begin}. No UPS.\n\
-         The daemon in another terminal: {}\nYour hands in a third one:       {}   (`cabinetd sim --help`)\n\
+         Type in a second terminal: {}\nand in a third one:        {}\n\
+         `cabinetd sim --help` says what else hands can do.\n\
          Ctrl-C here switches the hardware off; what hangs where is kept in {}.\n",
         paint.on(Shade::Bold, "The hardware of a cabinet, simulated"),
-        path.display(),
+        absolute.display(),
         place[0],
         place[1],
         config.state_dir.display(),
@@ -252,7 +257,7 @@ mod tests {
             first_screen(Path::new("/srv/my own/c.toml"), named, &config, &hardware, false, Paint::fixed(false))
         };
         assert!(screen(true).contains("cabinetd run --config '/srv/my own/c.toml'\n"), "{}", screen(true));
-        assert!(screen(false).contains("another terminal: cabinetd run\n"));
+        assert!(screen(false).contains("cabinetd run\nand in a third one:"), "{}", screen(false));
     }
 
     #[tokio::test]

@@ -173,7 +173,9 @@ fn what(tokens: &[String]) -> Result<What, String> {
         }
         ["run", ..] => Ok(What::Run(tokens[1..].to_vec())),
         _ => {
-            ScriptLine::try_parse_from(tokens).map(|line| What::Word(line.word.into())).map_err(|why| first_line(&why))
+            let word = ScriptLine::try_parse_from(tokens).map_err(|why| first_line(&why))?.word;
+            word.check().map_err(str::to_owned)?;
+            Ok(What::Word(word.into()))
         }
     }
 }
