@@ -34,8 +34,12 @@ const ANSWER: Duration = Duration::from_secs(5);
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct SimArgs {
-    /// The demo's folder [default: $CABINETD_DIR, else the run folder of the config]
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "config",
+        help = "The demo's folder [default: $CABINETD_DIR, else the run folder of the config]"
+    )]
     dir: Option<PathBuf>,
     #[command(subcommand)]
     command: SimCommand,

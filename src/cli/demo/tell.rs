@@ -7,7 +7,7 @@
 use super::paint::{Paint, Shade};
 use crate::cabinet::outcome::{Message, Sound};
 use crate::cabinet::roster::{Key, User};
-use crate::cabinet::types::Now;
+use crate::cabinet::types::{Code, Now};
 use crate::io::clock::Clock;
 use crate::io::sim::bench::Told;
 use crate::io::sim::hardware::{Happening, SensorFault};
@@ -123,14 +123,15 @@ pub(in crate::cli) struct Names {
 }
 
 impl Names {
-    pub(in crate::cli) fn of<'a>(users: impl Iterator<Item = &'a User> + Clone, keys: &[Key]) -> Self {
-        let users = || users.clone();
-        let code = |code: &crate::cabinet::types::Code| code.expose().to_owned();
-        Self {
-            badges: users().filter_map(|user| Some((code(user.badge.as_ref()?), user.name.clone()))).collect(),
-            logins: users().filter_map(|user| Some((code(user.login.as_ref()?), user.name.clone()))).collect(),
-            tags: keys.iter().filter_map(|key| Some((code(key.tag.as_ref()?), key.label.clone()))).collect(),
+    pub(in crate::cli) fn of<'a>(users: impl IntoIterator<Item = &'a User>, keys: &[Key]) -> Self {
+        let code = |code: &Code| code.expose().to_owned();
+        let mut names = Self::default();
+        for user in users {
+            names.badges.extend(user.badge.as_ref().map(|badge| (code(badge), user.name.clone())));
+            names.logins.extend(user.login.as_ref().map(|login| (code(login), user.name.clone())));
         }
+        names.tags = keys.iter().filter_map(|key| Some((code(key.tag.as_ref()?), key.label.clone()))).collect();
+        names
     }
 
     fn line(&self, news: &News) -> (&'static str, Shade, String) {

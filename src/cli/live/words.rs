@@ -58,6 +58,7 @@ impl Paint {
 
 impl View {
     /// A paragraph as wide as the terminal, within reason; the later lines are indented by `hang` more than the first.
+    #[must_use]
     pub fn paragraph(&self, indent: usize, hang: usize, text: &str) -> String {
         wrapped(self.columns.min(LONGEST_LINE), indent, hang, text)
     }
