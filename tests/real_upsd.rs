@@ -203,7 +203,7 @@ fn visit(site: &Site, caretaker: &str, office: &str) {
     display("Which key");
     assert!(site.cmd(&["pull", "--key", "Safe", "--reason", "day-to-day"]).err.contains("not open to this person"));
     site.ok(&["pull", "--key", "cellar", "--reason", "day-to-day"]);
-    display("is open to you");
+    display("is unlocked for you");
     site.ok(&["sim", "door", "open"]);
     site.ok(&["sim", "take", "1"]);
     until("the key", || (site.status()["counts"]["keys_out"] == 1).then_some(()));

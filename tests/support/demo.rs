@@ -216,7 +216,7 @@ impl Demo {
     pub fn wait_for_open(&self) {
         until("the lock", || {
             let seen = self.look();
-            let said = seen["display"].as_str().is_some_and(|text| text.contains("is open to you"));
+            let said = seen["display"].as_str().is_some_and(|text| text.contains("is unlocked for you"));
             (said && seen["doors"][0]["lock"] == true).then_some(())
         });
     }
