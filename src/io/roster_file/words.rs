@@ -294,7 +294,8 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The candidate that is nearest to a word, if it is near.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = word.chars().count().div_ceil(3).min(3);
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
