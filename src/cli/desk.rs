@@ -11,7 +11,7 @@ pub use socket::Socket;
 
 use crate::cabinet::event;
 use crate::cabinet::outcome::{Answer, Denial};
-use crate::cabinet::roster::{Key, Roster, User};
+use crate::cabinet::roster::{Difference, Key, Roster, User};
 use crate::cabinet::types::{Pin, UserId};
 use crate::io::roster_file::Problem;
 use jiff::tz::TimeZone;
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// For `--help` of every command here.
-pub const EXIT_CODES: &str = "Exit codes: 0 done; 1 refused by the cabinet; 2 wrong command line; 3 a file or value is wrong, nothing was sent; \
+pub const EXIT_CODES: &str = "Exit codes: 0 done; 1 refused by the cabinet; 2 wrong command line; 3 a file or value is wrong, nothing was changed; \
 4 no answer from the daemon (if it was asked, it may have been done).";
 
 /// What is asked of the daemon: the core's asks as they are, and those with digits that the daemon hashes first.
@@ -101,9 +101,11 @@ pub enum Failure {
     Refused(Denial),
     /// The cabinet said what is wrong.
     Problems(Vec<String>),
-    /// Files are wrong; nothing was sent.
-    Files(Vec<Problem>),
-    /// A value is wrong; nothing was sent.
+    /// Files are wrong, and what the cabinet said of the rest; nothing was changed.
+    Files(Vec<Problem>, Vec<String>),
+    /// What would have changed, and why it does not.
+    Difference(Vec<Difference>, Box<Self>),
+    /// A value is wrong, or several, one a line; nothing was sent.
     Value(String),
     /// The daemon did not answer.
     NoAnswer(String),
@@ -121,17 +123,22 @@ impl Failure {
     const fn code(&self) -> u8 {
         match self {
             Self::Refused(_) | Self::Problems(_) => 1,
-            Self::Files(_) | Self::Value(_) | Self::Output(_) => 3,
+            Self::Difference(_, why) => why.code(),
+            Self::Files(..) | Self::Value(_) | Self::Output(_) => 3,
             Self::NoAnswer(_) => 4,
         }
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         match self {
             Self::Refused(denial) => vec![denial.to_string()],
             Self::Problems(problems) => problems.clone(),
-            Self::Files(problems) => problems.iter().map(Problem::to_string).collect(),
-            Self::Value(text) | Self::NoAnswer(text) => vec![text.clone()],
+            Self::Files(problems, more) => {
+                problems.iter().map(Problem::to_string).chain(more.iter().cloned()).collect()
+            }
+            Self::Difference(_, why) => why.lines(),
+            Self::Value(text) => text.lines().map(str::to_owned).collect(),
+            Self::NoAnswer(text) => vec![text.clone()],
             Self::Output(error) => vec![format!("cannot write the output: {error}")],
         }
     }
@@ -143,8 +150,18 @@ impl Desk<'_> {
         let Err(failure) = done else { return ExitCode::SUCCESS };
         let lines = failure.lines();
         let written = if as_json {
-            self.json(&json!({ "ok": false, "code": failure.code(), "problems": lines }))
+            let mut told = json!({ "ok": false, "code": failure.code(), "problems": lines });
+            if let Failure::Difference(difference, _) = &failure {
+                told["difference"] = json!(difference);
+            }
+            self.json(&told)
         } else {
+            if let Failure::Difference(difference, _) = &failure {
+                let told = difference.iter().try_for_each(|line| writeln!(self.out, "{line}"));
+                let told = told.and_then(|()| writeln!(self.out, "{} changes, which are refused:", difference.len()));
+                // The reasons are told even if this could not be.
+                let _ = told.and_then(|()| self.out.flush());
+            }
             lines.iter().try_for_each(|line| writeln!(self.err, "{line}").map_err(Failure::from))
         };
         // Nobody is left to be told that telling failed.

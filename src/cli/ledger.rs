@@ -4,22 +4,22 @@
 //! over the shoulder.
 
 mod export;
+mod lines;
+mod pick;
 mod when;
 
-use crate::cabinet::fact::Fact;
 use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
-use crate::cabinet::sentence::{Names, Sentence};
-use crate::cabinet::types::{Actor, KeyId, Origin, SessionId, UserId};
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError, ViewsFound};
 use clap::{Args, Subcommand, ValueEnum};
+use lines::Lines;
+use pick::Pick;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use when::{Site, When};
+use when::Site;
 
 /// Everything is well.
 const OK: u8 = 0;
@@ -29,6 +29,8 @@ const UNSOUND: u8 = 1;
 const USAGE: u8 = 2;
 /// The ledger cannot be read.
 pub(super) const UNREADABLE: u8 = 3;
+/// What was asked for cannot be written down.
+const UNWRITABLE: u8 = 4;
 
 /// How often `--follow` looks.
 const POLL: Duration = Duration::from_millis(500);
@@ -36,8 +38,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// Problems that `verify` prints one by one.
 const PROBLEMS_SHOWN: usize = 50;
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read.";
+const EXIT_CODES: &str = "Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read, 4 the output cannot be written.";
 
 /// Look at the ledger: what was recorded, and whether it still holds.
 #[derive(Args, Clone, Debug)]
@@ -87,6 +88,9 @@ struct Export {
     /// Write into this file (whole or not at all) instead of to the terminal.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace the file if it is there already.
+    #[arg(long, requires = "out")]
+    force: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,35 +111,6 @@ struct Verify {
     json: bool,
 }
 
-/// Which records.
-#[derive(Args, Clone, Debug)]
-struct Pick {
-    /// Of this key (id or label). With the dark intervals, since nobody saw the key then.
-    #[arg(long, value_name = "KEY")]
-    key: Vec<String>,
-    /// Of the keys of this unit: the log an inspector asks for.
-    #[arg(long, value_name = "UNIT")]
-    unit: Vec<String>,
-    /// By or about this person (id or name).
-    #[arg(long, value_name = "USER")]
-    user: Vec<String>,
-    /// From this time on: 2026-03-01, 2026-03-01T08:00, with or without an offset; or so long ago: 24h, 7d.
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Until this time, a day included.
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
-    /// Of this kind, for example taken, returned, alarm-raised.
-    #[arg(long, value_name = "KIND")]
-    kind: Vec<String>,
-    /// Of this session.
-    #[arg(long, value_name = "N")]
-    session: Option<u64>,
-    /// With duress alarms, which are hidden otherwise.
-    #[arg(long)]
-    duress: bool,
-}
-
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -143,8 +118,10 @@ enum Failure {
     Usage(String),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("cannot write: {0}")]
+    #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    #[error("cannot write {}: {what}", path.display())]
+    File { path: PathBuf, what: String },
 }
 
 /// Runs the command on the terminal, on the ledger in `state_dir`, with times in this zone (none = the machine's).
@@ -152,20 +129,21 @@ enum Failure {
 pub fn run(args: &LedgerArgs, state_dir: &Path, time_zone: Option<&str>) -> ExitCode {
     // Locked once: a long export writes a million lines.
     let mut out = io::BufWriter::new(io::stdout().lock());
-    ExitCode::from(execute(args, state_dir, time_zone, &mut out, &mut io::stderr()))
+    ExitCode::from(execute(args, state_dir, time_zone, lines::width(), &mut out, &mut io::stderr()))
 }
 
-/// Runs the command and returns its exit code.
+/// Runs the command and returns its exit code. Sentences are wrapped to `width` columns, if there is one.
 pub fn execute(
     args: &LedgerArgs,
     state_dir: &Path,
     time_zone: Option<&str>,
+    width: Option<usize>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
     let site = &Site::of(time_zone);
     let done = Reader::open(state_dir).map_err(Failure::from).and_then(|reader| match &args.what {
-        What::Show(show) => show.run(&reader, site, out, err),
+        What::Show(show) => show.run(&reader, site, width, out, err),
         What::Export(export) => export.run(&reader, site, out, err),
         What::Verify(verify) => verify.run(&reader, out),
     });
@@ -175,60 +153,34 @@ pub fn execute(
         // Whoever reads has seen enough: `ledger show | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return OK,
         Err(Failure::Usage(message)) => (USAGE, message),
+        Err(failure @ (Failure::Output(_) | Failure::File { .. })) => (UNWRITABLE, failure.to_string()),
+        Err(failure @ Failure::Store(StoreError::Damaged { .. })) if matches!(args.what, What::Verify(_)) => {
+            (UNSOUND, failure.to_string())
+        }
         Err(failure) => (UNREADABLE, failure.to_string()),
     };
     let _ = writeln!(err, "cabinetd ledger: {message}");
     code
 }
 
-impl Pick {
-    fn filter(&self, roster: &Roster, site: &Site) -> Result<Filter, Failure> {
-        let mut keys: BTreeSet<KeyId> = BTreeSet::new();
-        for wanted in &self.key {
-            // A key that left the roster is still found by its id.
-            keys.insert(roster.find_key(wanted).map_or_else(|| wanted.trim().into(), |key| key.id.clone()));
-        }
-        for unit in &self.unit {
-            let before = keys.len();
-            let of_unit = roster.keys.values().filter(|key| key.unit.eq_ignore_ascii_case(unit.trim()));
-            keys.extend(of_unit.map(|key| key.id.clone()));
-            if keys.len() == before && self.key.is_empty() {
-                return Err(Failure::Usage(format!(
-                    "no key in the roster belongs to unit \"{unit}\"; `--key ID` also finds keys that left the roster"
-                )));
-            }
-        }
-        let users = self.user.iter().map(|wanted| {
-            let wanted = wanted.trim();
-            let by_name = roster.users.values().find(|user| user.name.eq_ignore_ascii_case(wanted));
-            by_name.map_or_else(|| UserId::from(wanted), |user| user.id.clone())
-        });
-        let time = |text: &Option<String>, when: When| {
-            text.as_deref().map(|text| site.parse(text, when)).transpose().map_err(Failure::Usage)
-        };
-        Ok(Filter {
-            users: users.collect(),
-            keys,
-            session: self.session.map(SessionId),
-            kinds: self.kind.iter().map(|kind| kind.trim().to_owned()).collect(),
-            since: time(&self.since, When::From)?,
-            until: time(&self.until, When::Until)?,
-            silent: self.duress,
-            dark: self.kind.is_empty(),
-        })
-    }
-}
-
 impl Show {
-    fn run(&self, reader: &Reader, site: &Site, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+    fn run(
+        &self,
+        reader: &Reader,
+        site: &Site,
+        width: Option<usize>,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> Result<u8, Failure> {
         let mut roster = reader.roster()?;
-        let filter = self.pick.filter(&roster, site)?;
+        let filter = self.pick.filter(reader, &roster, site)?;
         let mut version = reader.data_version()?;
         let mut seen = reader.head()?.seq;
         let mut shown = 0_u64;
+        let mut lines = Lines::new(site, width, &filter);
         let mut show = |entry: &Entry, roster: &Roster| {
             shown += 1;
-            if self.json { show_json(out, entry, roster, site) } else { show_line(out, entry, roster, site) }
+            if self.json { show_json(out, entry, &filter, roster, site) } else { lines.show(out, entry, roster) }
         };
         if let Some(last) = self.last {
             for entry in reader.last(&filter, last)? {
@@ -245,6 +197,7 @@ impl Show {
         if shown == 0 {
             writeln!(err, "{}", nothing(reader, &filter)?)?;
         }
+        lines.explain(out)?;
         if !self.follow {
             return Ok(OK);
         }
@@ -262,9 +215,14 @@ impl Show {
             for entry in reader.entries(&filter, seen) {
                 let entry = entry?;
                 seen = seen.max(entry.header.seq);
-                if self.json { show_json(out, &entry, &roster, site)? } else { show_line(out, &entry, &roster, site)? }
+                if self.json {
+                    show_json(out, &entry, &filter, &roster, site)?;
+                } else {
+                    lines.show(out, &entry, &roster)?;
+                }
             }
             seen = seen.max(until);
+            lines.explain(out)?;
             out.flush()?;
         }
     }
@@ -284,39 +242,8 @@ fn nothing(reader: &Reader, filter: &Filter) -> Result<String, Failure> {
     })
 }
 
-/// What a record says, in words.
-fn words(entry: &Entry, known: Option<&(Origin, Fact)>, roster: &Roster) -> String {
-    let names = Names(Some(roster));
-    match known {
-        Some((by, fact)) => {
-            let clock_trusted = entry.header.stamp.clock.is_trusted();
-            let mut text = Sentence { fact, names, clock_trusted }.to_string();
-            let says_who = matches!(&by.actor, Actor::User(user) if fact.mentions().users.contains(&user));
-            if !says_who && by.actor != Actor::Cabinet {
-                text = format!("{text} By {}.", names.origin(by));
-            }
-            text
-        }
-        None if entry.payload.is_some() => {
-            format!("({}: this version of cabinetd does not know this kind of record)", entry.header.kind)
-        }
-        None => format!("({}: what it said was {})", entry.header.kind, entry.state.word()),
-    }
-}
-
-fn show_line(out: &mut dyn Write, entry: &Entry, roster: &Roster, site: &Site) -> io::Result<()> {
-    let known = entry.fact();
-    writeln!(
-        out,
-        "{:>6}  {}  {}",
-        entry.header.seq,
-        site.time_marked(entry.header.stamp),
-        words(entry, known.as_ref(), roster)
-    )
-}
-
-fn show_json(out: &mut dyn Write, entry: &Entry, roster: &Roster, site: &Site) -> io::Result<()> {
-    let known = entry.fact();
+fn show_json(out: &mut dyn Write, entry: &Entry, filter: &Filter, roster: &Roster, site: &Site) -> io::Result<()> {
+    let known = lines::known(entry, filter);
     let mut value = json!({
         "epoch": entry.header.epoch,
         "seq": entry.header.seq,
@@ -324,7 +251,7 @@ fn show_json(out: &mut dyn Write, entry: &Entry, roster: &Roster, site: &Site) -
         "clock": entry.header.stamp.clock,
         "kind": entry.header.kind,
         "state": entry.state.word(),
-        "sentence": words(entry, known.as_ref(), roster),
+        "sentence": lines::words(entry, known.as_ref(), roster),
     });
     if let Some(Ok(Value::Object(payload))) = entry.payload.as_deref().map(serde_json::from_str) {
         value.as_object_mut().expect("made as an object").extend(payload);
@@ -335,23 +262,10 @@ fn show_json(out: &mut dyn Write, entry: &Entry, roster: &Roster, site: &Site) -
 impl Export {
     fn run(&self, reader: &Reader, site: &Site, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let roster = reader.roster()?;
-        let filter = self.pick.filter(&roster, site)?;
+        let filter = self.pick.filter(reader, &roster, site)?;
         let count = match &self.out {
             None => self.write(reader, &filter, &roster, site, out)?,
-            Some(path) => {
-                // Beside it first: a failed export leaves no half of a file, and a former one as it was.
-                let mut partial = path.clone().into_os_string();
-                partial.push(".part");
-                let partial = PathBuf::from(partial);
-                let written = (|| {
-                    let mut file = io::BufWriter::new(std::fs::File::create(&partial)?);
-                    let count = self.write(reader, &filter, &roster, site, &mut file)?;
-                    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-                    std::fs::rename(&partial, path)?;
-                    Ok(count)
-                })();
-                written.inspect_err(|_: &Failure| drop(std::fs::remove_file(&partial)))?
-            }
+            Some(path) => self.write_file(path, |out| self.write(reader, &filter, &roster, site, out))?,
         };
         if count == 0 {
             writeln!(err, "{}", nothing(reader, &filter)?)?;
@@ -359,6 +273,42 @@ impl Export {
             writeln!(err, "{count} records written to {}.", path.display())?;
         }
         Ok(OK)
+    }
+
+    /// Beside the file first: a failed export leaves no half of one, and a former one as it was.
+    fn write_file(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut dyn Write) -> Result<u64, Failure>,
+    ) -> Result<u64, Failure> {
+        let failed = |what: String| Failure::File { path: path.to_owned(), what };
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if !found.is_file() => {
+                return Err(failed("it is there and is no plain file; name another".to_owned()));
+            }
+            Ok(_) if !self.force => {
+                return Err(failed("it is there already; name another, or replace it with --force".to_owned()));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let io_failed = |error: io::Error| failed(format!("{error}; name another place, or make room"));
+        let mut partial = path.to_owned().into_os_string();
+        partial.push(".part");
+        let partial = PathBuf::from(partial);
+        let written = (|| {
+            let mut file = io::BufWriter::new(std::fs::File::create(&partial).map_err(io_failed)?);
+            let count = write(&mut file).map_err(|failure| match failure {
+                Failure::Output(error) => io_failed(error),
+                other => other,
+            })?;
+            file.into_inner()
+                .map_err(io::IntoInnerError::into_error)
+                .and_then(|file| file.sync_all())
+                .map_err(io_failed)?;
+            std::fs::rename(&partial, path).map_err(io_failed)?;
+            Ok(count)
+        })();
+        written.inspect_err(|_| drop(std::fs::remove_file(&partial)))
     }
 
     fn write(

@@ -1,9 +1,12 @@
 //! `cabinetd roster import|export|diff`.
 
-use super::desk::{Desk, EXIT_CODES, Failure, LocalAsk};
+use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk};
+use crate::cabinet::event::Ask;
+use crate::cabinet::outcome::Answer;
+use crate::cabinet::roster::{Difference, Roster, RosterChange};
 use crate::cabinet::types::UserId;
 use crate::io::credentials::pin::{PIN_DIGITS, make_pin};
-use crate::io::roster_file::{self, Format};
+use crate::io::roster_file::{self, Format, Reading};
 use serde_json::{Value, json};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
@@ -71,11 +74,21 @@ pub fn run(command: RosterCommand, desk: &mut Desk<'_>) -> ExitCode {
 }
 
 fn import(desk: &mut Desk<'_>, files: &[PathBuf], dry_run: bool, pins: bool, as_json: bool) -> Result<(), Failure> {
-    let file = roster_file::read(files, &desk.zone).map_err(Failure::Files)?;
+    let reading = roster_file::read_all(files, &desk.zone);
+    if !reading.problems.is_empty() {
+        return Err(refused(desk, reading, dry_run));
+    }
+    let file = reading.file;
     let current = if file.users.is_some() && file.keys.is_some() { None } else { Some(desk.roster()?) };
     let change = file.into_change(&current.unwrap_or_default().roster);
     let named: Vec<UserId> = change.users.iter().map(|user| user.id.clone()).collect();
-    let answer = desk.change(change, dry_run)?;
+    let answer = match desk.change(change.clone(), dry_run) {
+        Err(failure @ Failure::Problems(_)) if dry_run => {
+            let listing = desk.roster()?;
+            return Err(Failure::Difference(difference(&listing, change), Box::new(failure)));
+        }
+        answer => answer?,
+    };
     if !pins {
         return desk.say(&answer, as_json, Value::Null);
     }
@@ -106,6 +119,69 @@ fn import(desk: &mut Desk<'_>, files: &[PathBuf], dry_run: bool, pins: bool, as_
         Err(_) => writeln!(desk.err, "not every PIN was made: run it again, it goes on where it stopped")?,
     }
     ended
+}
+
+/// Everything that is wrong, of files that are: what the files show, and what the cabinet says of their sound entries, so that it need not be
+/// found out one after the other.
+fn refused(desk: &mut Desk<'_>, reading: Reading, dry_run: bool) -> Failure {
+    let Reading { file, problems, unsound_users, unsound_keys } = reading;
+    let sound = file.users.as_ref().map_or(0, Vec::len) + file.keys.as_ref().map_or(0, Vec::len);
+    if sound == 0 {
+        return Failure::Files(problems, Vec::new());
+    }
+    let asked = desk.roster().and_then(|listing| {
+        let change = file.into_change(&listing.roster);
+        Ok((
+            desk.cabinet.ask(&LocalAsk::Core(Ask::ChangeRoster { change: change.clone(), dry_run: true }))?,
+            listing,
+            change,
+        ))
+    });
+    let (answer, listing, change) = match asked {
+        Ok(asked) => asked,
+        Err(failure) => {
+            let why = failure.lines().join("; ");
+            return Failure::Files(problems, vec![format!("what only the cabinet knows was not checked: {why}")]);
+        }
+    };
+    let mut more = match answer {
+        Answer::Problems(problems) => problems,
+        Answer::Refused(denial) => vec![denial.to_string()],
+        Answer::Done { .. } | Answer::Difference { .. } => Vec::new(),
+    };
+    // An entry that is not sound was not sent: it does not leave the roster.
+    more.retain(|line| !unsound_keys.iter().any(|key| line.starts_with(&format!("key {key}: is out"))));
+    let failure = Failure::Files(problems, more);
+    if !dry_run {
+        return failure;
+    }
+    let mut lines = difference(&listing, change);
+    lines.retain(|line| match line {
+        Difference::UserRemoved(user) => !unsound_users.contains(user),
+        Difference::KeyRemoved(key) => !unsound_keys.contains(key),
+        _ => true,
+    });
+    Failure::Difference(lines, Box::new(failure))
+}
+
+/// What a change would make of the roster, whether or not it may.
+fn difference(listing: &Listing, mut change: RosterChange) -> Vec<Difference> {
+    let now = &listing.roster;
+    if listing.codes_withheld {
+        change.keep_codes(now);
+    }
+    let mut next = if change.replace { Roster::default() } else { now.clone() };
+    for mut user in change.users {
+        user.revoked |= change.replace && now.users.get(&user.id).is_some_and(|old| old.revoked);
+        next.users.insert(user.id.clone(), user);
+    }
+    next.keys.extend(change.keys.into_iter().map(|key| (key.id.clone(), key)));
+    next.users.retain(|id, _| !change.remove_users.contains(id));
+    next.keys.retain(|id, _| !change.remove_keys.contains(id));
+    for user in now.users.values().filter(|user| change.replace && user.revoked) {
+        next.users.entry(user.id.clone()).or_insert_with(|| user.clone());
+    }
+    now.differences(&next)
 }
 
 fn make_pins(desk: &mut Desk<'_>, as_json: bool, made: &mut Vec<(UserId, String)>) -> Result<(), Failure> {

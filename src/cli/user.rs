@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk, user_of};
 use crate::cabinet::roster::{RosterChange, User};
-use crate::cabinet::types::{Pin, UserId};
+use crate::cabinet::types::{Pin, Role, UserId};
 use crate::io::credentials::pin::{PIN_DIGITS, VOUCHED_DIGITS, judge_pin, make_pin};
 use crate::io::roster_file::words::{self, BadWord, End};
 use serde_json::{Value, json};
@@ -146,49 +146,53 @@ impl UserFields {
         [&self.badge, &self.login].into_iter().flatten().any(|code| code.trim().is_empty())
     }
 
+    /// Puts the fields in, or tells everything that is wrong with them.
     fn apply(&self, user: &mut User, desk: &Desk<'_>) -> Result<(), Failure> {
-        let said = |option: &str, bad: BadWord| Failure::Value(format!("--{option}: {bad}"));
-        let some = |text: &String| !text.trim().is_empty();
-        if let Some(text) = &self.name {
-            user.name = words::plain(text).map_err(|bad| said("name", bad))?;
+        let mut wrong = Vec::new();
+        let mut take = Taker { wrong: &mut wrong };
+        let moment = |end| move |text: &str| words::moment(text, end, &desk.zone);
+        take.set("name", self.name.as_deref(), &mut user.name, words::plain);
+        take.set("role", self.role.as_deref(), &mut user.role, words::role);
+        take.set_or_clear("badge", self.badge.as_deref(), &mut user.badge, words::code);
+        take.set_or_clear("login", self.login.as_deref(), &mut user.login, words::code);
+        take.set("groups", self.groups.as_deref(), &mut user.groups, words::groups);
+        take.set_or_clear("valid-from", self.valid_from.as_deref(), &mut user.valid_from, moment(End::From));
+        take.set_or_clear("valid-until", self.valid_until.as_deref(), &mut user.valid_until, moment(End::Until));
+        take.set("schedule", self.schedule.as_deref(), &mut user.schedule, words::schedule);
+        take.set("lone-emergency", self.lone_emergency.as_deref(), &mut user.lone_emergency, words::flag);
+        if wrong.is_empty() { Ok(()) } else { Err(Failure::Value(wrong.join("\n"))) }
+    }
+}
+
+/// Reads options into fields; what cannot be read goes to the list.
+struct Taker<'a> {
+    wrong: &'a mut Vec<String>,
+}
+
+impl Taker<'_> {
+    fn set<T>(
+        &mut self,
+        option: &str,
+        text: Option<&str>,
+        field: &mut T,
+        read: impl FnOnce(&str) -> Result<T, BadWord>,
+    ) {
+        match text.map(read) {
+            None => {}
+            Some(Ok(value)) => *field = value,
+            Some(Err(bad)) => self.wrong.push(format!("--{option}: {bad}")),
         }
-        if let Some(text) = &self.role {
-            user.role = words::role(text).map_err(|bad| said("role", bad))?;
-        }
-        if let Some(text) = &self.badge {
-            user.badge = Some(text)
-                .filter(|text| some(text))
-                .map(|text| words::code(text))
-                .transpose()
-                .map_err(|bad| said("badge", bad))?;
-        }
-        if let Some(text) = &self.login {
-            user.login = Some(text)
-                .filter(|text| some(text))
-                .map(|text| words::code(text))
-                .transpose()
-                .map_err(|bad| said("login", bad))?;
-        }
-        if let Some(text) = &self.groups {
-            user.groups = words::groups(text).map_err(|bad| said("groups", bad))?;
-        }
-        if let Some(text) = &self.valid_from {
-            let moment = |text: &String| words::moment(text, End::From, &desk.zone);
-            user.valid_from =
-                Some(text).filter(|text| some(text)).map(moment).transpose().map_err(|bad| said("valid-from", bad))?;
-        }
-        if let Some(text) = &self.valid_until {
-            let moment = |text: &String| words::moment(text, End::Until, &desk.zone);
-            user.valid_until =
-                Some(text).filter(|text| some(text)).map(moment).transpose().map_err(|bad| said("valid-until", bad))?;
-        }
-        if let Some(text) = &self.schedule {
-            user.schedule = words::schedule(text).map_err(|bad| said("schedule", bad))?;
-        }
-        if let Some(text) = &self.lone_emergency {
-            user.lone_emergency = words::flag(text).map_err(|bad| said("lone-emergency", bad))?;
-        }
-        Ok(())
+    }
+
+    /// The same; an empty text takes the value away.
+    fn set_or_clear<T>(
+        &mut self,
+        option: &str,
+        text: Option<&str>,
+        field: &mut Option<T>,
+        read: impl FnOnce(&str) -> Result<T, BadWord>,
+    ) {
+        self.set(option, text, field, |text| if text.trim().is_empty() { Ok(None) } else { read(text).map(Some) });
     }
 }
 
@@ -281,7 +285,8 @@ fn add(desk: &mut Desk<'_>, id: &str, fields: &UserFields, no_pin: bool, as_json
     let mut user = User {
         id: UserId::from(id),
         name: String::new(),
-        role: words::role(role).map_err(|bad| Failure::Value(format!("--role: {bad}")))?,
+        // What it says is read with the other fields.
+        role: words::role(role).unwrap_or(Role::Staff),
         badge: None,
         login: None,
         groups: std::collections::BTreeSet::new(),

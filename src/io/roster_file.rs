@@ -21,9 +21,11 @@ mod toml;
 pub mod words;
 
 use crate::cabinet::roster::{Key, Roster, RosterChange, User};
+use crate::cabinet::types::{KeyId, UserId};
 use fields::{Checks, Entry};
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -141,6 +143,16 @@ impl RosterFile {
     }
 }
 
+/// Files as far as they could be read: the sound entries, and every problem of the others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reading {
+    pub file: RosterFile,
+    pub problems: Vec<Problem>,
+    /// Who and what is named by an entry that is not sound, so that nothing is concluded from their absence.
+    pub unsound_users: BTreeSet<UserId>,
+    pub unsound_keys: BTreeSet<KeyId>,
+}
+
 /// How a roster is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Format {
@@ -153,6 +165,13 @@ pub enum Format {
 /// # Errors
 /// Every problem of every file.
 pub fn read(paths: &[PathBuf], zone: &TimeZone) -> Result<RosterFile, Vec<Problem>> {
+    let Reading { file, problems, .. } = read_all(paths, zone);
+    if problems.is_empty() { Ok(file) } else { Err(problems) }
+}
+
+/// [`read`], with what is sound beside the problems.
+#[must_use]
+pub fn read_all(paths: &[PathBuf], zone: &TimeZone) -> Reading {
     let mut problems = Vec::new();
     let mut files = Vec::new();
     for path in paths {
@@ -164,6 +183,7 @@ pub fn read(paths: &[PathBuf], zone: &TimeZone) -> Result<RosterFile, Vec<Proble
     let mut hasher = Sha256::new();
     let mut source = Vec::new();
     let (mut users, mut keys) = (None, None);
+    let (mut unsound_users, mut unsound_keys) = (BTreeSet::new(), BTreeSet::new());
     let mut checks = Checks::default();
     for path in files {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -172,23 +192,30 @@ pub fn read(paths: &[PathBuf], zone: &TimeZone) -> Result<RosterFile, Vec<Proble
         if let Some(bytes) = decode::bytes_of(&path, &mut found) {
             hasher.update(&bytes);
             for (kind, entries) in parse(&path, &bytes, &mut found) {
+                for entry in &entries {
+                    match kind {
+                        Kind::Users => match fields::user(entry, zone, &mut checks, &mut found) {
+                            Some(user) => users.get_or_insert_with(Vec::new).push(user),
+                            None => unsound_users.extend(entry.id().map(UserId::from)),
+                        },
+                        Kind::Keys => match fields::key(entry, &mut checks, &mut found) {
+                            Some(key) => keys.get_or_insert_with(Vec::new).push(key),
+                            None => unsound_keys.extend(entry.id().map(KeyId::from)),
+                        },
+                    }
+                }
+                // A half that is named, but empty or without a sound entry, is there all the same.
                 match kind {
-                    Kind::Users => users
-                        .get_or_insert_with(Vec::new)
-                        .extend(entries.iter().filter_map(|entry| fields::user(entry, zone, &mut checks, &mut found))),
-                    Kind::Keys => keys
-                        .get_or_insert_with(Vec::new)
-                        .extend(entries.iter().filter_map(|entry| fields::key(entry, &mut checks, &mut found))),
+                    Kind::Users => _ = users.get_or_insert_with(Vec::new),
+                    Kind::Keys => _ = keys.get_or_insert_with(Vec::new),
                 }
             }
         }
         problems.extend(found.finish());
     }
-    if problems.is_empty() {
-        Ok(RosterFile { source: source.join(" + "), hash: crate::hex::hex(&hasher.finalize()), users, keys })
-    } else {
-        Err(problems)
-    }
+    let hash = crate::hex::hex(&hasher.finalize());
+    let file = RosterFile { source: source.join(" + "), hash, users, keys };
+    Reading { file, problems, unsound_users, unsound_keys }
 }
 
 /// The entries of one file, by kind.

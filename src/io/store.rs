@@ -132,7 +132,7 @@ pub enum StoreError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("{} has an older schema ({found}, this program needs {known}); start `cabinetd run` once, which brings it up to date", path.display())]
     Older { path: PathBuf, found: i64, known: i64 },
-    #[error("{} is not a ledger of cabinetd; move it away, or point the state directory elsewhere", path.display())]
+    #[error("{} is not a ledger of cabinetd, or its beginning is damaged; keep a copy, then restore a backup, or point the state directory elsewhere", path.display())]
     NotALedger { path: PathBuf },
     #[error("cannot read {}: {source}; run this as root or as the account that runs cabinetd", path.display())]
     Unreadable { path: PathBuf, source: rusqlite::Error },
@@ -214,6 +214,7 @@ impl StoreError {
         }
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { what: source.to_string() },
             _ => Self::Fatal { doing, source },
         }
     }

@@ -1,7 +1,8 @@
 //! Records in files: a table for people, lines for a verifier.
 
+use super::lines::{known, words};
 use super::when::Site;
-use super::{Failure, ids, words};
+use super::{Failure, ids};
 use crate::cabinet::fact::Fact;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::sentence::Names;
@@ -49,15 +50,15 @@ pub fn csv(
     let mut count = 0;
     for entry in reader.entries(filter, 0) {
         let entry = entry?;
-        table.write_record(cells(&entry, roster, site)).map_err(failed)?;
+        table.write_record(cells(&entry, filter, roster, site)).map_err(failed)?;
         count += 1;
     }
     table.flush()?;
     Ok(count)
 }
 
-fn cells(entry: &Entry, roster: &Roster, site: &Site) -> [String; COLUMNS.len()] {
-    let known = entry.fact();
+fn cells(entry: &Entry, filter: &Filter, roster: &Roster, site: &Site) -> [String; COLUMNS.len()] {
+    let known = known(entry, filter);
     let header = &entry.header;
     let what = words(entry, known.as_ref(), roster);
     let mut cell = [const { String::new() }; COLUMNS.len()];

@@ -1,6 +1,6 @@
 //! Times as people write and read them, in the site's zone.
 
-use crate::cabinet::types::{ClockQuality, Stamp, Wall};
+use crate::cabinet::types::Wall;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan, ZonedDateTime};
@@ -40,16 +40,6 @@ impl Site {
     #[must_use]
     pub fn time_utc(wall: Wall) -> String {
         Timestamp::from_millisecond(wall.0).map_or_else(|_| format!("{} ms", wall.0), |time| format!("{time:.3}"))
-    }
-
-    /// The time, marked when its clock was not verified.
-    #[must_use]
-    pub fn time_marked(&self, stamp: Stamp) -> String {
-        let time = self.time(stamp.wall);
-        match stamp.clock {
-            ClockQuality::Synced | ClockQuality::Rtc => time,
-            ClockQuality::Restored | ClockQuality::Unknown => format!("{time} (clock not verified)"),
-        }
     }
 
     /// A time as typed.

@@ -122,3 +122,54 @@ fn who_sees_no_badge_numbers_exports_none() {
     assert_eq!((run.code, run.out.as_str()), (ExitCode::from(3), ""));
     assert!(run.err.contains("role admin"), "{}", run.err);
 }
+
+#[test]
+fn everything_wrong_with_a_roster_is_told_at_once_by_file_and_cabinet() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("roster.toml");
+    let write = |date: &str| {
+        let text = format!(
+            "[[users]]\nid = 'a'\nname = 'A'\nrole = 'boss'\nbadge = '7001'\n[[users]]\nid = 'b'\nname = 'B'\nrole = 'staff'\nbadge = '7001'\n\
+             [[users]]\nid = 'c'\nvalid_from = {date}\nname = 'C'\nrole = 'staff'\n[[keys]]\nid = '204'\nlabel = 'Unit 204'\nhome = 99\n"
+        );
+        fs::write(&file, text).unwrap();
+    };
+    // A date that is wrong as a word, and one that TOML itself does not take.
+    for date in ["'2026-13-40'", "2026-13-40"] {
+        write(date);
+        let run = Fake::sample().run(&["roster", "import", file.to_str().unwrap()]);
+        assert_eq!(run.code, ExitCode::from(3), "{run:?}");
+        let lines: Vec<&str> = run.err.lines().collect();
+        assert_eq!(lines.len(), 4, "{lines:#?}");
+        assert!(lines[0].contains(":4: role: \"boss\" is no role"), "{lines:#?}");
+        assert!(lines[1].contains(":10: the same badge or tag is on line 5"), "{lines:#?}");
+        assert!(lines[2].contains(":13: ") && lines[2].contains("date"), "{lines:#?}");
+        assert_eq!(lines[3], "key 204: slot 99 does not exist in this cabinet");
+
+        let mut fake = Fake::sample();
+        let before = fake.roster.clone();
+        let run = fake.run(&["roster", "diff", file.to_str().unwrap()]);
+        assert_eq!((run.code, run.err.lines().count()), (ExitCode::from(3), 4), "{run:?}");
+        assert!(run.out.contains("- user manager\n") && run.out.contains("changes, which are refused"), "{}", run.out);
+        assert_eq!(fake.roster, before);
+    }
+    // Without the cabinet, what the file shows is told all the same.
+    let run = Fake { dies_after: Some(0), ..Fake::sample() }.run(&["roster", "import", file.to_str().unwrap()]);
+    assert_eq!(run.code, ExitCode::from(3));
+    assert!(run.err.contains("\"boss\"") && run.err.contains("what only the cabinet knows was not checked"), "{run:?}");
+}
+
+#[test]
+fn a_dry_run_that_is_refused_shows_the_difference_and_why() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("keys.csv");
+    fs::write(&file, "id,label,home\n1,One,99\n").unwrap();
+    let mut fake = Fake::sample();
+    let run = fake.run(&["roster", "import", "--dry-run", file.to_str().unwrap()]);
+    assert_eq!(run.code, ExitCode::from(1), "{run:?}");
+    assert!(run.out.starts_with("- key ") && run.out.contains("+ key 1\n"), "{}", run.out);
+    assert_eq!(run.err, "key 1: slot 99 does not exist in this cabinet\n");
+    let run = fake.run(&["roster", "diff", "--json", file.to_str().unwrap()]);
+    assert_eq!((&run.json()["ok"], run.json()["problems"].as_array().unwrap().len()), (&false.into(), 1));
+    assert!(run.json()["difference"].as_array().unwrap().len() > 1, "{}", run.out);
+}

@@ -187,3 +187,17 @@ fn no_argument_takes_a_pin() {
         assert!(command.clone().try_get_matches_from(bad).is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn every_mistake_of_an_edit_is_told_at_once() {
+    let mut fake = Fake::sample();
+    let run = fake.run(&["user", "edit", "manager", "--role", "boss", "--schedule", "mon-fry 7-9; sat 25:00-9:00"]);
+    assert_eq!(run.code, ExitCode::from(3));
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("--role: \"boss\" is no role"), "{lines:?}");
+    for mistake in ["\"fry\" is no day", "\"7\" is no time", "\"9\" is no time", "\"25:00\" is no time"] {
+        assert!(lines[1].contains(mistake), "{mistake}: {lines:?}");
+    }
+    assert!(fake.asked.is_empty());
+}

@@ -60,7 +60,7 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Option<(Kind, Vec<En
             .filter(|(_, cell)| !cell.is_empty())
             .map(|(column, cell)| (column, (line, Cell::Text(cell.to_owned()))))
             .collect();
-        entries.push(Entry { line, fields, told: missing.clone() });
+        entries.push(Entry { line, fields, told: missing.clone(), spoiled: false });
     }
     header.map(|header| (header.kind, entries))
 }

@@ -89,6 +89,18 @@ pub(super) struct Entry {
     pub fields: BTreeMap<&'static str, (usize, Cell)>,
     /// Required fields whose absence was told for the whole file.
     pub told: Vec<&'static str>,
+    /// Part of it could not be read at all, and that was told.
+    pub spoiled: bool,
+}
+
+impl Entry {
+    /// Its id, as far as it has one.
+    pub(super) fn id(&self) -> Option<String> {
+        match self.fields.get("id") {
+            Some((_, Cell::Text(text))) => words::plain(text).ok(),
+            _ => None,
+        }
+    }
 }
 
 /// What must be unique, across all files that are read together: where it was first.
@@ -99,12 +111,14 @@ pub(super) struct Checks {
 
 impl Checks {
     /// `space` is what is unique; badges and tags come from one reader and share one.
-    fn once(&mut self, space: &'static str, value: &str, field: &str, line: usize, problems: &mut Problems) {
+    fn once(&mut self, space: &'static str, value: &str, field: &str, line: usize, problems: &mut Problems) -> bool {
         if let Some((file, first)) = self.seen.get(&(space, value.to_owned())) {
             let place = if *file == problems.file { format!("line {first}") } else { format!("{file}, line {first}") };
             problems.add(line, format!("the same {field} is on {place} already"), "each may be there once");
+            false
         } else {
             self.seen.insert((space, value.to_owned()), (problems.file.clone(), line));
+            true
         }
     }
 }
@@ -162,19 +176,14 @@ impl Taker<'_> {
             let text = words::plain(text)?;
             if text.len() > 64 { Err(BadWord::new("it is longer than 64 characters", "shorten it")) } else { Ok(text) }
         })?;
-        checks.once(space, &id, "id", self.line("id"), self.problems);
+        self.sound &= checks.once(space, &id, "id", self.line("id"), self.problems);
         Some(id)
     }
 
     fn code(&mut self, field: &'static str, space: &'static str, checks: &mut Checks) -> Option<Code> {
         let code = self.value(field, words::code)?;
-        checks.once(
-            space,
-            code.expose(),
-            if space == "code" { "badge or tag" } else { field },
-            self.line(field),
-            self.problems,
-        );
+        let what = if space == "code" { "badge or tag" } else { field };
+        self.sound &= checks.once(space, code.expose(), what, self.line(field), self.problems);
         Some(code)
     }
 
@@ -216,7 +225,7 @@ impl Taker<'_> {
 
 /// The user of an entry, or none and its problems.
 pub(super) fn user(entry: &Entry, zone: &TimeZone, checks: &mut Checks, problems: &mut Problems) -> Option<User> {
-    let mut take = Taker { entry, problems, sound: true };
+    let mut take = Taker { entry, problems, sound: !entry.spoiled };
     let id = take.id("user", checks);
     let name = take.required("name", words::plain);
     let role = take.required("role", words::role);
@@ -254,7 +263,7 @@ pub(super) fn user(entry: &Entry, zone: &TimeZone, checks: &mut Checks, problems
 
 /// The key of an entry, or none and its problems.
 pub(super) fn key(entry: &Entry, checks: &mut Checks, problems: &mut Problems) -> Option<Key> {
-    let mut take = Taker { entry, problems, sound: true };
+    let mut take = Taker { entry, problems, sound: !entry.spoiled };
     let id = take.id("key", checks);
     let label = take.required("label", words::plain);
     let building = take.value("building", words::plain).unwrap_or_default();
@@ -262,7 +271,7 @@ pub(super) fn key(entry: &Entry, checks: &mut Checks, problems: &mut Problems) -
     let groups = take.groups();
     let home = take.required("home", slot);
     if let Some(home) = home {
-        checks.once("home", &home.0.to_string(), "home", take.line("home"), take.problems);
+        take.sound &= checks.once("home", &home.0.to_string(), "home", take.line("home"), take.problems);
     }
     let tag = take.code("tag", "code", checks);
     let second_person = take.flag("second_person");

@@ -135,6 +135,7 @@ fn toml_problems_have_the_line_of_the_value() {
 fn broken_toml_is_refused_without_showing_the_line() {
     let problems = refused("roster.toml", "[[users]]\nid = 'a'\nbadge = '90210\nname = 'A'\n");
     assert!(problems.iter().any(|problem| problem.starts_with("roster.toml:3: this is not TOML")), "{problems:?}");
+    assert_eq!(problems.len(), 1, "told once: {problems:?}");
     assert!(problems.iter().all(|problem| !problem.contains("90210")), "{problems:?}");
     assert_says(&refused("roster.toml", "[users]\nid = 'a'\n"), &["users is not a list…[[users]]"]);
     assert_says(&refused("roster.toml", ""), &["neither users nor keys"]);

@@ -15,13 +15,15 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Vec<(Kind, Vec<Entry
     let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let line_of = |offset: usize| starts.partition_point(|start| *start <= offset);
     let (document, errors) = DeTable::parse_recoverable(text);
+    let mut broken = BTreeSet::new();
     for error in &errors {
         // Only the message: the whole error shows the line, and a badge number may be on it.
         let line = error.span().map(|span| line_of(span.start));
+        // What is wrong with a line is told once: the parser stumbles over its rest again.
+        if !broken.insert(line) {
+            continue;
+        }
         problems.add(line, format!("this is not TOML ({})", error.message()), "compare it with an exported roster");
-    }
-    if !errors.is_empty() {
-        return Vec::new();
     }
     let mut found = Vec::new();
     for (name, value) in document.get_ref() {
@@ -58,6 +60,18 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Vec<(Kind, Vec<Entry
         }
         found.push((kind, entries));
     }
+    // The other entries are read all the same, so that every problem is told at once.
+    let mut starts: Vec<usize> = found.iter().flat_map(|(_, entries)| entries).map(|entry| entry.line).collect();
+    starts.sort_unstable();
+    let spoiled: BTreeSet<usize> =
+        broken.into_iter().flatten().filter_map(|line| starts.iter().rfind(|start| **start <= line).copied()).collect();
+    for (kind, entries) in &mut found {
+        for entry in entries.iter_mut().filter(|entry| spoiled.contains(&entry.line)) {
+            entry.spoiled = true;
+            // What seems to be missing may be on the broken line.
+            entry.told = kind.required().to_vec();
+        }
+    }
     if found.is_empty() && problems.list.is_empty() {
         problems.add(None, "it names neither users nor keys", "a roster has [[users]] and [[keys]]");
     }
@@ -86,7 +100,7 @@ fn entry(
             Err(what) => problems.add(line, format!("{field}: {what}"), "write the value in quotes"),
         }
     }
-    Entry { line, fields: known, told: Vec::new() }
+    Entry { line, fields: known, told: Vec::new(), spoiled: false }
 }
 
 fn cell(value: &DeValue<'_>) -> Result<Cell, &'static str> {

@@ -28,6 +28,19 @@ impl BadWord {
     pub(super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { what: what.into(), remedy: remedy.into() }
     }
+
+    /// Several as one; none if there is none.
+    fn all(mut several: Vec<Self>) -> Option<Self> {
+        if several.len() < 2 {
+            return several.pop();
+        }
+        let list = |of: fn(&Self) -> &str, between: &str| {
+            let mut texts: Vec<&str> = several.iter().map(of).collect();
+            texts.dedup();
+            texts.join(between)
+        };
+        Some(Self { what: list(|bad| &bad.what, ", "), remedy: list(|bad| &bad.remedy, "; ") })
+    }
 }
 
 const ROLES: [(&str, Role); 4] =
@@ -71,15 +84,22 @@ pub fn flag(text: &str) -> Result<bool, BadWord> {
 /// A schedule: windows separated by `;`.
 ///
 /// # Errors
-/// The first window that [`window`] does not read.
+/// Everything that [`window`] does not read.
 pub fn schedule(text: &str) -> Result<Vec<Window>, BadWord> {
-    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(window).collect()
+    let (mut windows, mut wrong) = (Vec::new(), Vec::new());
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        match window(part) {
+            Ok(window) => windows.push(window),
+            Err(bad) => wrong.push(bad),
+        }
+    }
+    BadWord::all(wrong).map_or(Ok(windows), Err)
 }
 
 /// One window of a schedule.
 ///
 /// # Errors
-/// It has another shape, an unknown day, or a time that no clock shows.
+/// It has another shape, or every unknown day and every time in it that no clock shows.
 pub fn window(text: &str) -> Result<Window, BadWord> {
     const REMEDY: &str = "write for example: mon-fri 07:00-19:00";
     let plain = text.trim().to_lowercase();
@@ -92,11 +112,17 @@ pub fn window(text: &str) -> Result<Window, BadWord> {
     let (from, to) = times.split_once('-').ok_or_else(bad)?;
     let time =
         |text: &str| minutes(text).ok_or_else(|| BadWord::new(format!("{} is no time of day", quoted(text)), REMEDY));
-    let (from, to) = (time(from)?, time(to)?);
-    if from == DAY_MINUTES {
-        return Err(BadWord::new("a window cannot begin at 24:00", "write 00:00 of the next day"));
+    let from = time(from).and_then(|from| match from {
+        DAY_MINUTES => Err(BadWord::new("a window cannot begin at 24:00", "write 00:00 of the next day")),
+        from => Ok(from),
+    });
+    match (weekdays(days), from, time(to)) {
+        (Ok(weekdays), Ok(from), Ok(to)) => Ok(Window { weekdays, from, to: if to == 0 { DAY_MINUTES } else { to } }),
+        (days, from, to) => {
+            let wrong = [days.err(), from.err(), to.err()].into_iter().flatten().collect();
+            Err(BadWord::all(wrong).unwrap_or_else(bad))
+        }
     }
-    Ok(Window { weekdays: weekdays(days)?, from, to: if to == 0 { DAY_MINUTES } else { to } })
 }
 
 fn minutes(text: &str) -> Option<u16> {
@@ -294,7 +320,8 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The candidate that is nearest to a word, if it is near.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = word.chars().count().div_ceil(3).min(3);
     candidates
         .map(|candidate| (distance(word, candidate), candidate))

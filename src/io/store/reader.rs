@@ -156,6 +156,7 @@ impl Reader {
         let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => StoreError::NotALedger { path: path.to_owned() },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { what: source.to_string() },
             _ => StoreError::Unreadable { path: path.to_owned(), source },
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
