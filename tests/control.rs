@@ -632,13 +632,13 @@ fn other_accounts_are_what_their_groups_are() {
 
     let (said, asked, _) = asks(Some(Role::Staff), Some("daemon"));
     assert!(said.contains("status: 0 slots of 6"), "staff see keys out, not slots: {said}");
-    assert!(said.contains("keymap: account daemon: this needs the role Assistant"), "{said}");
-    assert!(said.contains("roster: account daemon: this needs the role Assistant"), "{said}");
+    assert!(said.contains("keymap: account daemon: this needs the role assistant"), "{said}");
+    assert!(said.contains("roster: account daemon: this needs the role assistant"), "{said}");
     assert!(asked.is_some());
 
     let (said, asked, hashed) = asks(None, Some("daemon"));
-    assert!(said.contains("status: account daemon: this needs the role Staff"), "{said}");
-    assert!(said.contains("pin: account daemon: this needs the role Staff") && !hashed, "{said}");
+    assert!(said.contains("status: account daemon: this needs the role staff"), "{said}");
+    assert!(said.contains("pin: account daemon: this needs the role staff") && !hashed, "{said}");
     let Some(Event::Requested(request)) = asked else { panic!("{said}") };
     assert_eq!(request.role, None, "the core hears that the account has no role");
 
