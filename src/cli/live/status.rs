@@ -248,6 +248,8 @@ fn alarm_list(seen: &Snapshot, view: &View) -> String {
             (_, None) => format!("; `cabinetd alarm ack {}`", alarm.id),
             (_, Some(_)) => String::new(),
         };
+        // A command stays on one line, to be copied.
+        let next = next.replace(' ', "\u{a0}").replacen('\u{a0}', " ", 1);
         let since = view.since(seen, alarm.raised);
         let mark = view.paint.tone(tone, mark).replace(' ', "\u{a0}");
         view.paragraph(2, 4, &format!("{mark} {:>4} {} {since}{by}{next}", alarm.id, clean(&alarm.sentence)))
