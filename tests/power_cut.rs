@@ -13,10 +13,10 @@
 
 mod ledger_samples;
 
-use cabinetd::cabinet::books::View;
-use cabinetd::cabinet::types::SlotNo;
+use cabinetd::cabinet::books::Books;
+use cabinetd::cabinet::fact::Record;
 use cabinetd::io::store::{Reader, Store};
-use ledger_samples::{identity, record, slot};
+use ledger_samples::{identity, record};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -34,12 +34,16 @@ fn child() {
     let (store, stored) = Store::open(Path::new(&state), &identity(), None).expect("it opens");
     let mut out = std::io::stdout().lock();
     let mut seq = stored.head.seq;
+    let mut books = Books::from_rows(seq + 1, stored.rows);
     loop {
         let first = seq + 1;
         // Batches of one, and now and then of more.
         seq += if first.is_multiple_of(7) { 5 } else { 1 };
-        let rows = vec![(View::Slot(SlotNo((seq % 300) as u16)), Some(slot(seq)))];
-        store.commit_blocking((first..=seq).map(record).collect(), rows, false).expect("committed");
+        let records: Vec<Record> = (first..=seq).map(record).collect();
+        for record in &records {
+            books.apply(record, 10);
+        }
+        store.commit_blocking(records, books.take_changes(), false).expect("committed");
         writeln!(out, "ACK {seq}").and_then(|()| out.flush()).expect("somebody listens");
     }
 }
