@@ -153,7 +153,10 @@ fn counts(seen: &Snapshot) -> String {
 }
 
 fn power(seen: &Snapshot, view: &View) -> String {
-    let Some(supply) = &seen.supply else { return "not known yet".to_owned() };
+    let Some(supply) = &seen.supply else {
+        let word = if view.without_ups { "no UPS is watched ([ups] in the config)" } else { "not known yet" };
+        return word.to_owned();
+    };
     let (word, tone) = match supply.supply {
         Supply::Unknown => ("not known yet", Tone::Faint),
         Supply::OnLine => ("on line", Tone::Good),

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 const T0: i64 = 1_793_714_400_000;
 
 fn plain(ascii: bool) -> View {
-    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0, columns: COLUMNS }
+    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0, columns: COLUMNS, without_ups: false }
 }
 
 fn key(n: u16) -> KeyName {

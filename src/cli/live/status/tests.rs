@@ -9,7 +9,7 @@ const MIN: u64 = 60_000;
 
 fn plain() -> View {
     let zone = TimeZone::get("America/New_York").expect("bundled");
-    View { paint: Paint { colour: false, ascii: false }, zone, age_ms: 2 * MIN, columns: COLUMNS }
+    View { paint: Paint { colour: false, ascii: false }, zone, age_ms: 2 * MIN, columns: COLUMNS, without_ups: false }
 }
 
 /// 2026-11-03 09:00 in New York.
@@ -132,6 +132,12 @@ Keys      24 slots: 24 in, 0 out
 Alarms    none
 ";
     assert_eq!(status(&quiet(), &plain()), expected);
+}
+
+#[test]
+fn without_a_ups_none_is_waited_for() {
+    let text = status(&quiet(), &View { without_ups: true, ..plain() });
+    assert!(text.contains("Power     no UPS is watched"), "{text}");
 }
 
 #[test]
