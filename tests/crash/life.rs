@@ -326,9 +326,9 @@ impl Life {
     }
 
     /// Somebody says on the phone that a key is lost.
-    pub fn key_lost(&mut self) -> Vec<Event> {
+    pub fn key_rekeyed(&mut self) -> Vec<Event> {
         let key = (1 + self.rng.below(10)).to_string().as_str().into();
-        vec![self.request(Ask::KeyLife { key, step: KeyStep::Lost, note: None })]
+        vec![self.request(Ask::KeyLife { key, step: KeyStep::Rekeyed, note: None })]
     }
 
     /// Long enough for everything to settle.

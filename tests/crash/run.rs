@@ -150,7 +150,7 @@ impl Run {
 
     /// A batch that makes records, whatever happens.
     pub fn batch_with_records(&mut self) -> Became {
-        let events = self.life.key_lost();
+        let events = self.life.key_rekeyed();
         self.take(events)
     }
 
