@@ -674,7 +674,12 @@ fn a_closed_window_ends_it_and_a_killed_demo_leaves_nothing_in_the_way() {
     demo.end_by(Signal::KILL);
     assert!(demo.daemon_lives(), "nobody told it");
     demo.start_again();
-    until("the sensors", || (demo.look()["daemon"] == true).then_some(()));
+    // The socket of the killed one is still there until the new one takes its place.
+    until("the sensors", || {
+        let said = demo.run(&["sim", "status", "--json"]);
+        let seen: Value = serde_json::from_str(&said.out).unwrap_or_default();
+        (seen["daemon"] == true).then_some(())
+    });
     assert!(demo.screen().contains("of an earlier demo"), "{}", demo.screen());
     assert_eq!(demo.run(&["ledger", "verify"]).code, 0);
     demo.take_204("1004");

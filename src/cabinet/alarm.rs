@@ -49,10 +49,14 @@ impl Alarm {
 impl Cabinet {
     /// Raises an alarm, unless the same one is open already.
     pub(super) fn raise(&mut self, turn: &mut Turn, alarm: Alarm) -> Option<AlarmId> {
+        let loud = alarm.is_loud();
         if self.books.alarms.values().any(|open| open.alarm == alarm) {
+            // It is known; whoever does it again hears it again.
+            if loud {
+                self.sound(turn, Sound::Alarm);
+            }
             return None;
         }
-        let loud = alarm.is_loud();
         let seq = self.record(turn, Fact::AlarmRaised { alarm });
         if loud {
             self.sound(turn, Sound::Alarm);
