@@ -72,11 +72,11 @@ enum Command {
     #[command(
         subcommand,
         after_help = "Examples:\n  \
-        cabinetd user add ana --name \"Ana Ruiz\" --role staff --badge 1009 --groups \"building-a plant\"\n  \
-        cabinetd user pin ana                    a new PIN, printed once\n  \
-        cabinetd user pin ana --duress           a second one: it opens, and alarms silently\n  \
-        cabinetd user vouch ana --by manager     a code for one entry\n  \
-        cabinetd user revoke ana                 lets nobody in with it from now on\n\n\
+        cabinetd user add painter --name \"Painter\" --role staff --badge 1009 --groups \"building-a plant\"\n  \
+        cabinetd user pin painter                    a new PIN, printed once\n  \
+        cabinetd user pin painter --duress           a second one: it opens, and alarms silently\n  \
+        cabinetd user vouch painter --by manager     a code for one entry\n  \
+        cabinetd user revoke painter                 lets nobody in with it from now on\n\n\
         ID is a person's short name in the roster; `cabinetd user list` shows them all."
     )]
     User(user::UserCommand),

@@ -124,7 +124,7 @@ pub struct DeclareArgs {
     "Examples:\n",
     "  cabinetd alarm list\n",
     "  cabinetd alarm ack 1031\n",
-    "  cabinetd alarm countersign 1031 --by maria\n\n",
+    "  cabinetd alarm countersign 1031 --by manager\n\n",
     "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
 ))]
 pub struct AlarmArgs {
