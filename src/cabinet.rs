@@ -155,6 +155,9 @@ impl Cabinet {
             pending: BTreeMap::new(),
             next_command: first_command.0,
         };
+        if cabinet.books.life.as_ref().is_some_and(|life| !life.compared) {
+            cabinet.sensing.compare_again();
+        }
         cabinet.resume_visit(now);
         cabinet.plan_watch(now);
         cabinet
@@ -187,7 +190,9 @@ impl Cabinet {
     /// Somebody is busy here: a session, a PIN half typed or being checked, an open door.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.books.session.is_some() || self.desk.is_busy() || self.books.doors.values().any(|door| door.open)
+        self.books.session.is_some()
+            || self.desk.is_busy()
+            || self.books.doors.keys().any(|door| self.door_is_open(*door))
     }
 
     /// Takes an event in and decides. The books run ahead of the disk from here on: commit the outcome, or discard the cabinet.
@@ -284,6 +289,11 @@ impl Cabinet {
         self.courtesy(turn, Action::Show(message));
     }
 
+    /// The visit is over: what the display says is for nobody soon.
+    fn read_by_now(&mut self, turn: &Turn) {
+        self.idle_at.get_or_insert(turn.mono().plus_ms(MESSAGE_MS));
+    }
+
     /// A word to somebody who has left goes away again.
     fn clear_display(&mut self, turn: &mut Turn) {
         if self.idle_at.is_some_and(|at| at <= turn.mono()) {
@@ -359,13 +369,13 @@ impl Cabinet {
 
     /// The wall clock against the boot clock: a jump is recorded before anything else of this step.
     fn notice_clock(&mut self, turn: &mut Turn, event: &Event) {
-        const JUMP_MS: i64 = 2_000;
+        const JUMP_MS: u64 = 2_000;
         let Some(life) = &self.books.life else { return };
         if matches!(event, Event::Started(_)) || life.started.boot != turn.now.boot {
             return;
         }
-        let by_ms = books::offset_ms(turn.now.stamp()) - life.wall_minus_mono_ms;
-        if by_ms.abs() >= JUMP_MS && self.store == StoreState::Writable {
+        let by_ms = books::offset_ms(turn.now.stamp()).saturating_sub(life.wall_minus_mono_ms);
+        if by_ms.unsigned_abs() >= JUMP_MS && self.store == StoreState::Writable {
             self.record(turn, Fact::ClockCorrected { by_ms });
             self.plan_watch(turn.now);
         }

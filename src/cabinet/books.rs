@@ -205,6 +205,9 @@ pub struct Life {
     /// Whether the lines are lost.
     #[serde(default)]
     pub lines_lost: bool,
+    /// Whether the slots were compared since the start.
+    #[serde(default)]
+    pub compared: bool,
 }
 
 /// The supply and since when.
@@ -366,7 +369,14 @@ impl Books {
                 let (config_hash, lines_lost) =
                     self.life.take().map_or((String::new(), false), |life| (life.config_hash, life.lines_lost));
                 let wall_minus_mono_ms = offset_ms(stamp);
-                self.life = Some(Life { started: stamp, stopped: false, wall_minus_mono_ms, config_hash, lines_lost });
+                self.life = Some(Life {
+                    started: stamp,
+                    stopped: false,
+                    wall_minus_mono_ms,
+                    config_hash,
+                    lines_lost,
+                    compared: false,
+                });
                 self.touch(View::Life);
             }
             Fact::Stopped { .. } => self.with_life(|life| life.stopped = true),
@@ -376,6 +386,9 @@ impl Books {
             Fact::LinesBack => self.with_life(|life| life.lines_lost = false),
             Fact::RecordsMissing { .. } => {}
             Fact::SlotsAdopted { slots } => {
+                if self.slots.is_empty() {
+                    self.with_life(|life| life.compared = true);
+                }
                 for found in slots {
                     self.fill(found.slot, found.present, found.key.clone(), Evidence::HomeSlot, seq, stamp, None, &[]);
                 }
@@ -402,7 +415,8 @@ impl Books {
             }
             // What these say of secrets is kept in rows that no record holds.
             Fact::PinSet { .. } | Fact::Vouched { .. } => {}
-            Fact::Denied { failure: false, .. } | Fact::LockFault { .. } | Fact::DarkCompared { .. } => {}
+            Fact::DarkCompared { .. } => self.with_life(|life| life.compared = true),
+            Fact::Denied { failure: false, .. } | Fact::LockFault { .. } => {}
             Fact::Denied { user, count, failure: true, .. } => {
                 let level = self.throttle.as_ref().map_or(0, |throttle| leaked(throttle, stamp, failures_per_hour));
                 self.throttle = Some(Throttle { level_milli: level + 1_000 * u64::from(*count), as_of: stamp });

@@ -4,7 +4,7 @@ use super::event::StoreState;
 use super::fact::{Alarm, Cleared, Fact};
 use super::outcome::{Message, Sound};
 use super::settings::Settings;
-use super::types::{DoorNo, Mono, SlotNo};
+use super::types::{DoorNo, Input, Mono, SlotNo};
 use super::{Cabinet, Reason, Turn};
 use std::collections::BTreeMap;
 
@@ -32,8 +32,15 @@ impl Doors {
 }
 
 impl Cabinet {
+    /// Whether the door's contact tells anything: there is one, and it can be believed.
+    pub(super) fn sees_door(&self, door: DoorNo) -> bool {
+        let contact = self.settings.doors.get(&door).is_some_and(|door| door.contact);
+        contact && !self.books.faults.contains_key(&Input::Door(door))
+    }
+
+    /// Whether a door is seen to be open. One whose contact is broken is not: it is unknown.
     pub(super) fn door_is_open(&self, door: DoorNo) -> bool {
-        self.books.doors.get(&door).is_some_and(|state| state.open)
+        self.sees_door(door) && self.books.doors.get(&door).is_some_and(|state| state.open)
     }
 
     /// A door's contact settled on a level.

@@ -151,6 +151,7 @@ impl Denial {
             | Self::Busy
             | Self::KeyUnknown { .. }
             | Self::NothingToReturn
+            | Self::TooManyAsks
             | Self::SecondPersonNotEntitled
             | Self::SamePerson
             | Self::LoneEmergencyNotAllowed

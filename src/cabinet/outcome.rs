@@ -175,6 +175,8 @@ pub enum Denial {
         user: UserId,
     },
     NothingToChange,
+    /// One visit asks only so often.
+    TooManyAsks,
     /// Nothing is out with this person.
     NothingToReturn,
     /// As far as the cabinet knows, it hangs here.
@@ -222,6 +224,7 @@ impl fmt::Display for Denial {
             Self::SlotEmpty { slot } => write!(f, "nothing hangs in slot {slot}"),
             Self::UserUnknown { user } => write!(f, "no user is called \"{user}\"; `cabinetd user list` lists them"),
             Self::NothingToChange => f.write_str("nothing to change"),
+            Self::TooManyAsks => f.write_str("too many asks in one visit; close the door and badge again"),
             Self::NothingToReturn => {
                 f.write_str("no key is out with this person; name the one that comes back (`cabinetd return --key …`)")
             }

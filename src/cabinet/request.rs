@@ -5,7 +5,8 @@ use super::books::{Answered, Vouched};
 use super::event::{Ask, Request, StoreState};
 use super::fact::Fact;
 use super::outcome::{Action, Answer, Denial};
-use super::roster::RosterChange;
+use super::roster::{Difference, RosterChange};
+use super::slot::is_question_of;
 use super::types::{Evidence, KeyId, PinHash, RequestKey, Role, SlotNo, UserId};
 use super::{Cabinet, Turn};
 use std::collections::BTreeSet;
@@ -138,15 +139,19 @@ impl Cabinet {
         };
         self.record(turn, fact);
         self.books.set_roster(next);
-        self.name_new_keys(turn);
+        self.name_new_keys(turn, &lines);
         self.forget_inactive(turn);
         self.end_visit_of_revoked(turn);
         Answer::Difference { lines, applied: true }
     }
 
     /// A key that is new in the roster and whose home is occupied by something unnamed is taken to hang there.
-    fn name_new_keys(&mut self, turn: &mut Turn) {
-        let new: Vec<(SlotNo, KeyId)> = (self.books.roster.keys.values())
+    fn name_new_keys(&mut self, turn: &mut Turn, lines: &[Difference]) {
+        let new: Vec<(SlotNo, KeyId)> = (lines.iter())
+            .filter_map(|line| match line {
+                Difference::KeyAdded(key) => self.books.roster.keys.get(key),
+                _ => None,
+            })
             .filter(|key| !self.books.custody.contains_key(&key.id))
             .filter(|key| {
                 (self.books.slots.get(&key.home))
@@ -156,6 +161,7 @@ impl Cabinet {
             .collect();
         for (slot, key) in new {
             self.record(turn, Fact::SlotIdentified { slot, key, evidence: Evidence::HomeSlot, session: None });
+            self.resolve(turn, |alarm| is_question_of(alarm, slot));
         }
     }
 

@@ -31,6 +31,16 @@ struct Line {
 }
 
 impl Sensing {
+    /// The next full reading is compared with the books, after a start whose comparison is not recorded yet.
+    pub(super) const fn compare_again(&mut self) {
+        self.compare = true;
+    }
+
+    /// Whether a slot's raw level waits to be believed.
+    pub(super) fn is_unsettled(&self, slot: SlotNo) -> bool {
+        self.unsettled.contains_key(&Input::Slot(slot))
+    }
+
     /// What is found changed may be the doing of `unseen`, a session whose end nobody saw.
     pub(super) fn compare_next(&mut self, unseen: Option<&Session>) {
         self.compare = true;
@@ -85,7 +95,8 @@ impl Cabinet {
     }
 
     fn lines_lost(&mut self, turn: &mut Turn) {
-        self.sensing = Sensing { compare: true, ..Sensing::default() };
+        let let_in = std::mem::take(&mut self.sensing.let_in);
+        self.sensing = Sensing { compare: true, let_in, ..Sensing::default() };
         if self.books.life.as_ref().is_some_and(|life| !life.lines_lost) {
             self.record(turn, Fact::LinesLost);
             self.raise(turn, Alarm::LinesLost);
@@ -119,6 +130,11 @@ impl Cabinet {
         if !first_ever {
             self.record(turn, Fact::DarkCompared { differences });
         }
+        // Who was let in before explains what is found now, and nothing that is found later; but for slots not read yet.
+        let (faults, custody) = (&self.books.faults, &self.books.custody);
+        self.sensing.let_in.retain(|key, _| {
+            matches!(custody.get(key), Some(super::books::Custody::In { slot, .. }) if faults.contains_key(&Input::Slot(*slot)))
+        });
     }
 
     fn slot_seen_again(&mut self, turn: &mut Turn, slot: SlotNo, present: bool) {
@@ -127,6 +143,11 @@ impl Cabinet {
             Some(before) if before == present => {}
             Some(_) => self.found_changed(turn, slot, present),
         }
+        let faults = &self.books.faults;
+        let custody = &self.books.custody;
+        self.sensing.let_in.retain(|key, _| {
+            matches!(custody.get(key), Some(super::books::Custody::In { slot, .. }) if faults.contains_key(&Input::Slot(*slot)))
+        });
     }
 
     fn found_changed(&mut self, turn: &mut Turn, slot: SlotNo, present: bool) {
@@ -256,6 +277,9 @@ impl Cabinet {
             return;
         }
         self.record(turn, Fact::SensorFault { input, fault });
+        if let Input::Door(door) = input {
+            self.visit_door_unseen(turn, door);
+        }
         self.raise(turn, Alarm::SensorFault { input });
     }
 

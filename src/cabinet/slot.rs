@@ -28,7 +28,7 @@ impl Cabinet {
     /// The session that an edge in this slot belongs to: one that has opened the slot's door.
     pub(super) fn session_at(&self, slot: SlotNo) -> Option<Session> {
         let place = self.settings.slots.get(&slot)?;
-        let contact = self.settings.doors.get(&place.door)?.contact;
+        let contact = self.sees_door(place.door);
         self.books
             .session
             .clone()
@@ -72,8 +72,10 @@ impl Cabinet {
             self.sound(turn, Sound::WrongKey);
             self.show(turn, Message::WrongKey { slot, key: label });
         }
-        if let Some(key) = key {
-            self.watch_key(turn.now, &key);
+        match key {
+            Some(key) => self.watch_key(turn.now, &key),
+            None if session_id.is_some() => self.visit.unnamed_in_hand += 1,
+            None => {}
         }
     }
 
@@ -94,7 +96,7 @@ impl Cabinet {
         // Nobody was asked: what the person may take alone is theirs to take.
         let unasked = !self.settings.sessions.ask_required && asked.next().is_none();
         let open_to = |user: &UserId| {
-            let key = self.books.roster.keys.get(key).filter(|key| !key.second_person || session.second.is_some());
+            let key = self.books.roster.keys.get(key).filter(|key| !key.second_person);
             self.books.roster.users.get(user).zip(key).is_some_and(|(user, key)| may_take(user, key))
         };
         unasked && open_to(&session.user)
@@ -166,12 +168,12 @@ impl Cabinet {
             return open(in_hand, None, false);
         }
         let Some(home) = home else { return open(in_hand, None, true) };
+        let nothing_else = in_hand.is_empty() && self.visit.unnamed_in_hand == 0;
         match (self.books.custody.get(&home), out(&home)) {
             // It is with the person who stands here.
             (_, Some(holding)) if here(&holding) => Guess::Known(home, Evidence::HomeSlot),
-            // It is with a colleague, and this person has nothing else to hang here.
-            (_, Some(_)) if in_hand.is_empty() => Guess::Known(home, Evidence::HomeSlot),
-            (Some(Custody::Unaccounted { .. }) | None, None) if in_hand.is_empty() => {
+            // It is with a colleague or unaccounted for, and this person has nothing else to hang here.
+            (_, Some(_)) | (Some(Custody::Unaccounted { .. }) | None, None) if nothing_else => {
                 Guess::Known(home, Evidence::HomeSlot)
             }
             (_, Some(_)) | (Some(Custody::Unaccounted { .. }) | None, None) => open(in_hand, Some(home), false),
@@ -185,7 +187,7 @@ impl Cabinet {
     /// A slot changed and no session is there to answer for it.
     fn unattended_change(&mut self, turn: &mut Turn, slot: SlotNo) {
         let Some(place) = self.settings.slots.get(&slot) else { return };
-        let contact = self.settings.doors.get(&place.door).is_some_and(|door| door.contact);
+        let contact = self.sees_door(place.door);
         if contact && !self.door_is_open(place.door) {
             self.raise(turn, Alarm::ChangedBehindDoor { slot });
         } else {
@@ -266,7 +268,7 @@ enum Guess {
 }
 
 /// Alarms that ask what is with this slot.
-fn is_question_of(alarm: &Alarm, slot: SlotNo) -> bool {
+pub(super) fn is_question_of(alarm: &Alarm, slot: SlotNo) -> bool {
     match alarm {
         Alarm::UnexpectedSlot { slot: asked, .. }
         | Alarm::UnknownReturn { slot: asked }

@@ -226,7 +226,8 @@ impl Stamp {
         if self.boot == later.boot {
             later.mono.since_ms(self.mono)
         } else if self.clock.is_trusted() && later.clock.is_trusted() {
-            u64::try_from(later.wall.0.saturating_sub(self.wall.0)).unwrap_or(0)
+            // The wall clock may have been set back; since the later boot began it is at least this long.
+            u64::try_from(later.wall.0.saturating_sub(self.wall.0)).unwrap_or(0).max(later.mono.0)
         } else {
             later.mono.0
         }

@@ -17,7 +17,7 @@ use super::event::{Pull, StoreState};
 use super::fact::{Alarm, Fact, SessionEnd};
 use super::outcome::{Action, Denial, Message, Sound};
 use super::roster::{Key, User};
-use super::types::{DoorNo, Evidence, KeyId, Mono, Now, Origin, Reason as Why, Role, SessionId, SlotNo, UserId};
+use super::types::{DoorNo, Evidence, Input, KeyId, Mono, Now, Origin, Reason as Why, Role, SessionId, SlotNo, UserId};
 use super::{Cabinet, Purpose, Reason, Turn};
 use std::collections::BTreeSet;
 
@@ -25,6 +25,8 @@ use std::collections::BTreeSet;
 const OPENING_GRACE_MS: u64 = 2_000;
 /// How long a scanned tag waits for its key to be hung.
 const TAG_MS: u64 = 60_000;
+/// Asks of one visit: more is not a person.
+const ASKS: usize = 16;
 /// A door without a contact counts as in use this long after its last slot edge.
 const UNSEEN_DOOR_MS: u64 = 15_000;
 
@@ -34,6 +36,8 @@ pub(super) struct Visit {
     until: Option<Mono>,
     /// An ask that waits for the second person.
     waiting: Option<Pull>,
+    /// Keys taken in this visit of which nobody knows which they are.
+    pub(super) unnamed_in_hand: u32,
     /// A key whose tag was scanned and that is not hung yet.
     tag: Option<(KeyId, Mono)>,
 }
@@ -73,7 +77,7 @@ impl Cabinet {
                 self.settings.sessions.ask_timeout_ms
             }
         });
-        let open = self.books.session.as_ref().is_some_and(|session| session.opened);
+        let open = self.visitor_has_a_door_open();
         self.visit = Visit { until: until.filter(|_| !open).map(|ms| now.mono.plus_ms(ms)), ..Visit::default() };
     }
 
@@ -120,6 +124,12 @@ impl Cabinet {
         if by_group || (groups.is_empty() && by_keys()) { Ok(()) } else { Err(Denial::SecondPersonNotEntitled) }
     }
 
+    /// Whether the second person of this session may stand as such for this ask, too.
+    fn second_covers(&self, session: &Session, ask: &Pull) -> bool {
+        let stands = |second: &UserId| self.is_active(second) && self.may_stand_second(second, ask).is_ok();
+        session.second.as_ref().is_some_and(stands)
+    }
+
     // ------------------------------------------------------------ asks
 
     /// These keys, for this reason.
@@ -143,10 +153,13 @@ impl Cabinet {
             return Err(Denial::NothingToChange);
         }
         let two_person = keys.iter().find(|key| key.second_person).map(|key| key.id.clone());
-        if let Some(key) = two_person.filter(|_| session.second.is_none()) {
+        if let Some(key) = two_person.filter(|_| !self.second_covers(&session, pull)) {
             if !pull.alone {
+                // The same ask again does not wait any longer.
+                if self.visit.waiting.as_ref() != Some(pull) {
+                    self.visit.until = Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms));
+                }
                 self.visit.waiting = Some(pull.clone());
-                self.visit.until = Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms));
                 self.show(turn, Message::SecondPersonPlease { key: key.clone() });
                 return Ok(format!("key {key} needs a second person: badge and PIN of somebody else, at the cabinet"));
             }
@@ -171,7 +184,9 @@ impl Cabinet {
             if matches!(self.books.custody.get(&key.id), Some(Custody::In { .. })) {
                 return Err(Denial::KeyNotOut { key: key.id.clone() });
             }
-            back.push(key.id.clone());
+            if !back.contains(&key.id) {
+                back.push(key.id.clone());
+            }
         }
         if keys.is_empty() {
             back = self.held_by(&session.user);
@@ -197,6 +212,9 @@ impl Cabinet {
         let session = self.books.session.clone().ok_or(Denial::NobodyIdentified)?;
         if self.store == StoreState::Reserve {
             return Err(Denial::NoRoom);
+        }
+        if session.granted.len() >= ASKS {
+            return Err(Denial::TooManyAsks);
         }
         // A revocation counts from the moment it is made, a session under way included.
         if !self.is_active(&session.user) {
@@ -233,7 +251,7 @@ impl Cabinet {
     fn authorise(&mut self, turn: &mut Turn, ask: &Pull, pull: &[KeyId], give_back: &[KeyId], doors: &[DoorNo]) {
         let Some(session) = self.books.session.clone() else { return };
         let two_person = |key: &KeyId| self.books.roster.keys.get(key).is_some_and(|key| key.second_person);
-        let alone = ask.alone && session.second.is_none() && pull.iter().any(two_person);
+        let alone = ask.alone && pull.iter().any(two_person) && !self.second_covers(&session, ask);
         let intent = Fact::SessionAuthorised {
             session: session.id,
             user: session.user.clone(),
@@ -287,14 +305,15 @@ impl Cabinet {
     fn more_doors_to_open(&self) -> bool {
         let Some(session) = &self.books.session else { return false };
         let opened = |door: &DoorNo| self.books.doors.get(door).is_some_and(|state| state.session == Some(session.id));
-        let contact = |door: &DoorNo| self.settings.doors.get(door).is_some_and(|door| door.contact);
-        session.doors().iter().any(|door| contact(door) && !opened(door))
+        session.doors().iter().any(|door| self.sees_door(*door) && !opened(door))
     }
 
     /// A door that stood open already is this session's from now on.
     fn adopt_open_doors(&mut self, turn: &mut Turn, session: SessionId, doors: &[DoorNo]) {
         for door in doors {
-            if self.books.doors.get(door).is_some_and(|state| state.open && state.session != Some(session)) {
+            if self.door_is_open(*door)
+                && self.books.doors.get(door).is_some_and(|state| state.session != Some(session))
+            {
                 self.record(turn, Fact::DoorOpened { door: *door, session: Some(session) });
             }
         }
@@ -316,7 +335,7 @@ impl Cabinet {
 
     pub(super) fn lock_energised(&mut self, turn: &mut Turn, door: DoorNo) {
         self.resolve(turn, |alarm| *alarm == Alarm::LockFault { door });
-        if self.settings.doors.get(&door).is_some_and(|door| !door.contact) {
+        if !self.sees_door(door) {
             self.visit.until = Some(turn.mono().plus_ms(u64::from(self.settings.sessions.unlock_ms) + UNSEEN_DOOR_MS));
         }
     }
@@ -350,8 +369,8 @@ impl Cabinet {
 
     /// A slot edge behind a door without a contact shows that somebody is at it.
     pub(super) fn visit_slot_changed(&mut self, turn: &Turn, slot: SlotNo) {
-        let door = self.settings.slots.get(&slot).and_then(|place| self.settings.doors.get(&place.door));
-        if let Some(until) = self.visit.until.as_mut().filter(|_| door.is_some_and(|door| !door.contact)) {
+        let unseen = self.settings.slots.get(&slot).is_some_and(|place| !self.sees_door(place.door));
+        if let Some(until) = self.visit.until.as_mut().filter(|_| unseen) {
             *until = (*until).max(turn.mono().plus_ms(UNSEEN_DOOR_MS));
         }
     }
@@ -365,9 +384,16 @@ impl Cabinet {
         }
     }
 
+    /// The contact of an open door broke: nobody will see it close, so the slots' edges tell when the visit is over.
+    pub(super) fn visit_door_unseen(&mut self, turn: &Turn, door: DoorNo) {
+        if self.books.session.as_ref().is_some_and(|session| session.may_open(door)) {
+            self.visit.until.get_or_insert(turn.mono().plus_ms(UNSEEN_DOOR_MS));
+        }
+    }
+
     fn visitor_has_a_door_open(&self) -> bool {
         let session = self.books.session.as_ref().map(|session| session.id);
-        self.books.doors.values().any(|door| door.open && door.session == session)
+        self.books.doors.iter().any(|(door, state)| state.session == session && self.door_is_open(*door))
     }
 
     // ------------------------------------------------------------ ending
@@ -388,7 +414,7 @@ impl Cabinet {
             return self.close_visit(turn, SessionEnd::TimedOut);
         }
         let (doors, opened) = (session.doors(), session.opened);
-        let unseen = doors.iter().all(|door| self.settings.doors.get(door).is_some_and(|door| !door.contact));
+        let unseen = doors.iter().all(|door| !self.sees_door(*door));
         if unseen {
             return self.close_visit(turn, SessionEnd::Completed);
         }
@@ -437,6 +463,7 @@ impl Cabinet {
     pub(super) fn close_visit(&mut self, turn: &mut Turn, how: SessionEnd) {
         let Some(session) = self.books.session.clone() else { return };
         self.visit = Visit::default();
+        self.read_by_now(turn);
         let mine = |custody: &&Custody| matches!(custody, Custody::Out(holding) if holding.session == session.id);
         let taken = self.books.custody.values().filter(mine).count() as u32;
         let filled = |slot: &&super::books::Slot| slot.session == Some(session.id) && slot.present == Presence::Present;
@@ -448,7 +475,11 @@ impl Cabinet {
             Fact::SessionClosed { session: session.id, user: session.user.clone(), how, duration_ms, taken, returned },
         );
         self.raise_unknown_returns(turn, session.id);
-        if how != SessionEnd::Unknown && !self.touched_two_person_key(&session) {
+        let seen_to_its_end = match how {
+            SessionEnd::Completed | SessionEnd::NeverOpened | SessionEnd::TimedOut | SessionEnd::Cancelled => true,
+            SessionEnd::LockFault | SessionEnd::Unknown | SessionEnd::Interrupted => false,
+        };
+        if seen_to_its_end && !self.touched_two_person_key(&session) {
             self.resolve(turn, |alarm| matches!(alarm, Alarm::LoneEmergency { session: of, .. } if *of == session.id));
         }
         turn.by = by;
@@ -485,7 +516,9 @@ impl Cabinet {
         let two_person = |key: &&KeyId| self.books.roster.keys.get(*key).is_none_or(|key| key.second_person);
         lone.filter(two_person).any(|key| match self.books.custody.get(key) {
             Some(Custody::In { slot, .. }) => {
-                self.books.slots.get(slot).is_some_and(|row| row.session == Some(session.id))
+                // Moved since the session began, or its sensor does not tell.
+                let moved = self.books.slots.get(slot).is_some_and(|row| row.seq > session.id.0);
+                moved || self.books.faults.contains_key(&Input::Slot(*slot)) || self.sensing.is_unsettled(*slot)
             }
             Some(Custody::Out(holding)) => holding.session == session.id,
             Some(_) | None => true,

@@ -525,3 +525,13 @@ fn what_hangs_at_home_unnamed_may_be_asked_for_and_taken_without_alarm() {
     assert!(!story.alarms().iter().any(|alarm| alarm.starts_with("wrong-key")), "{:?}", story.alarms());
     assert!(story.cabinet.books().custody.contains_key(&KeyId::from("204")));
 }
+
+#[test]
+fn a_visit_asks_only_so_often() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    for _ in 0..16 {
+        assert!(matches!(story.pull("204", Reason::WorkOrder), Answer::Done { .. }));
+    }
+    assert_eq!(story.pull("204", Reason::WorkOrder), Answer::Refused(Denial::TooManyAsks), "no person asks that often");
+}

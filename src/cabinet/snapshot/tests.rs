@@ -292,7 +292,14 @@ fn a_stamp_of_a_bad_clock_is_read_by_the_better_one() {
     let mut books = books();
     let started = Stamp { wall: Wall(1_000), clock: ClockQuality::Unknown, ..stamp(1_000) };
     let life = |started| {
-        Some(Life { started, stopped: false, wall_minus_mono_ms: 0, config_hash: String::new(), lines_lost: false })
+        Some(Life {
+            started,
+            stopped: false,
+            wall_minus_mono_ms: 0,
+            config_hash: String::new(),
+            lines_lost: false,
+            compared: true,
+        })
     };
     books.life = life(started);
     let since = look(&books, 61_000).running_since.unwrap();
