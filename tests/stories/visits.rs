@@ -1,9 +1,10 @@
 //! A visit from the badge to the closed door: asking, the second person, emergencies, duress.
 
-use crate::story::{Lock, Story};
+use crate::story::{Lock, Story, sample_roster, unit_key};
 use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::outcome::{Action, Answer, Denial, Sound};
-use cabinetd::cabinet::types::{DoorNo, KeyId, Output, Reason, SlotNo};
+use cabinetd::cabinet::roster::RosterChange;
+use cabinetd::cabinet::types::{DoorNo, Input, KeyId, Level, Output, Reason, SlotNo};
 
 #[test]
 fn ana_pulls_a_key_for_a_work_order() {
@@ -534,4 +535,49 @@ fn a_visit_asks_only_so_often() {
         assert!(matches!(story.pull("204", Reason::WorkOrder), Answer::Done { .. }));
     }
     assert_eq!(story.pull("204", Reason::WorkOrder), Answer::Refused(Denial::TooManyAsks), "no person asks that often");
+}
+
+#[test]
+fn a_second_person_stands_only_for_the_keys_they_may_take() {
+    let mut story = Story::begins();
+    story.edits_user("ana", |ana| {
+        ana.groups.insert("b".into());
+    });
+    let mut vault = unit_key(13, "b");
+    vault.second_person = true;
+    let change = RosterChange { replace: false, users: vec![], keys: vec![vault], ..sample_roster() };
+    assert!(matches!(story.import(change), Answer::Difference { applied: true, .. }));
+    story.comes("ana");
+    story.pull("safe", Reason::DayToDay);
+    story.comes("bob");
+    story.news();
+    // Bob stood for the safe. The vault is not his to take, so he does not stand for it.
+    let Answer::Done { text, .. } = story.pull("213", Reason::DayToDay) else { panic!("asked for a second person") };
+    assert!(text.contains("second person"), "{text}");
+    story.expect_records(&[]);
+}
+
+#[test]
+fn a_door_contact_that_breaks_while_open_does_not_hold_the_visit() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    story.take(4);
+    story.raw(Input::Door(DoorNo(1)), Level::Fault);
+    story.wait_s(60);
+    assert!(story.cabinet.books().session.is_none(), "nobody will see it close");
+    story.expect_custody("204", "out with ana for work-order");
+    // The next one is let in with a pulse of the lock, not on the word of a broken contact.
+    story.comes("bob");
+    story.pull("205", Reason::WorkOrder);
+    story.expect_unlocked();
+}
+
+#[test]
+fn a_clock_set_back_across_a_boot_freezes_no_delay() {
+    use cabinetd::cabinet::types::{BootId, ClockQuality, Mono, Stamp, Wall};
+    let then = Stamp { mono: Mono(9), wall: Wall(2_000_000_000_000), clock: ClockQuality::Rtc, boot: BootId(1) };
+    let now = Stamp { mono: Mono(60_000), wall: Wall(1_700_000_000_000), clock: ClockQuality::Rtc, boot: BootId(2) };
+    assert_eq!(then.elapsed_ms(now), 60_000, "at least since the later boot");
 }
