@@ -338,6 +338,7 @@ impl Cabinet {
         if self.books.life.as_ref().is_none_or(|life| life.config_hash != start.config_hash) {
             self.record(turn, Fact::ConfigLoaded { hash: start.config_hash });
         }
+        self.forget_unwatched(turn);
         let unseen = self.books.session.clone();
         if let Some(session) = &unseen {
             // After the intent nobody knows how far it went; before it, nothing was energised.
@@ -346,6 +347,23 @@ impl Cabinet {
         }
         self.sensing.compare_next(unseen.as_ref());
         self.plan_watch(turn.now);
+    }
+
+    /// Alarms of what the config does not have any more would stand for ever: nothing looks there.
+    fn forget_unwatched(&mut self, turn: &mut Turn) {
+        let settings = self.settings.clone();
+        self.resolve(turn, |alarm| match alarm {
+            fact::Alarm::SensorFault { input: types::Input::Slot(slot) } => !settings.slots.contains_key(slot),
+            fact::Alarm::SensorFault { input: types::Input::Door(door) } => {
+                settings.doors.get(door).is_none_or(|door| !door.contact)
+            }
+            fact::Alarm::SensorFault { input: types::Input::Tamper } | fact::Alarm::Tampered => !settings.tamper,
+            fact::Alarm::LockFault { door } | fact::Alarm::DoorLeftOpen { door, .. } => {
+                !settings.doors.contains_key(door)
+            }
+            fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
+            _ => false,
+        });
     }
 
     fn stopping(&mut self, turn: &mut Turn, why: StopReason) {

@@ -5,12 +5,12 @@
 //! nobody else out. Both counts live in the books and survive a restart. While the clock is not trusted, hours and validity
 //! warn but do not deny; a revocation always denies.
 
-use super::books::{Vouched, leaked};
+use super::books::{Charge, Vouched, leaked};
 use super::event::StoreState;
 use super::fact::{Alarm, Fact};
 use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
 use super::roster::User;
-use super::types::{Code, Mono, Origin, Pin, PinHash, UserId, VOUCHED_DIGITS};
+use super::types::{Code, Mono, Origin, Pin, PinHash, Shown, UserId, VOUCHED_DIGITS};
 use super::{Cabinet, Purpose, Reason, Turn};
 
 /// A denial of the same kind is written at most once in this time; further ones are counted.
@@ -31,15 +31,9 @@ pub(super) enum Desk {
     /// The PIN is being hashed.
     Checking {
         user: UserId,
+        shown: Shown,
         vouched: bool,
     },
-}
-
-/// How somebody said who they are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shown {
-    Badge,
-    Login,
 }
 
 impl Desk {
@@ -108,10 +102,11 @@ impl Cabinet {
         if let Some(user) = self.visitor_name() {
             return self.show(turn, Message::InUse { name: user });
         }
-        match self.device_wait_s(turn) {
-            Some(wait_s) => self.deny(turn, None, Denial::Throttled { wait_s }, false),
-            None => self.deny(turn, None, denial, true),
+        if let Some(wait_s) = self.device_wait_s(turn) {
+            return self.deny(turn, None, Denial::Throttled { wait_s }, None);
         }
+        let shown = if denial == Denial::UnknownBadge { Shown::Badge } else { Shown::Login };
+        self.deny(turn, None, denial, Some(shown));
     }
 
     fn identify(&mut self, turn: &mut Turn, user: UserId, shown: Shown) {
@@ -125,12 +120,12 @@ impl Cabinet {
                 return self.show(turn, Message::InUse { name });
             }
             if visitor == user {
-                return self.deny(turn, Some(user), Denial::SamePerson, false);
+                return self.deny(turn, Some(user), Denial::SamePerson, None);
             }
         }
         if let Err(denial) = self.may_enter(turn, &user, shown) {
             self.desk = Desk::Idle;
-            return self.deny(turn, Some(user), denial, false);
+            return self.deny(turn, Some(user), denial, None);
         }
         if shown == Shown::Badge && self.settings.access.badge_alone {
             return self.admitted(turn, &user, false, false);
@@ -179,21 +174,21 @@ impl Cabinet {
         self.desk = Desk::Idle;
         // Asked again: between badge and PIN the disk may have filled, or a manager revoked.
         if let Err(denial) = self.may_enter(turn, &user, shown) {
-            return self.deny(turn, Some(user), denial, false);
+            return self.deny(turn, Some(user), denial, None);
         }
         let vouched = (pin.expose().len() == VOUCHED_DIGITS).then(|| self.vouched_code(turn, &user)).flatten();
         let is_vouched = vouched.is_some();
         let own = self.books.roster.users.get(&user).and_then(|user| user.pin.clone());
-        let Some(hash) = vouched.or(own) else { return self.deny(turn, Some(user), Denial::NoPin, false) };
-        self.desk = Desk::Checking { user: user.clone(), vouched: is_vouched };
+        let Some(hash) = vouched.or(own) else { return self.deny(turn, Some(user), Denial::NoPin, None) };
+        self.desk = Desk::Checking { user: user.clone(), shown, vouched: is_vouched };
         self.show(turn, Message::Checking);
         let purpose = Purpose::CheckPin { user: user.clone() };
         self.command(turn, Action::CheckPin { user, pin, hash }, purpose);
     }
 
     pub(super) fn pin_checked(&mut self, turn: &mut Turn, user: &UserId, result: &CommandResult) {
-        let vouched = match &self.desk {
-            Desk::Checking { user: checked, vouched } if checked == user => *vouched,
+        let (shown, vouched) = match &self.desk {
+            Desk::Checking { user: checked, shown, vouched } if checked == user => (*shown, *vouched),
             Desk::Checking { .. } | Desk::Idle | Desk::AwaitingPin { .. } => return,
         };
         self.desk = Desk::Idle;
@@ -202,10 +197,12 @@ impl Cabinet {
                 // Asked once more: a manager may have revoked, or the disk filled, while it was being hashed.
                 match self.is_welcome(turn, user).err() {
                     None => self.admitted(turn, user, vouched, *verdict == PinVerdict::Duress),
-                    Some(denial) => self.deny(turn, Some(user.clone()), denial, false),
+                    Some(denial) => self.deny(turn, Some(user.clone()), denial, None),
                 }
             }
-            CommandResult::Pin(PinVerdict::Mismatch) => self.deny(turn, Some(user.clone()), Denial::WrongPin, true),
+            CommandResult::Pin(PinVerdict::Mismatch) => {
+                self.deny(turn, Some(user.clone()), Denial::WrongPin, Some(shown));
+            }
             // It could not be checked: nobody's fault, nobody is charged.
             CommandResult::Done | CommandResult::Failed(_) | CommandResult::Unknown => {
                 self.show(turn, Message::TimedOut);
@@ -256,8 +253,10 @@ impl Cabinet {
     fn wait_s(&self, turn: &Turn, user: &UserId, shown: Shown) -> Option<u32> {
         let rules = &self.settings.access;
         let person = self.books.people.get(user);
-        let failures = person.map_or(0, |person| person.failures);
-        let own_ms = person.and_then(|person| person.last_failure).map_or(0, |last| {
+        // Wrong PINs at somebody's number, which is no secret, do not take away what their badge is good for.
+        let charge = person.map_or(Charge::default(), |person| person.charge(shown));
+        let failures = charge.failures;
+        let own_ms = charge.last.map_or(0, |last| {
             let beyond = failures.saturating_sub(rules.free_failures);
             if beyond == 0 {
                 return 0;
@@ -290,14 +289,14 @@ impl Cabinet {
     // ------------------------------------------------------------ denials
 
     /// Refuses somebody at the cabinet: told, heard, recorded.
-    pub(super) fn deny(&mut self, turn: &mut Turn, user: Option<UserId>, denial: Denial, failure: bool) {
+    pub(super) fn deny(&mut self, turn: &mut Turn, user: Option<UserId>, denial: Denial, charged: Option<Shown>) {
         self.sound(turn, Sound::Refused);
         self.show(turn, Message::Denied { denial: denial.clone() });
         if self.store == StoreState::Reserve {
             return; // The reserve is for alarms and evidence.
         }
-        if failure {
-            self.record(turn, Fact::Denied { user, denial, count: 1, failure });
+        if charged.is_some() {
+            self.record(turn, Fact::Denied { user, denial, count: 1, charged });
             return;
         }
         let kind = without_figures(&denial);
@@ -311,7 +310,7 @@ impl Cabinet {
                 self.write_denials_until(turn, oldest);
             }
             let until = turn.mono().plus_ms(DENIAL_WINDOW_MS);
-            self.record(turn, Fact::Denied { user: user.clone(), denial, count: 1, failure });
+            self.record(turn, Fact::Denied { user: user.clone(), denial, count: 1, charged });
             self.denials.open.push(Counted { user, denial: kind, count: 0, until });
         }
     }
@@ -332,7 +331,7 @@ impl Cabinet {
         let done: Vec<Counted> = done;
         for Counted { user, denial, count, .. } in done.into_iter().filter(|counted| counted.count > 0) {
             if self.store == StoreState::Writable {
-                self.record(turn, Fact::Denied { user, denial, count, failure: false });
+                self.record(turn, Fact::Denied { user, denial, count, charged: None });
             }
         }
     }

@@ -10,8 +10,8 @@ use super::outcome::Answer;
 use super::power::{Supply, UpsFigures};
 use super::roster::{Difference, Key, Roster, User};
 use super::types::{
-    Actor, AlarmId, DoorNo, Evidence, Input, KeyId, Origin, PinHash, Reason, RequestKey, SessionId, SlotNo, Stamp,
-    UserId,
+    Actor, AlarmId, DoorNo, Evidence, Input, KeyId, Origin, PinHash, Reason, RequestKey, SessionId, Shown, SlotNo,
+    Stamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,10 +229,30 @@ pub struct Throttle {
 /// What the cabinet remembers of somebody's visits.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
 pub struct Person {
-    /// Failures since the last success.
-    pub failures: u32,
-    pub last_failure: Option<Stamp>,
+    /// Failures since the last success, by the way they came.
+    #[serde(default)]
+    pub badge: Charge,
+    #[serde(default)]
+    pub login: Charge,
     pub last_visit: Option<Stamp>,
+}
+
+/// Failures in a row, and the last of them.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
+pub struct Charge {
+    pub failures: u32,
+    pub last: Option<Stamp>,
+}
+
+impl Person {
+    /// What was charged to this way of saying who they are.
+    #[must_use]
+    pub const fn charge(&self, shown: Shown) -> Charge {
+        match shown {
+            Shown::Badge => self.badge,
+            Shown::Login => self.login,
+        }
+    }
 }
 
 /// A code for one entry.
@@ -416,15 +436,19 @@ impl Books {
             // What these say of secrets is kept in rows that no record holds.
             Fact::PinSet { .. } | Fact::Vouched { .. } => {}
             Fact::DarkCompared { .. } => self.with_life(|life| life.compared = true),
-            Fact::Denied { failure: false, .. } | Fact::LockFault { .. } => {}
-            Fact::Denied { user, count, failure: true, .. } => {
+            Fact::Denied { charged: None, .. } | Fact::LockFault { .. } => {}
+            Fact::Denied { user, count, charged: Some(shown), .. } => {
                 let level = self.throttle.as_ref().map_or(0, |throttle| leaked(throttle, stamp, failures_per_hour));
                 self.throttle = Some(Throttle { level_milli: level + 1_000 * u64::from(*count), as_of: stamp });
                 self.touch(View::Throttle);
                 if let Some(user) = user {
                     let person = self.people.entry(user.clone()).or_default();
-                    person.failures = person.failures.saturating_add(*count);
-                    person.last_failure = Some(stamp);
+                    let charge = match shown {
+                        Shown::Badge => &mut person.badge,
+                        Shown::Login => &mut person.login,
+                    };
+                    charge.failures = charge.failures.saturating_add(*count);
+                    charge.last = Some(stamp);
                     self.touch(View::Person(user.clone()));
                 }
             }
@@ -600,7 +624,7 @@ impl Books {
     }
 
     fn visited(&mut self, user: &UserId, stamp: Stamp) {
-        let person = Person { failures: 0, last_failure: None, last_visit: Some(stamp) };
+        let person = Person { last_visit: Some(stamp), ..Person::default() };
         self.people.insert(user.clone(), person);
         self.touch(View::Person(user.clone()));
         // A code is for one entry, and needless once its owner came in.

@@ -7,7 +7,9 @@ use super::event::{KeyStep, StopReason};
 use super::outcome::Denial;
 use super::power::{Supply, UpsFigures};
 use super::roster::Difference;
-use super::types::{AlarmId, BootId, DoorNo, Evidence, Input, KeyId, Origin, Reason, SessionId, SlotNo, Stamp, UserId};
+use super::types::{
+    AlarmId, BootId, DoorNo, Evidence, Input, KeyId, Origin, Reason, SessionId, Shown, SlotNo, Stamp, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the ledger as the core makes it. Salt and hashes are the store's.
@@ -92,8 +94,9 @@ pub enum Fact {
         user: Option<UserId>,
         denial: Denial,
         count: u32,
-        #[serde(default, skip_serializing_if = "is_false")]
-        failure: bool,
+        /// A failure, charged to the person's badge or number and to the device; none = no failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        charged: Option<Shown>,
     },
     /// Somebody proved who they are. The session is named by this record's seq.
     SessionStarted {

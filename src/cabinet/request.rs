@@ -49,7 +49,7 @@ impl Cabinet {
         let theirs = matches!(denial, Denial::KeyNotAllowed { .. } | Denial::LoneEmergencyNotAllowed);
         if let Some(session) = self.books.session.as_ref().filter(|_| theirs) {
             let user = session.user.clone();
-            self.deny(turn, Some(user), denial.clone(), false);
+            self.deny(turn, Some(user), denial.clone(), None);
         }
     }
 

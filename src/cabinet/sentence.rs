@@ -179,7 +179,7 @@ impl Display for Sentence<'_> {
                 names.user(by),
                 names.user(user)
             ),
-            Fact::Denied { user, denial, count: times, failure: _ } => {
+            Fact::Denied { user, denial, count: times, charged: _ } => {
                 let who = user.as_ref().map_or_else(|| "Somebody".to_owned(), |user| names.user(user));
                 write!(f, "{who} was refused: {denial}.")?;
                 if *times > 1 {

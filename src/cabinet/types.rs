@@ -285,6 +285,14 @@ impl fmt::Debug for Pin {
     }
 }
 
+/// How somebody said who they are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    Badge,
+    Login,
+}
+
 /// Digits of a vouched code; PINs are shorter, so that the length tells them apart.
 pub const VOUCHED_DIGITS: usize = 8;
 

@@ -103,7 +103,7 @@ impl Cabinet {
         let Some(session) = self.books.session.as_ref().map(|session| session.id) else { return };
         let Some(pull) = self.visit.waiting.clone() else { return };
         if let Err(denial) = self.may_stand_second(user, &pull) {
-            return self.deny(turn, Some(user.clone()), denial, false);
+            return self.deny(turn, Some(user.clone()), denial, None);
         }
         self.visit.waiting = None;
         self.record(turn, Fact::SessionJoined { session, user: user.clone() });

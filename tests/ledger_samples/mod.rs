@@ -9,7 +9,7 @@ use cabinetd::cabinet::power::{Supply, UpsFigures, UpsSilence};
 use cabinetd::cabinet::roster::{Difference, FieldChange};
 use cabinetd::cabinet::types::{
     Actor, AlarmId, BootId, Channel, ClockQuality, DoorNo, Evidence, Input, KeyId, Mono, Origin, Reason, RequestKey,
-    Role, SessionId, SlotNo, Stamp, UserId, Wall,
+    Role, SessionId, Shown, SlotNo, Stamp, UserId, Wall,
 };
 use cabinetd::io::store::Identity;
 
@@ -207,7 +207,7 @@ fn samples() -> Vec<Fact> {
     let (ana, key) = (UserId::from("ana"), KeyId::from("204"));
     let dark = |from: Stamp, boot, announced| Dark { from, boot, announced, lasted_ms: 3_600_000 };
     let started = |dark| Fact::Started { version: "0.1.0".into(), dark };
-    let denied = |denial| Fact::Denied { user: Some("ana".into()), denial, count: 1, failure: true };
+    let denied = |denial| Fact::Denied { user: Some("ana".into()), denial, count: 1, charged: Some(Shown::Login) };
     let supply = |from, to, figures| Fact::SupplyChanged { from, to, figures };
     let figures = UpsFigures {
         charge_pct: Some(87),
@@ -259,7 +259,7 @@ fn samples() -> Vec<Fact> {
         },
         Fact::PinSet { user: ana.clone() },
         Fact::Vouched { user: ana.clone(), by: "mia".into(), for_minutes: 30 },
-        Fact::Denied { user: None, denial: Denial::UnknownBadge, count: 12, failure: true },
+        Fact::Denied { user: None, denial: Denial::UnknownBadge, count: 12, charged: Some(Shown::Badge) },
         denied(Denial::Throttled { wait_s: 40 }),
         denied(Denial::KeyUnknown { key: "Zimmer 7".into() }),
         denied(Denial::KeyNotAllowed { key: key.clone() }),
@@ -267,7 +267,7 @@ fn samples() -> Vec<Fact> {
         denied(Denial::AlarmUnknown { alarm: AlarmId(9) }),
         denied(Denial::SlotUnknown { slot }),
         denied(Denial::UserUnknown { user: "nobody".into() }),
-        Fact::Denied { user: None, denial: Denial::NoRoom, count: 1, failure: false },
+        Fact::Denied { user: None, denial: Denial::NoRoom, count: 1, charged: None },
         Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false },
         Fact::SessionStarted { user: ana.clone(), vouched: true, clock_unverified: true },
         Fact::SessionJoined { session, user: "bob".into() },

@@ -432,3 +432,18 @@ fn a_night_shift_belongs_to_the_day_it_began_on() {
     story.badge("ana");
     story.expect_records(&["ana refused: outside-schedule"]);
 }
+
+#[test]
+fn wrong_pins_at_a_number_leave_the_badge_its_allowance() {
+    let mut story = Story::begins();
+    for user in ["ana", "bob", "dan", "eve", "ana", "bob", "dan", "eve", "ana", "bob"] {
+        story.login(user);
+        if story.cabinet.is_busy() {
+            story.pin_wrong();
+        }
+    }
+    story.login("ana");
+    assert!(!story.cabinet.is_busy(), "numbers wait now");
+    story.comes("ana");
+    assert!(story.cabinet.books().session.is_some(), "her badge has not failed");
+}

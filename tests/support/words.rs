@@ -142,13 +142,13 @@ pub fn say(record: &Record) -> String {
         }
         Fact::PinSet { user } => format!("PIN of {user} set"),
         Fact::Vouched { user, by, for_minutes } => format!("{by} vouches for {user} for {for_minutes} min"),
-        Fact::Denied { user, denial, count, failure } => {
+        Fact::Denied { user, denial, count, charged } => {
             let times = if *count > 1 { format!(" ×{count}") } else { String::new() };
             format!(
                 "{} refused: {}{times}{}",
                 person(user.as_ref()),
                 denial_words(denial),
-                flag(*failure, " (charged)")
+                flag(charged.is_some(), " (charged)")
             )
         }
         Fact::SessionStarted { user, vouched, clock_unverified } => format!(
