@@ -36,6 +36,8 @@ pub(super) struct Visit {
     until: Option<Mono>,
     /// An ask that waits for the second person.
     waiting: Option<Pull>,
+    /// Slots that were lit or unlatched for this visit.
+    freed: BTreeSet<SlotNo>,
     /// Keys taken in this visit of which nobody knows which they are.
     pub(super) unnamed_in_hand: u32,
     /// A key whose tag was scanned and that is not hung yet.
@@ -323,6 +325,7 @@ impl Cabinet {
     fn free_slot(&mut self, turn: &mut Turn, slot: SlotNo) {
         let Some(place) = self.settings.slots.get(&slot) else { return };
         let (latch, led) = (place.latch, place.led);
+        self.visit.freed.insert(slot);
         if latch {
             let longest = self.settings.sessions.door_open_ms[0];
             let for_ms = u32::try_from(longest).unwrap_or(u32::MAX);
@@ -462,7 +465,8 @@ impl Cabinet {
     /// The end of a session, however it came: locks and latches off, lights out, the books closed.
     pub(super) fn close_visit(&mut self, turn: &mut Turn, how: SessionEnd) {
         let Some(session) = self.books.session.clone() else { return };
-        self.visit = Visit::default();
+        // After a restart nothing is lit or unlatched: the lines' driver began with that.
+        let freed = std::mem::take(&mut self.visit).freed;
         self.read_by_now(turn);
         let mine = |custody: &&Custody| matches!(custody, Custody::Out(holding) if holding.session == session.id);
         let taken = self.books.custody.values().filter(mine).count() as u32;
@@ -486,23 +490,13 @@ impl Cabinet {
         for door in session.doors() {
             self.courtesy(turn, Action::Relock { door });
         }
-        for grant in &session.granted {
-            let homes = grant.pull.iter().chain(&grant.give_back);
-            let mut slots: BTreeSet<SlotNo> =
-                homes.filter_map(|key| Some(self.books.roster.keys.get(key)?.home)).collect();
-            slots.extend(grant.pull.iter().filter_map(|key| match self.books.custody.get(key) {
-                Some(Custody::In { slot, .. }) => Some(*slot),
-                Some(Custody::Out(holding)) => Some(holding.slot),
-                _ => None,
-            }));
-            for slot in slots {
-                let Some(place) = self.settings.slots.get(&slot).cloned() else { continue };
-                if place.latch {
-                    self.courtesy(turn, Action::Relatch { slot });
-                }
-                if place.led {
-                    self.courtesy(turn, Action::Light { slot, on: false });
-                }
+        for slot in freed {
+            let Some(place) = self.settings.slots.get(&slot).cloned() else { continue };
+            if place.latch {
+                self.courtesy(turn, Action::Relatch { slot });
+            }
+            if place.led {
+                self.courtesy(turn, Action::Light { slot, on: false });
             }
         }
         if how == SessionEnd::Completed {
