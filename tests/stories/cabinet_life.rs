@@ -344,3 +344,16 @@ fn records_that_are_missing_at_a_start_are_recorded_and_an_alarm_until_somebody_
     assert!(matches!(story.acknowledges("records-missing after 39 known 167"), Answer::Done { .. }));
     story.expect_alarms(&[]);
 }
+
+#[test]
+fn what_changed_in_the_dark_stays_unseen_though_the_disk_filled_before_the_comparison() {
+    let mut story = Story::begins();
+    story.news();
+    story.starts_onto_a_full_disk(|levels| {
+        levels.insert(SLOT_4, Level::Inactive);
+    });
+    story.wait_s(1);
+    story.expect_record("found slot 4 empty, 204");
+    story.expect_record("compared across the dark: 1 differences");
+    story.expect_custody("204", "unaccounted");
+}

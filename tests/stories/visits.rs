@@ -581,3 +581,13 @@ fn a_clock_set_back_across_a_boot_freezes_no_delay() {
     let now = Stamp { mono: Mono(60_000), wall: Wall(1_700_000_000_000), clock: ClockQuality::Rtc, boot: BootId(2) };
     assert_eq!(then.elapsed_ms(now), 60_000, "at least since the later boot");
 }
+
+#[test]
+fn a_lone_emergency_cut_off_by_a_stop_stays_open() {
+    let mut story = Story::begins();
+    story.comes("eve");
+    story.pull_alone("safe", Reason::Emergency);
+    story.door_opens();
+    story.stop();
+    story.expect_alarms(&["lone-emergency user eve"]);
+}

@@ -261,6 +261,17 @@ impl Story {
         self.read_lines();
     }
 
+    /// Killed and started again; the start is recorded, and then the disk is full before the lines were compared.
+    pub fn starts_onto_a_full_disk(&mut self, meanwhile: impl FnOnce(&mut BTreeMap<Input, Level>)) {
+        self.relays.clear();
+        meanwhile(&mut self.levels);
+        self.mono = self.mono.plus_ms(2_000);
+        self.rebuild(StoreState::Writable);
+        self.start(self.proof);
+        self.rebuild(StoreState::Reserve);
+        self.read_lines();
+    }
+
     pub fn stop(&mut self) {
         self.event(Event::Stopping { why: StopReason::Service });
     }
