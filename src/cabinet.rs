@@ -26,6 +26,7 @@ mod door;
 pub mod event;
 pub mod fact;
 pub mod mentions;
+pub mod outage;
 pub mod outcome;
 pub mod power;
 mod request;

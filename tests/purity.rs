@@ -32,8 +32,8 @@ const STD: [&str; 19] = [
 /// And these, path by path.
 const STD_PATHS: [&str; 3] = ["rc::Rc", "sync::Arc", "time::Duration"];
 
-/// Crates that the core may name.
-const CRATES: [&str; 2] = ["serde", "zeroize"];
+/// Crates that the core may name: data, and pure functions of numbers.
+const CRATES: [&str; 3] = ["libm", "serde", "zeroize"];
 
 /// Macros that print or end the process.
 const MACROS: [&str; 7] = ["println", "eprintln", "print", "eprint", "dbg", "include_str", "include_bytes"];
