@@ -10,7 +10,7 @@
 //!              │  custody   overdue, closing time, a key's life
 //!              │  request   asks from outside, answered once
 //!              │  alarm     raised, acknowledged, cleared
-//!              └  power     which supply
+//!              └  power     which supply, how long yet, when to sleep
 //! ```
 //!
 //! The durable half of the state is [`books::Books`], which only records change. The volatile half is in the rooms and may be
@@ -46,7 +46,6 @@ use books::Books;
 use event::{Start, StopReason, StoreState};
 use fact::{Dark, Fact, Record, SessionEnd};
 use outcome::{Action, Command, CommandResult, Message, Sound};
-use power::UpsReading;
 use settings::Settings;
 use std::collections::BTreeMap;
 use types::{CommandId, DoorNo, Mono, Now, Origin, SessionId, UserId};
@@ -63,7 +62,7 @@ pub struct Cabinet {
     doors: door::Doors,
     sensing: sensing::Sensing,
     watch: custody::Watch,
-    silences: u32,
+    power: power::room::Room,
     /// When the display's last word has been read.
     idle_at: Option<Mono>,
     /// Commands under way, by number, with what their end means.
@@ -87,6 +86,9 @@ enum Purpose {
     },
     CheckPin {
         user: UserId,
+    },
+    Sleep {
+        method: power::Method,
     },
     /// Nothing: a light, a sound, a word, an answer.
     Courtesy,
@@ -118,6 +120,8 @@ pub enum Reason {
     TagForgotten,
     /// The display's last word has been read.
     DisplayIdle,
+    /// The power policy may have something new to say.
+    Power,
 }
 
 /// One step: the moment, by whom, and what came of it so far.
@@ -141,6 +145,7 @@ impl Cabinet {
     /// The lines must be read anew ([`Event::LinesRead`]).
     #[must_use]
     pub fn restore(settings: Settings, books: Books, store: StoreState, first_command: CommandId, now: Now) -> Self {
+        let power = power::room::Room::restore(books.power.as_ref(), now);
         let mut cabinet = Self {
             settings,
             books,
@@ -151,7 +156,7 @@ impl Cabinet {
             doors: door::Doors::default(),
             sensing: sensing::Sensing::default(),
             watch: custody::Watch::default(),
-            silences: 0,
+            power,
             idle_at: None,
             pending: BTreeMap::new(),
             next_command: first_command.0,
@@ -202,6 +207,8 @@ impl Cabinet {
         let turn_ref = &mut turn;
         self.notice_clock(turn_ref, &event);
         self.deadlines_passed(turn_ref);
+        self.notice_someone(turn_ref, &event);
+        self.drill_watches(turn_ref, &event);
         match event {
             Event::Started(start) => self.started(turn_ref, start),
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
@@ -210,14 +217,17 @@ impl Cabinet {
             Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
             Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),
             Event::CancelPressed => self.cancel_pressed(turn_ref),
+            // That somebody is here is noticed above; there is nothing else to it.
+            Event::Tick | Event::ButtonPressed => {}
             Event::Requested(request) => self.requested(turn_ref, request),
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
             Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
             Event::StoreChanged(state) => self.store_changed(turn_ref, state),
-            Event::Tick => {}
             Event::Stopping { why } => self.stopping(turn_ref, why),
         }
         self.deadlines_passed(turn_ref);
+        turn_ref.by = Origin::cabinet();
+        self.ask_table(turn_ref);
         let mut out = turn.out;
         out.rows = self.books.take_changes();
         out
@@ -234,6 +244,7 @@ impl Cabinet {
             self.visit.next_deadline(),
             self.doors.next_deadline(&self.settings),
             self.watch.next_deadline(),
+            self.power.next_deadline(),
             self.idle_at.map(|at| (at, Reason::DisplayIdle)),
             commands,
         ]
@@ -317,6 +328,7 @@ impl Cabinet {
                 CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door, session),
             },
             Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
+            Purpose::Sleep { method } => self.sleep_ordered(method, result),
             Purpose::Courtesy => {}
         }
     }
@@ -324,6 +336,7 @@ impl Cabinet {
     // ------------------------------------------------------------ the daemon's own life
 
     fn started(&mut self, turn: &mut Turn, start: Start) {
+        let boot_before = self.books.life.as_ref().map(|life| life.started.boot);
         let announced = self.books.life.as_ref().is_some_and(|life| life.stopped);
         let dark = start.last_proof.map(|from| Dark {
             from,
@@ -331,7 +344,8 @@ impl Cabinet {
             announced,
             lasted_ms: from.elapsed_ms(turn.now.stamp()),
         });
-        self.record(turn, Fact::Started { version: start.version, dark });
+        self.record(turn, Fact::Started { version: start.version.clone(), dark });
+        self.power_started(turn, &start, boot_before);
         if let Some((after, known)) = start.missing {
             self.record(turn, Fact::RecordsMissing { after, known });
             self.raise(turn, fact::Alarm::RecordsMissing { after, known });
@@ -372,6 +386,7 @@ impl Cabinet {
             self.close_visit(turn, SessionEnd::Interrupted);
         }
         self.write_all_denials(turn);
+        self.power_stopping(turn, why);
         self.record(turn, Fact::Stopped { why });
     }
 
@@ -398,9 +413,5 @@ impl Cabinet {
             self.record(turn, Fact::ClockCorrected { by_ms });
             self.plan_watch(turn.now);
         }
-    }
-
-    fn ups_read(&mut self, turn: &mut Turn, reading: &UpsReading) {
-        self.note_supply(turn, reading);
     }
 }

@@ -17,6 +17,7 @@ mod tests;
 pub use problem::{ConfigError, Problem};
 pub use reader::{Entry, Origin};
 
+use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::settings::{AccessRules, AlertRules, SessionRules, Settings};
 use crate::cabinet::types::Role;
 use problem::Fault;
@@ -35,6 +36,9 @@ pub const DEMO: &str = include_str!("../config/demo.toml");
 
 /// Where a file would be too large to be one.
 const LIMIT_KIB: u64 = 1024;
+
+/// Switched loads at most.
+const MOST_LOADS: usize = 16;
 
 /// Longest path that a Unix socket can have.
 const SOCKET_PATH_BYTES: usize = 107;
@@ -55,6 +59,9 @@ pub struct Config {
     pub lines: Lines,
     /// None: no UPS is watched.
     pub ups: Option<UpsConfig>,
+    /// The policy's rules and the site's powers; the core has them only with a UPS.
+    pub power: PowerSettings,
+    pub battery: BatteryConfig,
     /// OS group and the role its members have through the control socket. Root is admin without it.
     pub accounts: Vec<(String, Role)>,
     /// The group that may connect to the control socket; none = the daemon's own.
@@ -83,6 +90,21 @@ pub struct UpsConfig {
     pub poll_on_line_s: u64,
     pub poll_on_battery_s: u64,
     pub timeout_ms: u64,
+    /// The user of upsd that may order; its password is the credential `upsd_password`. None: nothing is ordered.
+    pub user: Option<String>,
+}
+
+/// What `check` knows of the battery beside what the policy does.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct BatteryConfig {
+    /// `YYYY-MM`.
+    pub installed: Option<String>,
+    /// What the UPS is rated for, W; 0 = what it says itself.
+    pub ups_rated_w: u32,
+    /// How long the battery is to last awake, h.
+    pub runtime_goal_h: u32,
+    /// Whether the UPS tests its battery once a week, on our word.
+    pub weekly_self_test: bool,
 }
 
 /// What the defaults of paths depend on.
@@ -185,6 +207,7 @@ impl Config {
             access: AccessRules::default(),
             sessions: SessionRules::default(),
             alerts: AlertRules { overdue_ms: BTreeMap::new(), office_hours: Vec::new(), inactive_days: 0 },
+            power: None,
         };
         Self {
             settings,
@@ -194,6 +217,8 @@ impl Config {
             run_dir: PathBuf::new(),
             lines: Lines::Sim { socket: PathBuf::new() },
             ups: None,
+            power: PowerSettings::default(),
+            battery: BatteryConfig::default(),
             accounts: Vec::new(),
             socket_group: None,
             hash,
@@ -218,7 +243,10 @@ impl Config {
                 layout::read(reader, document, &mut self.settings);
             }
         }
+        self.read_loads(reader, document);
         self.read_ups(reader, document);
+        self.power.may_order = self.ups.as_ref().is_some_and(|ups| ups.user.is_some());
+        self.settings.power = self.ups.as_ref().map(|_| self.power.clone());
         self.read_accounts(reader, document);
         self.check(reader);
     }
@@ -280,6 +308,7 @@ impl Config {
             poll_on_line_s: 0,
             poll_on_battery_s: 0,
             timeout_ms: 0,
+            user: None,
         };
         reader.read("ups", "[ups]", Some((line, table)), keys::UPS, &mut ups);
         if ups.poll_on_battery_s > ups.poll_on_line_s {
@@ -301,6 +330,24 @@ impl Config {
             );
         }
         self.ups = Some(ups);
+    }
+
+    fn read_loads(&mut self, reader: &mut Reader, document: &DeTable<'_>) {
+        for (line, table) in reader.rows(document, "load") {
+            let known: Vec<&str> = keys::LOAD.iter().map(|key| key.name).collect();
+            reader.refuse_unknown(table, "load", &known, |_| None);
+            let mut draft = keys::LoadDraft::default();
+            reader.read("load", "[[load]]", Some((line, table)), keys::LOAD, &mut draft);
+            if self.power.loads.contains(&draft.name) {
+                let wrong = format!("the load {:?} is described twice", draft.name);
+                reader.problem(Some(line), "load.name", Fault::new(wrong, "give each load a name of its own"));
+            } else if self.power.loads.len() >= MOST_LOADS {
+                let fault = Fault::new(format!("more than {MOST_LOADS} loads"), "switch several with one relay");
+                reader.problem(Some(line), "load", fault);
+            } else {
+                self.power.loads.push(draft.name);
+            }
+        }
     }
 
     fn read_accounts(&mut self, reader: &mut Reader, document: &DeTable<'_>) {
@@ -340,6 +387,7 @@ impl Config {
     /// What no single key can know.
     fn check(&self, reader: &mut Reader) {
         let (access, sessions) = (&self.settings.access, &self.settings.sessions);
+        self.check_power(reader);
         if !(access.badge_and_pin || access.login_and_pin || access.badge_alone) {
             let wrong = "nobody could identify themselves".to_owned();
             reader.conflict("identify.modes", &[], wrong, "list at least one mode, for example [\"badge+pin\"]");
@@ -365,20 +413,85 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Powers that fall, hours that rise, methods that can wake.
+    fn check_power(&self, reader: &mut Reader) {
+        let (plant, rules) = (&self.power.plant, &self.power.rules);
+        let mut rising = |path: &str, other: &str, wrong: bool, text: String, remedy: &str| {
+            if wrong {
+                reader.conflict(path, &[other], text, remedy);
+            }
+        };
+        rising(
+            "power.standby_mw",
+            "power.normal_mw",
+            plant.standby_mw > plant.normal_mw,
+            format!("{} mW asleep is more than {} mW awake", plant.standby_mw, plant.normal_mw),
+            "write what the battery feels in standby, not above normal_mw",
+        );
+        rising(
+            "power.halted_mw",
+            "power.standby_mw",
+            plant.halted_mw > plant.standby_mw,
+            format!("{} mW halted is more than {} mW in standby", plant.halted_mw, plant.standby_mw),
+            "write what the battery feels with the machine halted, not above standby_mw",
+        );
+        rising(
+            "battery.ups_overhead_mw",
+            "power.normal_mw",
+            plant.overhead_mw > plant.normal_mw,
+            format!("{} mW of the UPS alone is more than {} mW in all", plant.overhead_mw, plant.normal_mw),
+            "normal_mw is what the battery feels, the UPS's own draw included",
+        );
+        rising(
+            "power.conserve_uncovered_after_min",
+            "power.conserve_after_min",
+            rules.uncovered_after_ms > rules.always_after_ms,
+            "it is above conserve_after_min".to_owned(),
+            "write a number not above conserve_after_min",
+        );
+        rising(
+            "power.idle_late_s",
+            "power.idle_s",
+            rules.idle_late_ms > rules.idle_ms,
+            "it is above idle_s".to_owned(),
+            "write a number not above idle_s",
+        );
+        let halts = self.power.sleep == Method::Halt;
+        rising(
+            "power.sleep",
+            "power.rtc",
+            halts && !(self.power.clock_wakes && plant.clock_wake_ms > 0) && !self.power.wakes_on_mains,
+            "nothing would start a halted machine whose supply never dropped".to_owned(),
+            "set rtc = true with rtc_wake_min above 0, or wakes_on_mains = true once a drill has seen it",
+        );
+        let ordered = self.power.sleep == Method::UpsOff && self.ups.is_some() && !self.power.may_order;
+        rising(
+            "power.sleep",
+            "ups.user",
+            ordered,
+            "nobody may tell the UPS to switch off".to_owned(),
+            "write user under [ups] and its password into the credential upsd_password (`cabinetd power recipe`)",
+        );
+    }
+}
+
 /// The sections whose keys go straight into the [`Config`], in the order of the reference.
-static PLAIN: [(&str, &[keys::Key<Config>]); 6] = [
+static PLAIN: [(&str, &[keys::Key<Config>]); 8] = [
     ("[cabinet]", keys::CABINET),
     ("[paths]", keys::PATHS),
     ("[identify]", keys::IDENTIFY),
     ("[sessions]", keys::SESSIONS),
     ("[alerts]", keys::ALERTS),
     ("[control]", keys::CONTROL),
+    ("[battery]", keys::BATTERY),
+    ("[power]", keys::POWER),
 ];
 
 /// Everything that may stand at the top.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 15] = [
     "cabinet", "paths", "lines", "door", "slots", "slot", "identify", "sessions", "alerts", "control", "ups",
-    "accounts",
+    "battery", "power", "load", "accounts",
 ];
 
 /// The section that has a key of this name.

@@ -144,6 +144,9 @@ impl Cabinet {
         if user.revoked {
             return Err(Denial::Revoked);
         }
+        if self.goes_down() {
+            return Err(Denial::GoingDown);
+        }
         if turn.now.clock.is_trusted() {
             check_time(turn, user)?;
         }

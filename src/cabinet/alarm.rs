@@ -18,6 +18,7 @@ impl Alarm {
             | Self::ChangedBehindDoor { .. }
             | Self::OutAtClosing { .. }
             | Self::Duress { .. }
+            | Self::SleepFailed { .. }
             | Self::RecordsMissing { .. } => true,
             Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
@@ -30,6 +31,7 @@ impl Alarm {
             | Self::LoneEmergency { .. }
             | Self::InactiveUser { .. }
             | Self::NoRoom
+            | Self::CabinetKeyOnly
             | Self::UpsUnreachable => false,
         }
     }

@@ -7,6 +7,7 @@
 use super::event::KeyStep;
 use super::fact::{Alarm, Fact, Record, SensorFault};
 use super::outcome::Answer;
+use super::power::state::PowerState;
 use super::power::{Supply, UpsFigures};
 use super::roster::{Difference, Key, Roster, User};
 use super::types::{
@@ -26,6 +27,7 @@ pub enum View {
     Alarm(AlarmId),
     Life,
     Supply,
+    Power,
     Throttle,
     Fault(Input),
     Person(UserId),
@@ -48,6 +50,7 @@ pub enum Row {
     Alarm(OpenAlarm),
     Life(Life),
     Supply(SupplyState),
+    Power(Box<PowerState>),
     Throttle(Throttle),
     Fault(SensorFault),
     Person(Person),
@@ -286,6 +289,7 @@ pub struct Books {
     pub alarms: BTreeMap<AlarmId, OpenAlarm>,
     pub life: Option<Life>,
     pub supply: Option<SupplyState>,
+    pub power: Option<PowerState>,
     pub throttle: Option<Throttle>,
     pub faults: BTreeMap<Input, SensorFault>,
     pub people: BTreeMap<UserId, Person>,
@@ -319,6 +323,7 @@ impl Books {
                 (View::Alarm(alarm), Row::Alarm(row)) => drop(books.alarms.insert(alarm, row)),
                 (View::Life, Row::Life(row)) => books.life = Some(row),
                 (View::Supply, Row::Supply(row)) => books.supply = Some(row),
+                (View::Power, Row::Power(row)) => books.power = Some(*row),
                 (View::Throttle, Row::Throttle(row)) => books.throttle = Some(row),
                 (View::Fault(input), Row::Fault(row)) => drop(books.faults.insert(input, row)),
                 (View::Person(user), Row::Person(row)) => drop(books.people.insert(user, row)),
@@ -345,6 +350,7 @@ impl Books {
             View::Alarm(alarm) => self.alarms.get(alarm).cloned().map(Row::Alarm),
             View::Life => self.life.clone().map(Row::Life),
             View::Supply => self.supply.clone().map(Row::Supply),
+            View::Power => self.power.clone().map(|state| Row::Power(Box::new(state))),
             View::Throttle => self.throttle.clone().map(Row::Throttle),
             View::Fault(input) => self.faults.get(input).copied().map(Row::Fault),
             View::Person(user) => self.people.get(user).cloned().map(Row::Person),
@@ -368,7 +374,7 @@ impl Books {
         let views = (self.slots.keys().map(|id| View::Slot(*id)))
             .chain(self.custody.keys().map(|id| View::Custody(id.clone())))
             .chain(self.doors.keys().map(|id| View::Door(*id)))
-            .chain([View::Session, View::Life, View::Supply, View::Throttle, View::RosterVersion])
+            .chain([View::Session, View::Life, View::Supply, View::Power, View::Throttle, View::RosterVersion])
             .chain(self.alarms.keys().map(|id| View::Alarm(*id)))
             .chain(self.faults.keys().map(|id| View::Fault(*id)))
             .chain(self.people.keys().map(|id| View::Person(id.clone())))
@@ -384,6 +390,7 @@ impl Books {
     pub fn apply(&mut self, record: &Record, failures_per_hour: u32) {
         self.next_seq = record.seq + 1;
         let (seq, stamp) = (record.seq, record.stamp);
+        self.apply_to_power(record);
         match &record.fact {
             Fact::Started { .. } => {
                 let (config_hash, lines_lost) =
@@ -571,6 +578,30 @@ impl Books {
                 self.supply = Some(SupplyState { supply: *to, since: stamp, figures: *figures });
                 self.touch(View::Supply);
             }
+            // Those of power are in its own fold.
+            Fact::PowerSwitched { .. }
+            | Fact::OutageEnded { .. }
+            | Fact::OutageTold { .. }
+            | Fact::PowerTold { .. }
+            | Fact::EnergyBooked { .. }
+            | Fact::BatteryReplaced { .. }
+            | Fact::BatteryMeasured { .. }
+            | Fact::DrillStarted { .. }
+            | Fact::DrillSaw { .. }
+            | Fact::DrillProving { .. }
+            | Fact::MethodProved { .. }
+            | Fact::DrillEnded { .. } => {}
+        }
+    }
+
+    /// Power's row: made by the first record that is of power.
+    fn apply_to_power(&mut self, record: &Record) {
+        if self.power.is_none() && !PowerState::begins_with(&record.fact) {
+            return;
+        }
+        let state = self.power.get_or_insert_with(|| PowerState::new(record.stamp));
+        if state.apply(&record.fact, record.seq, record.stamp) {
+            self.touch(View::Power);
         }
     }
 

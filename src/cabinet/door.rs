@@ -29,6 +29,11 @@ impl Doors {
         };
         self.open.values().filter_map(due).min()
     }
+
+    /// How far the alarm of an open door has grown, 0..=3.
+    pub(super) fn level(&self, door: DoorNo) -> u8 {
+        self.open.get(&door).map_or(0, |left| left.level)
+    }
 }
 
 impl Cabinet {

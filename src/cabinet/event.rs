@@ -2,7 +2,8 @@
 //! answers each with an [`super::Outcome`].
 
 use super::outcome::CommandResult;
-use super::power::UpsReading;
+use super::power::state::{PowerOrder, Sight, Told};
+use super::power::{Method, UpsReading};
 use super::roster::RosterChange;
 use super::types::{
     AlarmId, Code, CommandId, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
@@ -26,6 +27,8 @@ pub enum Event {
     PinTyped(Pin),
     /// The cancel button of the pad.
     CancelPressed,
+    /// The wake button.
+    ButtonPressed,
     /// Somebody asked for something through the control socket.
     Requested(Request),
     /// A command came to its end.
@@ -129,6 +132,34 @@ pub enum Ask {
         step: KeyStep,
         note: Option<String>,
     },
+    /// What is known of the outage, or of the weather before it.
+    TellOutage(Told),
+    /// "Sleep now", "stay awake".
+    OrderPower(PowerOrder),
+    /// The UPS has a new battery.
+    BatteryReplaced,
+    Drill(DrillStep),
+}
+
+/// A step of a drill.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DrillStep {
+    /// `deep`: to the end of the battery, to measure it.
+    Start {
+        deep: bool,
+    },
+    /// Sleep in this way, to prove it.
+    Prove {
+        method: Method,
+    },
+    /// The command saw something that the cabinet cannot see itself; `figure` as [`Sight`] says.
+    Saw {
+        what: Sight,
+        figure: u64,
+    },
+    Finish,
+    Abort,
 }
 
 /// What [`Ask::Pull`] says.

@@ -5,6 +5,8 @@
 
 use super::event::{KeyStep, StopReason};
 use super::outcome::Denial;
+use super::power::policy::{Method, Mode, Why};
+use super::power::state::{DrillEnd, OutageId, PowerOrder, Replaced, Sight, SwitchFigures, Told};
 use super::power::{Supply, UpsFigures};
 use super::roster::Difference;
 use super::types::{
@@ -132,6 +134,9 @@ pub enum Fact {
         duration_ms: u64,
         taken: u32,
         returned: u32,
+        /// What it took from the battery; none on mains.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        energy_mwh: Option<u64>,
     },
 
     // --- doors and slots
@@ -221,6 +226,69 @@ pub enum Fact {
         from: Supply,
         to: Supply,
         figures: UpsFigures,
+    },
+    /// The policy switched modes. The first one that leaves `line` opens an outage, named by its seq.
+    PowerSwitched {
+        from: Mode,
+        to: Mode,
+        why: Why,
+        figures: SwitchFigures,
+    },
+    /// Mains is back for good. Its length is an interval when a clock was not trusted.
+    OutageEnded {
+        outage: OutageId,
+        least_ms: u64,
+        most_ms: u64,
+        flaps: u32,
+        sessions: u32,
+        sleeps: u32,
+        spent_mwh: u64,
+        #[serde(default, skip_serializing_if = "is_false")]
+        drill: bool,
+    },
+    OutageTold {
+        told: Told,
+    },
+    PowerTold {
+        order: PowerOrder,
+    },
+    /// What was drawn since the last power record, and what is left.
+    EnergyBooked {
+        spent_mwh: u64,
+        left_mwh: u64,
+        drained_mwh: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asleep: Option<Method>,
+    },
+    /// Capacity and proofs of before do not count any more, unless `what` is `nothing`.
+    BatteryReplaced {
+        what: Replaced,
+        serial: Option<String>,
+    },
+    BatteryMeasured {
+        capacity_mwh: u64,
+        by_drill: bool,
+    },
+    DrillStarted {
+        deep: bool,
+    },
+    /// `figure`: as [`Sight`] says, 0 where it says nothing.
+    DrillSaw {
+        what: Sight,
+        figure: u64,
+    },
+    DrillProving {
+        method: Method,
+    },
+    /// `ready_ms`: from the start of the machine (standby: from the press) to ready.
+    MethodProved {
+        method: Method,
+        ready_ms: u64,
+    },
+    DrillEnded {
+        drill: u64,
+        how: DrillEnd,
+        lasted_ms: u64,
     },
 }
 
@@ -350,6 +418,12 @@ pub enum Alarm {
     },
     NoRoom,
     UpsUnreachable,
+    /// A deep sleep was ordered and did not come.
+    SleepFailed {
+        method: Method,
+    },
+    /// The battery is empty, or somebody shuts the machine down: only the cabinet key opens.
+    CabinetKeyOnly,
     /// The ledger lost records: see [`Fact::RecordsMissing`].
     RecordsMissing {
         after: u64,

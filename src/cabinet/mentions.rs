@@ -32,7 +32,19 @@ impl Fact {
             | Self::RecordsMissing { .. }
             | Self::SensorFault { .. }
             | Self::SensorRecovered { .. }
-            | Self::SupplyChanged { .. } => {}
+            | Self::SupplyChanged { .. }
+            | Self::PowerSwitched { .. }
+            | Self::OutageEnded { .. }
+            | Self::OutageTold { .. }
+            | Self::PowerTold { .. }
+            | Self::EnergyBooked { .. }
+            | Self::BatteryReplaced { .. }
+            | Self::BatteryMeasured { .. }
+            | Self::DrillStarted { .. }
+            | Self::DrillSaw { .. }
+            | Self::DrillProving { .. }
+            | Self::MethodProved { .. }
+            | Self::DrillEnded { .. } => {}
             Self::SlotsAdopted { slots } => said.keys.extend(slots.iter().filter_map(|slot| slot.key.as_ref())),
             Self::FoundChanged { key, let_in, .. } => {
                 said.keys.extend(key);
@@ -113,6 +125,8 @@ impl Alarm {
             | Self::Tampered
             | Self::NoRoom
             | Self::UpsUnreachable
+            | Self::SleepFailed { .. }
+            | Self::CabinetKeyOnly
             | Self::RecordsMissing { .. } => {}
             Self::WrongKey { key, session, .. } => {
                 said.keys.extend(key);
@@ -152,6 +166,16 @@ impl Denial {
             | Self::KeyUnknown { .. }
             | Self::NothingToReturn
             | Self::TooManyAsks
+            | Self::GoingDown
+            | Self::NoUps
+            | Self::NotOnBattery
+            | Self::NoOutage
+            | Self::OutageOpen
+            | Self::DrillUnderWay
+            | Self::NoDrill
+            | Self::UpsSilent
+            | Self::BatteryNotFull { .. }
+            | Self::NotPrepared { .. }
             | Self::SecondPersonNotEntitled
             | Self::SamePerson
             | Self::LoneEmergencyNotAllowed

@@ -4,6 +4,7 @@
 
 use super::books::{Row, View};
 use super::fact::Record;
+use super::power::Method;
 use super::roster::Difference;
 use super::types::{AlarmId, CommandId, DoorNo, KeyId, Mono, Pin, PinHash, RequestKey, Role, SlotNo, UserId};
 use std::fmt;
@@ -69,6 +70,12 @@ pub enum Action {
     Show(Message),
     /// Hash a PIN off the event loop and compare.
     CheckPin { user: UserId, pin: Pin, hash: PinHash },
+    /// A switched load (from 1, in the order of the config). Off = shed, which is the energised relay.
+    SwitchLoad { load: u8, on: bool },
+    /// How often the UPS is asked and life is proved.
+    Pace { slow: bool },
+    /// Put the machine to sleep in a deep way. `wake_after_ms`: its clock is to wake it then.
+    Sleep { method: Method, wake_after_ms: Option<u64> },
     /// Answer a request from outside.
     Reply { request: RequestKey, answer: Answer },
 }
@@ -101,6 +108,8 @@ pub enum Sound {
     WrongKey,
     CloseDoor,
     Alarm,
+    /// The cabinet goes to sleep.
+    Sleeping,
 }
 
 /// The answer to a request: it was done, or why not.
@@ -184,6 +193,24 @@ pub enum Denial {
         key: KeyId,
         slot: SlotNo,
     },
+    /// The machine is going down; a session would be cut off.
+    GoingDown,
+    /// No UPS is watched.
+    NoUps,
+    NotOnBattery,
+    NoOutage,
+    /// A drill is for quiet days.
+    OutageOpen,
+    DrillUnderWay,
+    NoDrill,
+    UpsSilent,
+    BatteryNotFull {
+        charge_pct: u8,
+    },
+    /// Something that the ask needs is not there.
+    NotPrepared {
+        what: String,
+    },
 }
 
 impl fmt::Display for Denial {
@@ -233,6 +260,25 @@ impl fmt::Display for Denial {
                 "key {key} hangs in slot {slot} as far as the cabinet knows; if another one hangs there, say so first \
                  (`cabinetd declare --slot {slot} --key …`)"
             ),
+            Self::GoingDown => {
+                f.write_str("the cabinet is going to sleep: wait until it is dark, then press its button")
+            }
+            Self::NoUps => f.write_str("no UPS is watched; name one under [ups] in the config"),
+            Self::NotOnBattery => f.write_str("the cabinet is on mains; this is for the time on battery"),
+            Self::NoOutage => {
+                f.write_str("no outage is open; a storm can be told before one (`cabinetd outage storm`)")
+            }
+            Self::OutageOpen => f.write_str("an outage is open: a drill has to wait until mains is back for good"),
+            Self::DrillUnderWay => f.write_str("a drill is under way; `cabinetd drill --abort` ends it"),
+            Self::NoDrill => f.write_str("no drill is under way; `cabinetd drill` begins one"),
+            Self::UpsSilent => f.write_str("the UPS does not answer; `cabinetd check` says why"),
+            Self::BatteryNotFull { charge_pct } => {
+                write!(
+                    f,
+                    "the battery is at {charge_pct} %: wait until it has 90 %, so that an outage in the middle finds it ready"
+                )
+            }
+            Self::NotPrepared { what } => write!(f, "this needs {what}"),
         }
     }
 }
@@ -301,6 +347,16 @@ pub enum Message {
         returned: u32,
     },
     TimedOut,
+    /// The battery is saved.
+    GoingToSleep {
+        method: Method,
+    },
+    Asleep {
+        method: Method,
+    },
+    /// The battery ends.
+    CabinetKeyNext,
+    CabinetKeyOnly,
 }
 
 impl fmt::Display for Message {
@@ -333,6 +389,16 @@ impl fmt::Display for Message {
             Self::LockFault { door } => write!(f, "The lock of door {door} does not answer."),
             Self::Goodbye { taken, returned } => write!(f, "Done: {taken} taken, {returned} returned."),
             Self::TimedOut => f.write_str("Timed out. Badge again, please."),
+            Self::GoingToSleep { .. } => f.write_str("Power is out: going to sleep to save the battery."),
+            Self::Asleep { method: Method::Standby } => {
+                f.write_str("Asleep. Hold your badge to the reader, or press the button.")
+            }
+            Self::Asleep { method: Method::Halt } => f.write_str("Asleep. Press the button and wait a minute."),
+            Self::Asleep { method: Method::UpsOff } => {
+                f.write_str("Asleep. Press the button of the UPS and wait a minute.")
+            }
+            Self::CabinetKeyNext => f.write_str("The battery is empty. From now on: the cabinet key, see the manager."),
+            Self::CabinetKeyOnly => f.write_str("Out of power. Only the cabinet key opens; see the manager."),
         }
     }
 }

@@ -64,8 +64,13 @@ impl Cabinet {
             Ask::Pull(_) | Ask::Return { .. } | Ask::Cancel => None,
             Ask::Declare { .. } => Some(rules.declare),
             Ask::AlarmAcknowledge { .. } => Some(rules.acknowledge),
-            Ask::Countersign { .. } | Ask::Vouch { .. } | Ask::KeyLife { .. } => Some(Role::Manager),
+            Ask::Countersign { .. }
+            | Ask::Vouch { .. }
+            | Ask::KeyLife { .. }
+            | Ask::BatteryReplaced
+            | Ask::Drill(_) => Some(Role::Manager),
             Ask::ChangeRoster { .. } | Ask::SetPin { .. } => Some(rules.manage_roster),
+            Ask::TellOutage(_) | Ask::OrderPower(_) => Some(Role::Assistant),
         };
         if let Some(needed) = needed
             && role.is_none_or(|role| role < needed)
@@ -99,6 +104,10 @@ impl Cabinet {
             Ask::SetPin { user, pin } => self.set_pin(turn, user, pin).map(done),
             Ask::Vouch { user, by, code, for_minutes } => self.vouch(turn, user, by, code, for_minutes).map(done),
             Ask::KeyLife { key, step, note } => self.step_key(turn, &key, step, note).map(done),
+            Ask::TellOutage(told) => self.tell_outage(turn, told).map(done),
+            Ask::OrderPower(order) => self.order_power(turn, order).map(done),
+            Ask::BatteryReplaced => self.battery_replaced(turn).map(done),
+            Ask::Drill(step) => self.drill_step(turn, step).map(done),
         }
     }
 

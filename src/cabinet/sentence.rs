@@ -5,6 +5,7 @@
 
 use super::event::{KeyStep, StopReason};
 use super::fact::{Adopted, Alarm, Cleared, Dark, Fact, SensorFault, SessionEnd};
+use super::power::sentence as power_sentence;
 use super::power::{Supply, UpsFigures, UpsSilence};
 use super::roster::Roster;
 use super::types::{Actor, Channel, Evidence, Input, KeyId, Origin, Reason, SessionId, SlotNo, UserId};
@@ -105,6 +106,8 @@ impl Names<'_> {
             Alarm::InactiveUser { user } => format!("{} has not been here for a long time", self.user(user)),
             Alarm::NoRoom => "the disk is full: nothing is opened".to_owned(),
             Alarm::UpsUnreachable => "the UPS does not answer".to_owned(),
+            Alarm::SleepFailed { method } => format!("sleep by {} was ordered and did not come", method.word()),
+            Alarm::CabinetKeyOnly => "the battery ends: only the cabinet key opens".to_owned(),
             Alarm::RecordsMissing { after, known } => missing_words(*after, *known),
         }
     }
@@ -214,7 +217,7 @@ impl Display for Sentence<'_> {
                 }
                 write!(f, "; door {}, session {session}.", list(doors.iter().map(ToString::to_string)))
             }
-            Fact::SessionClosed { session, user, how, duration_ms, taken, returned } => {
+            Fact::SessionClosed { session, user, how, duration_ms, taken, returned, energy_mwh } => {
                 write!(
                     f,
                     "Session {session} of {} {} after {}",
@@ -226,7 +229,9 @@ impl Display for Sentence<'_> {
                 if *how == SessionEnd::Unknown {
                     f.write_str(".")
                 } else {
-                    write!(f, ": {taken} taken, {returned} returned.")
+                    write!(f, ": {taken} taken, {returned} returned")?;
+                    energy_mwh.map_or(Ok(()), |mwh| write!(f, "; {} from the battery", power_sentence::wh(mwh)))?;
+                    f.write_str(".")
                 }
             }
             Fact::DoorOpened { door, session: Some(session) } => {
@@ -310,6 +315,18 @@ impl Display for Sentence<'_> {
             Fact::SupplyChanged { from, to, figures } => {
                 write!(f, "Power: {}, before {}{}.", supply_words(*to), supply_words(*from), figures_words(*figures))
             }
+            Fact::PowerSwitched { .. }
+            | Fact::OutageEnded { .. }
+            | Fact::OutageTold { .. }
+            | Fact::PowerTold { .. }
+            | Fact::EnergyBooked { .. }
+            | Fact::BatteryReplaced { .. }
+            | Fact::BatteryMeasured { .. }
+            | Fact::DrillStarted { .. }
+            | Fact::DrillSaw { .. }
+            | Fact::DrillProving { .. }
+            | Fact::MethodProved { .. }
+            | Fact::DrillEnded { .. } => power_sentence::sentence(f, self.fact),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the core is told of its cabinet and its rules. Plain data; `config.rs` fills it from the TOML file.
 
+use super::power::PowerSettings;
 use super::roster::Window;
 use super::types::{DoorNo, Group, Reason, Role, SlotNo};
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub access: AccessRules,
     pub sessions: SessionRules,
     pub alerts: AlertRules,
+    /// None: no UPS is watched, and the cabinet knows only mains.
+    pub power: Option<PowerSettings>,
 }
 
 /// A door.
@@ -128,6 +131,7 @@ impl Settings {
                 office_hours: Vec::new(),
                 inactive_days: 90,
             },
+            power: None,
         }
     }
 }

@@ -343,6 +343,8 @@ pub enum Output {
     Led(SlotNo),
     /// The buzzer.
     Buzzer,
+    /// A switched load (display, modem, …), from 1. Energised is shed, so that it runs when nobody drives the line.
+    Load(u8),
 }
 
 /// The logical level of an input line. A line that cannot be read is not inactive: it is a fault.

@@ -86,6 +86,7 @@ impl Cabinet {
     pub(super) fn session_started(&mut self, turn: &mut Turn, user: &UserId, vouched: bool, clock_unverified: bool) {
         self.record(turn, Fact::SessionStarted { user: user.clone(), vouched, clock_unverified });
         self.seen_again(turn, user);
+        self.energy_of_session_begins(turn.now);
         self.visit =
             Visit { until: Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms)), ..Visit::default() };
         let name = self.name_of(user);
@@ -474,10 +475,9 @@ impl Cabinet {
         let returned = self.books.slots.values().filter(filled).count() as u32;
         let by = std::mem::replace(&mut turn.by, Origin::cabinet());
         let duration_ms = session.started.elapsed_ms(turn.now.stamp());
-        self.record(
-            turn,
-            Fact::SessionClosed { session: session.id, user: session.user.clone(), how, duration_ms, taken, returned },
-        );
+        let energy_mwh = self.energy_of_session(turn.now);
+        let (id, user) = (session.id, session.user.clone());
+        self.record(turn, Fact::SessionClosed { session: id, user, how, duration_ms, taken, returned, energy_mwh });
         self.raise_unknown_returns(turn, session.id);
         let seen_to_its_end = match how {
             SessionEnd::Completed | SessionEnd::NeverOpened | SessionEnd::TimedOut | SessionEnd::Cancelled => true,

@@ -97,6 +97,8 @@ enum SimWord {
     },
     /// Press the cancel button.
     Cancel,
+    /// Press the wake button.
+    Button,
     /// Open, close or force a door (force: a crowbar, or the mechanical cabinet key).
     Door {
         what: DoorMove,
@@ -222,6 +224,7 @@ impl From<SimWord> for Word {
             SimWord::Pin { digits } => Self::Pin(digits),
             SimWord::Tag { code } => Self::Tag(code),
             SimWord::Cancel => Self::Cancel,
+            SimWord::Button => Self::Button,
             SimWord::Door { what, door } => {
                 let door = DoorNo(door);
                 Self::Act(match what {

@@ -5,6 +5,7 @@
 
 use super::hours;
 use super::{Config, UpsConfig, problem::Fault};
+use crate::cabinet::power::Method;
 use crate::cabinet::types::{Group, Reason, Role};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -377,7 +378,96 @@ pub(super) static UPS: &[Key<UpsConfig>] = &[
     whole("poll_on_line_s", "s", 1..=300, "30", |u, v| u.poll_on_line_s = v),
     whole("poll_on_battery_s", "s", 1..=60, "5", |u, v| u.poll_on_battery_s = v),
     whole("timeout_ms", "ms", 100..=30_000, "3000", |u, v| u.timeout_ms = v),
+    text(
+        "user",
+        "the name of a user in upsd.users",
+        Preset::Without("nobody: upsd is asked, never told", "\"cabinetd\""),
+        |u, v| {
+            let sound = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if v.is_empty() || v.len() > 64 || !v.chars().all(sound) {
+                return Err(Fault::new(
+                    format!("{v:?} is no name of a user"),
+                    "write the section name of upsd.users: 1 to 64 letters, digits, - _ .",
+                ));
+            }
+            u.user = Some(v.to_owned());
+            Ok(())
+        },
+    ),
 ];
+
+pub(super) static BATTERY: &[Key<Config>] = &[
+    whole("nameplate_wh", "Wh", 5..=20_000, "108", |c, v| c.power.plant.nameplate_mwh = v * 1_000),
+    Key {
+        name: "chemistry",
+        form: Form::Choice {
+            words: &[
+                ("lead-acid", |c| c.power.plant.peukert_milli = 1_150),
+                ("lithium", |c| c.power.plant.peukert_milli = 1_000),
+            ],
+        },
+        preset: Preset::Is("\"lead-acid\""),
+    },
+    text("installed", "a month like \"2026-03\"", Preset::Without("not known", "\"2026-03\""), |c, v| {
+        c.battery.installed = Some(month(v)?);
+        Ok(())
+    }),
+    whole("ups_rated_w", "W", 0..=20_000, "0", |c, v| c.battery.ups_rated_w = v as u32),
+    whole("ups_overhead_mw", "mW", 0..=100_000, "8000", |c, v| c.power.plant.overhead_mw = v),
+];
+
+pub(super) static POWER: &[Key<Config>] = &[
+    whole("normal_mw", "mW", 500..=1_000_000, "20000", |c, v| c.power.plant.normal_mw = v),
+    whole("standby_mw", "mW", 100..=1_000_000, "12000", |c, v| c.power.plant.standby_mw = v),
+    whole("halted_mw", "mW", 0..=1_000_000, "9500", |c, v| c.power.plant.halted_mw = v),
+    whole("boot_s", "s", 1..=600, "45", |c, v| c.power.plant.boot_ms = v * 1_000),
+    whole("shutdown_s", "s", 1..=600, "10", |c, v| c.power.plant.shutdown_ms = v * 1_000),
+    whole("visit_s", "s", 5..=600, "45", |c, v| c.power.plant.visit_ms = v * 1_000),
+    whole("requests_per_day", "requests", 1..=2_000, "40", |c, v| c.power.demand.per_day_milli = v * 1_000),
+    Key {
+        name: "sleep",
+        form: Form::Choice {
+            words: &[
+                ("standby", |c| c.power.sleep = Method::Standby),
+                ("halt", |c| c.power.sleep = Method::Halt),
+                ("ups-off", |c| c.power.sleep = Method::UpsOff),
+            ],
+        },
+        preset: Preset::Is("\"standby\""),
+    },
+    truth("rtc", "false", |c, v| c.power.clock_wakes = v),
+    whole("rtc_wake_min", "min", 0..=1_440, "60", |c, v| c.power.plant.clock_wake_ms = v * 60_000),
+    truth("wakes_on_mains", "false", |c, v| c.power.wakes_on_mains = v),
+    whole("conserve_after_min", "min", 10..=10_080, "240", |c, v| c.power.rules.always_after_ms = v * 60_000),
+    whole("conserve_uncovered_after_min", "min", 10..=10_080, "180", |c, v| {
+        c.power.rules.uncovered_after_ms = v * 60_000;
+    }),
+    truth("conserve_only_if_needed", "false", |c, v| c.power.rules.only_if_needed = v),
+    whole("reserve_pulls", "pulls", 0..=1_000, "6", |c, v| c.power.rules.reserve_pulls = v as u32),
+    whole("idle_s", "s", 10..=3_600, "60", |c, v| c.power.rules.idle_ms = v * 1_000),
+    whole("idle_late_s", "s", 5..=3_600, "20", |c, v| c.power.rules.idle_late_ms = v * 1_000),
+    whole("runtime_goal_h", "h", 1..=168, "4", |c, v| c.battery.runtime_goal_h = v as u32),
+    truth("weekly_self_test", "false", |c, v| c.battery.weekly_self_test = v),
+];
+
+/// One `[[load]]` while it is read.
+#[derive(Debug, Default)]
+pub(super) struct LoadDraft {
+    pub(super) name: String,
+}
+
+pub(super) static LOAD: &[Key<LoadDraft>] =
+    &[text("name", NAME, Preset::Required("\"display\""), |l, v| name_into(&mut l.name, v))];
+
+/// A month of the civil calendar, `YYYY-MM`.
+fn month(value: &str) -> Result<String, Fault> {
+    let sound = value.len() == 7 && format!("{value}-01").parse::<jiff::civil::Date>().is_ok();
+    if sound {
+        Ok(value.to_owned())
+    } else {
+        Err(Fault::new(format!("{value:?} is no month"), "write one like \"2026-03\""))
+    }
+}
 
 pub(super) static CONTROL: &[Key<Config>] =
     &[text("socket_group", GROUP, Preset::Without("the group the daemon runs as", "\"cabinetd\""), |c, v| {

@@ -2,6 +2,9 @@
 
 use super::keys::{self, Key, Preset};
 use super::*;
+use crate::cabinet::power::Method;
+use crate::cabinet::power::energy::Plant;
+use crate::cabinet::power::policy::Rules;
 use crate::cabinet::roster::Window;
 use crate::cabinet::types::{DoorNo, Reason, SlotNo};
 use proptest::prelude::*;
@@ -79,6 +82,9 @@ fn every_key_is_documented_and_every_documented_key_exists() {
     expect(&mut expected, "sessions", keys::SESSIONS);
     expect(&mut expected, "alerts", keys::ALERTS);
     expect(&mut expected, "control", keys::CONTROL);
+    expect(&mut expected, "battery", keys::BATTERY);
+    expect(&mut expected, "power", keys::POWER);
+    expect(&mut expected, "load", keys::LOAD);
     expect(&mut expected, "ups", keys::UPS);
 
     let mut found = Vec::new();
@@ -186,6 +192,36 @@ office_hours = ["mon-fri 09:00-18:00", "sat 22:00-02:00"]
 inactive_days = 0
 [control]
 socket_group = "office"
+[battery]
+nameplate_wh = 240
+chemistry = "lithium"
+installed = "2026-03"
+ups_rated_w = 360
+ups_overhead_mw = 6000
+[power]
+normal_mw = 15000
+standby_mw = 9000
+halted_mw = 7000
+boot_s = 30
+shutdown_s = 5
+visit_s = 60
+requests_per_day = 80
+sleep = "ups-off"
+rtc = true
+rtc_wake_min = 30
+wakes_on_mains = true
+conserve_after_min = 300
+conserve_uncovered_after_min = 200
+conserve_only_if_needed = true
+reserve_pulls = 10
+idle_s = 90
+idle_late_s = 30
+runtime_goal_h = 6
+weekly_self_test = true
+[[load]]
+name = "display"
+[[load]]
+name = "modem"
 [ups]
 name = "apc.1"
 host = "::1"
@@ -193,6 +229,7 @@ port = 4000
 poll_on_line_s = 60
 poll_on_battery_s = 10
 timeout_ms = 500
+user = "cabinetd"
 [accounts]
 office = "manager"
 "cabinet.admins" = "admin"
@@ -259,8 +296,44 @@ fn every_key_reaches_its_place() {
         poll_on_line_s: 60,
         poll_on_battery_s: 10,
         timeout_ms: 500,
+        user: Some("cabinetd".into()),
     };
     assert_eq!(config.ups, Some(ups));
+    assert_eq!(settings.power.as_ref(), Some(&config.power), "the core has the policy where there is a UPS");
+    let plant = Plant {
+        nameplate_mwh: 240_000,
+        peukert_milli: 1_000,
+        normal_mw: 15_000,
+        standby_mw: 9_000,
+        halted_mw: 7_000,
+        overhead_mw: 6_000,
+        boot_ms: 30_000,
+        shutdown_ms: 5_000,
+        visit_ms: 60_000,
+        clock_wake_ms: 1_800_000,
+    };
+    assert_eq!(config.power.plant, plant);
+    assert_eq!(config.power.demand.per_day_milli, 80_000);
+    let rules = Rules {
+        always_after_ms: 300 * 60_000,
+        uncovered_after_ms: 200 * 60_000,
+        only_if_needed: true,
+        reserve_pulls: 10,
+        idle_ms: 90_000,
+        idle_late_ms: 30_000,
+        ..Rules::default()
+    };
+    assert_eq!(config.power.rules, rules);
+    assert_eq!(config.power.sleep, Method::UpsOff);
+    assert_eq!((config.power.clock_wakes, config.power.wakes_on_mains, config.power.may_order), (true, true, true));
+    assert_eq!(config.power.loads, ["display", "modem"]);
+    let battery = BatteryConfig {
+        installed: Some("2026-03".into()),
+        ups_rated_w: 360,
+        runtime_goal_h: 6,
+        weekly_self_test: true,
+    };
+    assert_eq!(config.battery, battery);
     assert_eq!(config.accounts, [("office".to_owned(), Role::Manager), ("cabinet.admins".to_owned(), Role::Admin)]);
     assert_eq!(config.socket_group.as_deref(), Some("office"));
 }

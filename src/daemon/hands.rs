@@ -90,22 +90,29 @@ fn hand(outputs: Outputs, done: mpsc::Sender<Event>) -> mpsc::Sender<(CommandId,
 const fn is_for_a_relay(action: &Action) -> bool {
     match action {
         Action::Unlock { .. } | Action::Relock { .. } | Action::Unlatch { .. } | Action::Relatch { .. } => true,
-        Action::Light { .. } | Action::Sound(_) | Action::Show(_) | Action::CheckPin { .. } | Action::Reply { .. } => {
-            false
-        }
+        Action::Light { .. }
+        | Action::Sound(_)
+        | Action::Show(_)
+        | Action::SwitchLoad { .. }
+        | Action::CheckPin { .. }
+        | Action::Pace { .. }
+        | Action::Sleep { .. }
+        | Action::Reply { .. } => false,
     }
 }
 
 /// Whether the core waits for the end of such a command.
 const fn matters(action: &Action) -> bool {
     match action {
-        Action::Unlock { .. } | Action::CheckPin { .. } => true,
+        Action::Unlock { .. } | Action::CheckPin { .. } | Action::Sleep { .. } => true,
         Action::Relock { .. }
         | Action::Unlatch { .. }
         | Action::Relatch { .. }
         | Action::Light { .. }
         | Action::Sound(_)
         | Action::Show(_)
+        | Action::SwitchLoad { .. }
+        | Action::Pace { .. }
         | Action::Reply { .. } => false,
     }
 }
@@ -122,8 +129,13 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
         }
         Action::Sound(sound) => outputs.sound(sound).await,
         Action::Show(message) => outputs.show(message).await,
-        // Not for these hands: the loop hashes and answers.
-        Action::CheckPin { .. } | Action::Reply { .. } => Ok(()),
+        Action::SwitchLoad { load, on } => {
+            // Energised is shed: a load runs when nobody drives its relay.
+            let level = if on { Level::Inactive } else { Level::Active };
+            outputs.set(Output::Load(load), level, None).await
+        }
+        // Not for these hands: the loop hashes, answers, and sees to the machine's sleep.
+        Action::CheckPin { .. } | Action::Pace { .. } | Action::Sleep { .. } | Action::Reply { .. } => Ok(()),
     }
 }
 

@@ -116,7 +116,7 @@ impl Life {
                 Action::Unlock { .. } if self.rng.below(12) == 0 => {
                     CommandResult::Failed("the relay board is silent".into())
                 }
-                Action::Unlock { .. } => CommandResult::Done,
+                Action::Unlock { .. } | Action::Sleep { .. } => CommandResult::Done,
                 Action::CheckPin { .. } => CommandResult::Pin(match self.rng.below(20) {
                     0 | 1 => PinVerdict::Mismatch,
                     2 => PinVerdict::Duress,
@@ -128,6 +128,8 @@ impl Life {
                 | Action::Light { .. }
                 | Action::Sound(_)
                 | Action::Show(_)
+                | Action::SwitchLoad { .. }
+                | Action::Pace { .. }
                 | Action::Reply { .. } => continue,
             };
             self.ends.push_back(Event::CommandDone { id: *id, result });

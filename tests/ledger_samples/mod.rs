@@ -1,11 +1,13 @@
 //! Records and rows to fill a ledger with.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
+mod power;
+
 use cabinetd::cabinet::books::{Books, Presence, Row, Slot, View};
 use cabinetd::cabinet::event::{KeyStep, StopReason};
 use cabinetd::cabinet::fact::{Adopted, Alarm, Cleared, Dark, Fact, Record, SensorFault, SessionEnd};
 use cabinetd::cabinet::outcome::Denial;
-use cabinetd::cabinet::power::{Supply, UpsFigures, UpsSilence};
+use cabinetd::cabinet::power::{Method, Supply, UpsFigures, UpsSilence};
 use cabinetd::cabinet::roster::{Difference, FieldChange};
 use cabinetd::cabinet::types::{
     Actor, AlarmId, BootId, Channel, ClockQuality, DoorNo, Evidence, Input, KeyId, Mono, Origin, Reason, RequestKey,
@@ -85,6 +87,7 @@ pub fn visit(seq: u64) -> Record {
             duration_ms: 23_456,
             taken: 1,
             returned: 0,
+            energy_mwh: None,
         },
     };
     Record { fact, ..record(seq) }
@@ -139,11 +142,23 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::AlarmRaised { .. }
             | Fact::AlarmAcknowledged { .. }
             | Fact::AlarmCleared { .. }
-            | Fact::SupplyChanged { .. } => {}
+            | Fact::SupplyChanged { .. }
+            | Fact::PowerSwitched { .. }
+            | Fact::OutageEnded { .. }
+            | Fact::OutageTold { .. }
+            | Fact::PowerTold { .. }
+            | Fact::EnergyBooked { .. }
+            | Fact::BatteryReplaced { .. }
+            | Fact::BatteryMeasured { .. }
+            | Fact::DrillStarted { .. }
+            | Fact::DrillSaw { .. }
+            | Fact::DrillProving { .. }
+            | Fact::MethodProved { .. }
+            | Fact::DrillEnded { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 32, "each kind has a sample");
+    assert_eq!(kinds.len(), 44, "each kind has a sample");
     all
 }
 
@@ -172,6 +187,8 @@ fn alarms() -> Vec<Alarm> {
         Alarm::NoRoom,
         Alarm::UpsUnreachable,
         Alarm::RecordsMissing { after: 39, known: 167 },
+        Alarm::SleepFailed { method: Method::UpsOff },
+        Alarm::CabinetKeyOnly,
     ];
     for alarm in &all {
         match alarm {
@@ -193,11 +210,13 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::InactiveUser { .. }
             | Alarm::NoRoom
             | Alarm::UpsUnreachable
+            | Alarm::SleepFailed { .. }
+            | Alarm::CabinetKeyOnly
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 19, "each alarm has a sample");
+    assert_eq!(kinds.len(), 21, "each alarm has a sample");
     all
 }
 
@@ -314,7 +333,7 @@ fn samples() -> Vec<Fact> {
             candidates: vec![key.clone(), "205".into()],
         },
         Fact::SlotIdentified { slot, key: key.clone(), evidence: Evidence::Declared, session: None },
-        Fact::TagContradicted { slot, key: key.clone(), session: Some(session), holder: Some(ana) },
+        Fact::TagContradicted { slot, key: key.clone(), session: Some(session), holder: Some(ana.clone()) },
         Fact::SensorFault { input: Input::Slot(slot), fault: SensorFault::Chatter },
         Fact::SensorFault { input: Input::Door(door), fault: SensorFault::Unreadable },
         Fact::SensorFault { input: Input::Tamper, fault: SensorFault::Contradicted },
@@ -336,11 +355,14 @@ fn samples() -> Vec<Fact> {
         SessionEnd::Unknown,
         SessionEnd::Interrupted,
     ] {
-        all.push(Fact::SessionClosed { session, user: "ana".into(), how, duration_ms: 42_000, taken: 1, returned: 0 });
+        let energy_mwh = (how == SessionEnd::Completed).then_some(310);
+        let user = ana.clone();
+        all.push(Fact::SessionClosed { session, user, how, duration_ms: 42_000, taken: 1, returned: 0, energy_mwh });
     }
     for why in [Cleared::Resolved, Cleared::Acknowledged, Cleared::Countersigned, Cleared::Escalated] {
         all.push(Fact::AlarmCleared { alarm: AlarmId(3), why, name: Some("bob".into()) });
     }
+    all.extend(power::samples());
     all.extend(alarms().into_iter().map(|alarm| Fact::AlarmRaised { alarm }));
     all
 }

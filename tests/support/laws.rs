@@ -337,7 +337,12 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
         | Fact::SlotsAdopted { .. }
         | Fact::DarkCompared { .. }
         | Fact::FoundChanged { .. }
-        | Fact::SupplyChanged { .. } => true,
+        | Fact::SupplyChanged { .. }
+        | Fact::PowerSwitched { .. }
+        | Fact::OutageEnded { .. }
+        | Fact::EnergyBooked { .. }
+        | Fact::BatteryMeasured { .. }
+        | Fact::MethodProved { .. } => true,
         Fact::AlarmRaised { alarm } => matches!(
             alarm,
             Alarm::DoorLeftOpen { .. }
@@ -349,6 +354,8 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::InactiveUser { .. }
                 | Alarm::NoRoom
                 | Alarm::RecordsMissing { .. }
+                | Alarm::SleepFailed { .. }
+                | Alarm::CabinetKeyOnly
                 | Alarm::UpsUnreachable
         ),
         _ => false,

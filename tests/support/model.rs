@@ -328,7 +328,13 @@ impl World {
                 }
                 Action::Show(message) => self.told = Some(message.clone()),
                 Action::Reply { answer, .. } => self.answer = Some(answer.clone()),
-                Action::Unlatch { .. } | Action::Relatch { .. } | Action::Light { .. } | Action::Sound(_) => {}
+                Action::Unlatch { .. }
+                | Action::Relatch { .. }
+                | Action::Light { .. }
+                | Action::SwitchLoad { .. }
+                | Action::Pace { .. }
+                | Action::Sleep { .. }
+                | Action::Sound(_) => {}
             }
         }
         Ok(())

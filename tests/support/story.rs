@@ -11,7 +11,7 @@ use cabinetd::cabinet::books::{Books, Row, View};
 use cabinetd::cabinet::event::{Ask, KeyStep, Request, Start, StopReason, StoreState};
 use cabinetd::cabinet::fact::Record;
 use cabinetd::cabinet::outcome::{Action, Answer, Command, CommandResult, Message, Outcome, PinVerdict, Sound};
-use cabinetd::cabinet::power::{UpsFigures, UpsReading, UpsSilence, UpsState};
+use cabinetd::cabinet::power::{Method, UpsFigures, UpsReading, UpsSilence, UpsState};
 use cabinetd::cabinet::roster::{RosterChange, User};
 use cabinetd::cabinet::settings::Settings;
 use cabinetd::cabinet::types::{
@@ -53,6 +53,9 @@ pub struct Story {
     heard: Vec<Sound>,
     replies: BTreeMap<RequestKey, Answer>,
     pin_checks: Vec<CommandId>,
+    /// Deep sleeps that were ordered.
+    pub slept: Vec<(CommandId, Method)>,
+    pub paced_slowly: bool,
     commands: Vec<Action>,
     // --- book-keeping of the story
     told_until: usize,
@@ -114,6 +117,8 @@ impl Story {
             heard: Vec::new(),
             replies: BTreeMap::new(),
             pin_checks: Vec::new(),
+            slept: Vec::new(),
+            paced_slowly: false,
             commands: Vec::new(),
             told_until: 0,
             requests: 0,
@@ -174,6 +179,11 @@ impl Story {
                 Action::Sound(sound) => self.heard.push(sound),
                 Action::Show(message) => self.told.push(message),
                 Action::CheckPin { .. } => self.pin_checks.push(id),
+                Action::SwitchLoad { load, on: false } => drop(self.relays.insert(Output::Load(load))),
+                Action::SwitchLoad { load, on: true } => drop(self.relays.remove(&Output::Load(load))),
+                Action::Pace { slow } => self.paced_slowly = slow,
+                // What becomes of it is the story's to say: it goes dark, or the machine stays up.
+                Action::Sleep { method, .. } => self.slept.push((id, method)),
                 Action::Reply { request, answer } => drop(self.replies.insert(request, answer)),
             }
         }

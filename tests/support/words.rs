@@ -6,6 +6,7 @@ use cabinetd::cabinet::event::StopReason;
 use cabinetd::cabinet::fact::{Alarm, Fact, Record, SessionEnd};
 use cabinetd::cabinet::outcome::Denial;
 use cabinetd::cabinet::power::Supply;
+use cabinetd::cabinet::power::policy::{Mode, Then};
 use cabinetd::cabinet::types::{Actor, Evidence, KeyId, UserId};
 use serde::Serialize;
 use serde_json::Value;
@@ -207,5 +208,45 @@ pub fn say(record: &Record) -> String {
         Fact::AlarmAcknowledged { alarm } => format!("alarm {alarm} seen by {}", by_words(record)),
         Fact::AlarmCleared { why, .. } => format!("alarm cleared: {}", format!("{why:?}").to_lowercase()),
         Fact::SupplyChanged { from, to, .. } => format!("supply: {} → {}", supply_word(*from), supply_word(*to)),
+        Fact::PowerSwitched { to, why, .. } => format!("power: {} ({})", mode_word(*to), kebab(&format!("{why:?}"))),
+        Fact::OutageEnded { least_ms, flaps, sessions, sleeps, drill, .. } => format!(
+            "{}outage over: {} min, {flaps} flaps, {sessions} visits, {sleeps} sleeps",
+            flag(*drill, "drill "),
+            least_ms / 60_000
+        ),
+        Fact::OutageTold { told } => format!("told: {told:?}"),
+        Fact::PowerTold { order } => format!("ordered: {order:?}"),
+        Fact::EnergyBooked { asleep, .. } => format!("energy booked{}", flag(asleep.is_some(), ", asleep")),
+        Fact::BatteryReplaced { what, .. } => format!("replaced: {what:?}"),
+        Fact::BatteryMeasured { by_drill, .. } => format!("battery measured{}", flag(*by_drill, " by drill")),
+        Fact::DrillStarted { deep } => format!("drill{}", flag(*deep, ", deep")),
+        Fact::DrillSaw { what, .. } => format!("drill saw {what:?}"),
+        Fact::DrillProving { method } => format!("drill: sleep by {}", method.word()),
+        Fact::MethodProved { method, .. } => format!("proved: {}", method.word()),
+        Fact::DrillEnded { how, .. } => format!("drill over: {how:?}"),
     }
+}
+
+fn mode_word(mode: Mode) -> String {
+    match mode {
+        Mode::FallingAsleep { method, then: Then::Asleep } => format!("FallingAsleep by {}", method.word()),
+        Mode::FallingAsleep { method, then: Then::Manual } => {
+            format!("FallingAsleep by {}, then Manual", method.word())
+        }
+        Mode::Asleep { method } => format!("Asleep in {}", method.word()),
+        Mode::Manual { method: Some(method) } => format!("Manual by {}", method.word()),
+        Mode::Restoring { remembered } => format!("Restoring, remembering {remembered:?}"),
+        other => other.kind().word().to_owned(),
+    }
+}
+
+fn kebab(name: &str) -> String {
+    let mut out = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.extend(letter.to_lowercase());
+    }
+    out
 }

@@ -25,6 +25,8 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::InactiveUser { .. } => "inactive-user",
         Alarm::NoRoom => "no-room",
         Alarm::UpsUnreachable => "ups-unreachable",
+        Alarm::SleepFailed { .. } => "sleep-failed",
+        Alarm::CabinetKeyOnly => "cabinet-key-only",
         Alarm::RecordsMissing { .. } => "records-missing",
     }
 }
@@ -41,6 +43,7 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::DarkDifference { .. }
         | Alarm::SensorFault { .. }
         | Alarm::LoneEmergency { .. }
+        | Alarm::SleepFailed { .. }
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
@@ -50,6 +53,7 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::Tampered
         | Alarm::Duress { .. }
         | Alarm::NoRoom
+        | Alarm::CabinetKeyOnly
         | Alarm::RecordsMissing { .. } => 3,
     }
 }
@@ -104,6 +108,13 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
         Alarm::RecordsMissing { .. } => {
             "Records of the ledger are missing. Keep a copy of the state directory, compare with the head in the last mail or export, restore a backup."
                 .to_owned()
+        }
+        Alarm::SleepFailed { method } => format!(
+            "Sleep by {} was ordered and did not come; a lighter way was taken. See `journalctl -u cabinetd`, and drill again.",
+            method.word()
+        ),
+        Alarm::CabinetKeyOnly => {
+            "The battery ends: only the cabinet key opens now. Fetch it, and write down who takes what.".to_owned()
         }
         Alarm::UpsUnreachable => "The UPS does not answer: whether mains is there is not known.".to_owned(),
     }

@@ -189,6 +189,7 @@ impl Names {
             }
             Told::Pin { digits } => ("→", Shade::Hand, format!("A PIN is typed: {}", "•".repeat((*digits).min(16)))),
             Told::Cancelled => ("→", Shade::Hand, "The cancel button is pressed.".to_owned()),
+            Told::Button => ("→", Shade::Hand, "The wake button is pressed.".to_owned()),
             Told::Did(happening) => did(happening),
             Told::Drove { happening, for_ms } => drove(happening, *for_ms),
             Told::DidNotFollow { why } => ("!", Shade::Bad, format!("The daemon drives an output, and {why}.")),
@@ -236,7 +237,8 @@ fn did(happening: &Happening) -> (&'static str, Shade, String) {
         | Happening::Lock { .. }
         | Happening::Latch { .. }
         | Happening::Led { .. }
-        | Happening::Buzzer { .. } => Shade::Hand,
+        | Happening::Buzzer { .. }
+        | Happening::Load { .. } => Shade::Hand,
     };
     ("→", shade, happening.to_string())
 }
@@ -262,6 +264,7 @@ const fn sounded(sound: Sound) -> &'static str {
         Sound::WrongKey => "three short notes (wrong key)",
         Sound::CloseDoor => "short notes (close the door)",
         Sound::Alarm => "the alarm",
+        Sound::Sleeping => "three falling notes (going to sleep)",
     }
 }
 

@@ -77,6 +77,10 @@ fn on_the_wire(ask: &LocalAsk) -> Result<wire::Ask, Failure> {
                 wire::Ask::ChangeRoster { change: wire::Change::from(&change), dry_run }
             }
             Ask::KeyLife { key, step, note } => wire::Ask::KeyLife { key, step, note },
+            Ask::TellOutage(told) => wire::Ask::TellOutage(told),
+            Ask::OrderPower(order) => wire::Ask::OrderPower(order),
+            Ask::BatteryReplaced => wire::Ask::BatteryReplaced,
+            Ask::Drill(step) => wire::Ask::Drill(step),
             Ask::SetPin { .. } | Ask::Vouch { .. } => {
                 return Err(Failure::Value("a hash is the daemon's to make: send the digits".to_owned()));
             }

@@ -30,7 +30,7 @@ pub(super) fn before(demo: &mut Demo, word: &Word) -> Result<(), SimError> {
 /// After the move: until it is over, and until the cabinet has thought about a PIN.
 pub(super) fn after(demo: &mut Demo, word: &Word) -> Result<(), SimError> {
     match word {
-        Word::Badge(_) | Word::Login(_) | Word::Tag(_) | Word::Cancel | Word::Act(_) => sleep(MOVE),
+        Word::Badge(_) | Word::Login(_) | Word::Tag(_) | Word::Cancel | Word::Button | Word::Act(_) => sleep(MOVE),
         Word::Pin(_) => {
             sleep(MOVE);
             let checking = Message::Checking.to_string();

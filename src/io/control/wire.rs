@@ -14,8 +14,9 @@ mod entries;
 pub use entries::{Change, KeyEntry, RosterView, UserEntry, WindowEntry};
 
 use super::LocalAsk;
-use crate::cabinet::event::{self, KeyStep, Pull};
+use crate::cabinet::event::{self, DrillStep, KeyStep, Pull};
 use crate::cabinet::outcome::Answer;
+use crate::cabinet::power::state::{PowerOrder, Told};
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{AlarmId, KeyId, Pin, Reason, RequestKey, SlotNo, UserId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -23,6 +24,9 @@ use zeroize::Zeroizing;
 
 /// The version of this protocol.
 pub const VERSION: u32 = 1;
+
+/// No utility states more.
+const LONGEST_STATED_MS: u64 = 60 * 24 * 3_600_000;
 
 /// A line to the daemon.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
@@ -139,6 +143,12 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
+    /// What is known of the outage, or of the weather before it. Needs assistant, as `order-power` does.
+    TellOutage(Told),
+    OrderPower(PowerOrder),
+    /// The UPS has a new battery. Needs manager, as `drill` does.
+    BatteryReplaced,
+    Drill(DrillStep),
 }
 
 /// Digits in clear on their way to the hashing. Never printed.
@@ -274,7 +284,11 @@ impl Ask {
             | Self::Roster
             | Self::Follow
             | Self::Cancel
-            | Self::AlarmAcknowledge { .. } => None,
+            | Self::AlarmAcknowledge { .. }
+            | Self::TellOutage(Told::Storm { .. } | Told::NothingStated)
+            | Self::OrderPower(_)
+            | Self::BatteryReplaced
+            | Self::Drill(_) => None,
             Self::Pull { keys: wanted, reference, purpose, .. } => wanted
                 .is_empty()
                 .then(|| "no key is named".to_owned())
@@ -300,6 +314,9 @@ impl Ask {
             Self::KeyLife { key, note, .. } => {
                 text_problem("the key", key.as_str(), NAME).or_else(|| some("the note", note, NOTE))
             }
+            Self::TellOutage(Told::EndsIn { ms }) => {
+                (*ms > LONGEST_STATED_MS).then(|| "the outage must be stated to end within 60 days".to_owned())
+            }
         }
     }
 
@@ -321,6 +338,10 @@ impl Ask {
             Self::SetPin { .. } => "set-pin",
             Self::Vouch { .. } => "vouch",
             Self::KeyLife { .. } => "key-life",
+            Self::TellOutage(_) => "tell-outage",
+            Self::OrderPower(_) => "order-power",
+            Self::BatteryReplaced => "battery-replaced",
+            Self::Drill(_) => "drill",
         }
     }
 
@@ -349,6 +370,10 @@ impl Ask {
             Self::Countersign { alarm, by } => event::Ask::Countersign { alarm, by },
             Self::ChangeRoster { change, dry_run } => event::Ask::ChangeRoster { change: change.into(), dry_run },
             Self::KeyLife { key, step, note } => event::Ask::KeyLife { key, step, note },
+            Self::TellOutage(told) => event::Ask::TellOutage(told),
+            Self::OrderPower(order) => event::Ask::OrderPower(order),
+            Self::BatteryReplaced => event::Ask::BatteryReplaced,
+            Self::Drill(step) => event::Ask::Drill(step),
         })
     }
 }

@@ -52,6 +52,7 @@ pub enum Told {
         digits: usize,
     },
     Cancelled,
+    Button,
     /// By somebody's hand.
     Did(Happening),
     /// By the daemon.
@@ -94,6 +95,7 @@ impl fmt::Debug for Told {
             Self::Login(_) => f.write_str("Login(…)"),
             Self::Pin { digits } => write!(f, "Pin({digits} digits)"),
             Self::Cancelled => f.write_str("Cancelled"),
+            Self::Button => f.write_str("Button"),
             Self::Did(happening) => f.debug_tuple("Did").field(happening).finish(),
             Self::Drove { happening, for_ms } => f.debug_tuple("Drove").field(happening).field(for_ms).finish(),
             Self::DidNotFollow { why } => f.debug_tuple("DidNotFollow").field(why).finish(),
@@ -262,6 +264,7 @@ impl<T: FnMut(Told)> Bench<T> {
                 self.reader(FromHardware::Pin(digits), told, "The PIN was typed.")
             }
             Word::Cancel => self.reader(FromHardware::Cancel(true), Told::Cancelled, "The cancel button was pressed."),
+            Word::Button => self.reader(FromHardware::Button(true), Told::Button, "The wake button was pressed."),
             Word::Act(act) => self.act(&act),
             Word::Hand => Reply::Done(self.in_hand()),
             Word::Mains { on } => match &mut self.ups {

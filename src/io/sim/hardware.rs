@@ -43,6 +43,9 @@ pub struct Hardware {
     reader_unplugged: bool,
     #[serde(skip)]
     buzzer: bool,
+    /// Switched loads that were ever driven: shed or not.
+    #[serde(skip)]
+    loads: BTreeMap<u8, bool>,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -170,6 +173,7 @@ impl Hardware {
             hand: BTreeSet::new(),
             reader_unplugged: false,
             buzzer: false,
+            loads: BTreeMap::new(),
         }
     }
 
@@ -224,6 +228,7 @@ impl Hardware {
                 (&mut hook.led, Happening::Led { slot, on })
             }
             Output::Buzzer => (&mut self.buzzer, Happening::Buzzer { on }),
+            Output::Load(load) => (self.loads.entry(load).or_insert(false), Happening::Load { load, shed: on }),
         };
         Ok((std::mem::replace(now, on) != on).then_some(happening))
     }
@@ -233,7 +238,8 @@ impl Hardware {
         let locks = self.doors.keys().map(|door| Output::Lock(*door));
         let latches = self.slots.iter().filter(|(_, hook)| hook.has_latch).map(|(slot, _)| Output::Latch(*slot));
         let leds = self.slots.keys().map(|slot| Output::Led(*slot));
-        let outputs: Vec<Output> = locks.chain(latches).chain(leds).chain([Output::Buzzer]).collect();
+        let loads = self.loads.keys().map(|load| Output::Load(*load));
+        let outputs: Vec<Output> = locks.chain(latches).chain(leds).chain([Output::Buzzer]).chain(loads).collect();
         let mut changed = Vec::new();
         let mut result = Ok(());
         for output in outputs {

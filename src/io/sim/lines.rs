@@ -80,10 +80,10 @@ impl Outputs {
     pub async fn set(&self, output: Output, level: Level, for_ms: Option<u32>) -> Result<(), LineError> {
         let for_ms = match (output, level, for_ms) {
             (_, Level::Fault, _) => return Err(LineError::NotALevel),
-            (_, Level::Inactive, _) | (Output::Led(_) | Output::Buzzer, Level::Active, None) => None,
+            (_, Level::Inactive, _) | (Output::Led(_) | Output::Buzzer | Output::Load(_), Level::Active, None) => None,
             (Output::Lock(_) | Output::Latch(_), Level::Active, None) => return Err(LineError::Unbounded),
             (Output::Lock(_) | Output::Latch(_), Level::Active, Some(ms)) => Some(ms.min(LONGEST_PULSE_MS)),
-            (Output::Led(_) | Output::Buzzer, Level::Active, Some(ms)) => Some(ms),
+            (Output::Led(_) | Output::Buzzer | Output::Load(_), Level::Active, Some(ms)) => Some(ms),
         };
         self.ask(Wanted::Order(Order::Set { output, level, for_ms })).await
     }
@@ -366,6 +366,7 @@ impl Backend {
                 zeroize::Zeroize::zeroize(&mut pin);
             }
             FromHardware::Cancel(_) => self.inbox.typed(Event::CancelPressed),
+            FromHardware::Button(_) => self.inbox.typed(Event::ButtonPressed),
             FromHardware::Done(id) => {
                 pending.remove(&id).map(|reply| reply.send(Ok(())));
             }

@@ -32,6 +32,8 @@ pub enum FromHardware {
     Pin(String),
     /// The cancel button.
     Cancel(bool),
+    /// The wake button.
+    Button(bool),
     /// The order was carried out.
     Done(u64),
     /// It was not.
@@ -48,6 +50,7 @@ impl fmt::Debug for FromHardware {
             Self::Login(_) => f.write_str("Login(…)"),
             Self::Pin(_) => f.write_str("Pin(…)"),
             Self::Cancel(_) => f.write_str("Cancel"),
+            Self::Button(_) => f.write_str("Button"),
             Self::Done(id) => f.debug_tuple("Done").field(id).finish(),
             Self::Failed { id, why } => f.debug_tuple("Failed").field(id).field(why).finish(),
         }

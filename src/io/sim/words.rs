@@ -19,6 +19,8 @@ pub enum Word {
     /// A key's tag, held to the badge reader.
     Tag(String),
     Cancel,
+    /// The wake button.
+    Button,
     Act(Act),
     Hand,
     Mains {
@@ -40,6 +42,7 @@ impl fmt::Debug for Word {
             Self::Pin(_) => f.write_str("Pin(…)"),
             Self::Tag(_) => f.write_str("Tag(…)"),
             Self::Cancel => f.write_str("Cancel"),
+            Self::Button => f.write_str("Button"),
             Self::Act(act) => f.debug_tuple("Act").field(act).finish(),
             Self::Hand => f.write_str("Hand"),
             Self::Mains { on } => f.debug_struct("Mains").field("on", on).finish(),

@@ -111,6 +111,7 @@ fn derivable(books: &Books) -> BTreeMap<View, Row> {
         | Row::Alarm(_)
         | Row::Life(_)
         | Row::Supply(_)
+        | Row::Power(_)
         | Row::Fault(_)
         | Row::Person(_)
         | Row::RosterVersion(_)) => Some((view, row)),

@@ -227,6 +227,7 @@ impl Reader {
                 | Row::Alarm(_)
                 | Row::Life(_)
                 | Row::Supply(_)
+                | Row::Power(_)
                 | Row::Throttle(_)
                 | Row::Fault(_)
                 | Row::Person(_)

@@ -15,6 +15,7 @@ pub fn address(view: &View) -> (&'static str, String) {
         View::Alarm(alarm) => ("alarm", alarm.to_string()),
         View::Life => ("life", String::new()),
         View::Supply => ("supply", String::new()),
+        View::Power => ("power", String::new()),
         View::Throttle => ("throttle", String::new()),
         View::Fault(Input::Slot(slot)) => ("fault", format!("slot-{slot}")),
         View::Fault(Input::Door(door)) => ("fault", format!("door-{door}")),
@@ -40,6 +41,7 @@ pub fn view_of(view: &str, id: &str) -> Option<View> {
         "alarm" => id.parse().ok().map(|alarm| View::Alarm(AlarmId(alarm))),
         "life" => single(View::Life),
         "supply" => single(View::Supply),
+        "power" => single(View::Power),
         "throttle" => single(View::Throttle),
         "fault" => match id.split_once('-') {
             None => (id == "tamper").then_some(View::Fault(Input::Tamper)),
@@ -88,6 +90,7 @@ mod tests {
             View::Alarm(AlarmId(99)),
             View::Life,
             View::Supply,
+            View::Power,
             View::Throttle,
             View::Fault(Input::Slot(SlotNo(3))),
             View::Fault(Input::Door(DoorNo(1))),

@@ -86,6 +86,10 @@ fn every_ask_survives_the_way() {
         Ask::SetPin { user: "ana".into(), pin: Some(digits()), duress: None },
         Ask::Vouch { user: "ana".into(), by: "ben".into(), code: digits(), for_minutes: 30 },
         Ask::KeyLife { key: "1".into(), step: KeyStep::Lost, note: None },
+        Ask::TellOutage(Told::EndsIn { ms: 3_600_000 }),
+        Ask::OrderPower(PowerOrder::StayAwake { for_minutes: 60 }),
+        Ask::BatteryReplaced,
+        Ask::Drill(DrillStep::Start { deep: false }),
     ];
     for ask in asks {
         let request = Request { v: VERSION, request: RequestKey("k".into()), ask: ask.clone() };

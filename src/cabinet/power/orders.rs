@@ -1,0 +1,79 @@
+//! What people say and order: how the outage goes on, "sleep now", "stay awake", a new battery.
+
+use super::energy::Energy;
+use super::state::{PowerOrder, Replaced, Told};
+use crate::cabinet::fact::Fact;
+use crate::cabinet::outcome::Denial;
+use crate::cabinet::sentence::duration;
+use crate::cabinet::{Cabinet, Turn};
+
+/// The longest "stay awake".
+const STAY_MOST_MINUTES: u32 = 12 * 60;
+
+impl Cabinet {
+    pub(in crate::cabinet) fn order_power(&mut self, turn: &mut Turn, order: PowerOrder) -> Result<String, Denial> {
+        if self.settings.power.is_none() {
+            return Err(Denial::NoUps);
+        }
+        if !self.power_mode().is_on_battery() {
+            return Err(Denial::NotOnBattery);
+        }
+        match order {
+            PowerOrder::SleepNow => {
+                if self.counts_as_busy().0 {
+                    return Err(Denial::Busy);
+                }
+                if self.power_mode().is_low_power() {
+                    return Err(Denial::NothingToChange);
+                }
+                self.record(turn, Fact::PowerTold { order });
+                self.power.told_to_sleep = true;
+                self.power.stay_until = None;
+                // It is told at the cabinet's keyboard or from afar: whoever tells it is done here.
+                Ok("the cabinet goes to sleep; a badge or its button wakes it".into())
+            }
+            PowerOrder::StayAwake { for_minutes } => {
+                let for_minutes = for_minutes.clamp(1, STAY_MOST_MINUTES);
+                self.record(turn, Fact::PowerTold { order: PowerOrder::StayAwake { for_minutes } });
+                self.power.stay_until = Some(turn.mono().plus_ms(u64::from(for_minutes) * 60_000));
+                self.power.told_to_sleep = false;
+                self.power.someone_at = Some(turn.mono());
+                Ok(format!("the cabinet stays awake for {for_minutes} minutes, as long as its battery lasts"))
+            }
+        }
+    }
+
+    pub(in crate::cabinet) fn tell_outage(&mut self, turn: &mut Turn, told: Told) -> Result<String, Denial> {
+        if self.settings.power.is_none() {
+            return Err(Denial::NoUps);
+        }
+        let open = self.books.power.as_ref().is_some_and(|state| state.outage.is_some());
+        if !open && !matches!(told, Told::Storm { .. }) {
+            return Err(Denial::NoOutage);
+        }
+        self.record(turn, Fact::OutageTold { told });
+        self.power.outlook_at = None;
+        let ahead = self.outlook(turn.now).filter(|_| open);
+        let projected =
+            ahead.map_or_else(String::new, |outlook| format!("; projected now: {} in all", duration(outlook.total_ms)));
+        Ok(match told {
+            Told::Storm { is: true } => format!("noted: a storm{projected}"),
+            Told::Storm { is: false } => format!("noted: no storm{projected}"),
+            Told::EndsIn { ms } => {
+                format!("noted: over in {} as stated{projected}", duration(ms))
+            }
+            Told::NothingStated => format!("noted: the utility states nothing{projected}"),
+        })
+    }
+
+    pub(in crate::cabinet) fn battery_replaced(&mut self, turn: &mut Turn) -> Result<String, Denial> {
+        if self.settings.power.is_none() {
+            return Err(Denial::NoUps);
+        }
+        self.record(turn, Fact::BatteryReplaced { what: Replaced::Battery, serial: None });
+        self.power.energy = Energy::drained(0, turn.mono());
+        self.power.booked_uj = 0;
+        Ok("noted: a new battery; its capacity is not measured and no sleep method is proved on it (`cabinetd drill`)"
+            .into())
+    }
+}

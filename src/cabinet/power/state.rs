@@ -1,0 +1,466 @@
+//! The durable half of power: one row in the books, changed by power records alone.
+//!
+//! Everything here can be had again from the ledger. The running energy count, what was heard of the UPS last and who was here are
+//! volatile and live in `room.rs`.
+
+use super::energy::Energy;
+use super::policy::{Method, Mode, Why};
+use crate::cabinet::fact::{Dark, Fact};
+use crate::cabinet::outage::{Elapsed, Hints, Statement};
+use crate::cabinet::types::Stamp;
+use serde::{Deserialize, Serialize};
+
+/// An outage is named by the `seq` of the record that opened it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+#[serde(transparent)]
+pub struct OutageId(pub u64);
+
+impl std::fmt::Display for OutageId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// After a dark interval without a trusted clock an outage counts as at most this much longer than it was before.
+const UNSEEN_MOST_MS: u64 = 96 * 3_600_000;
+/// Shorter ones teach nothing: the prior is of outages, not of flickers.
+const SHORTEST_TAUGHT_MS: u64 = 120_000;
+/// So many of the site's own outages are kept.
+pub const HISTORY: usize = 32;
+/// So many statements of the utility are kept.
+const STATEMENTS: usize = 16;
+
+/// The figures of a switch, as they stood when it was decided. Lengths in ms, energies in mWh.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
+pub struct SwitchFigures {
+    pub elapsed: Elapsed,
+    /// Elapsed and median remainder.
+    pub total_ms: u64,
+    pub r80_ms: u64,
+    pub r95_ms: u64,
+    /// Requests expected over R95.
+    pub requests: u32,
+    pub energy_mwh: u64,
+    pub need_mwh: u64,
+    pub full_mwh: u64,
+    /// Drained from the battery since it was full, counted by the cabinet itself.
+    pub drained_mwh: u64,
+    /// … of it since the former switch.
+    pub spent_mwh: u64,
+    /// How long the former mode lasted; a lower bound if the clock is not trusted.
+    pub lasted_ms: u64,
+    /// How long nobody had been here.
+    pub idle_ms: u64,
+    pub charge_pct: Option<u8>,
+}
+
+/// The outage that is open.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Outage {
+    pub id: OutageId,
+    pub started: Stamp,
+    /// Its length as of `counted_at`.
+    pub counted: Elapsed,
+    pub counted_at: Stamp,
+    pub flaps: u32,
+    /// In Normal so far, the present stay apart.
+    pub normal_ms: u64,
+    /// Since when it conserves, sleep included.
+    pub conserving: Option<Stamp>,
+    pub sessions: u32,
+    pub sleeps: u32,
+    /// Spent from the battery in it, mWh, up to the last power record.
+    pub spent_mwh: u64,
+    pub hints: Hints,
+    /// Part of a drill: kept apart from real ones.
+    pub drill: bool,
+    /// We told upsd to shut down: its `FSD` is ours until the machine comes up anew.
+    pub fsd_ours: bool,
+    /// Charge at its start, percent.
+    pub charge_pct: Option<u8>,
+    /// Methods that failed in it.
+    #[serde(default)]
+    pub failed: Vec<Method>,
+}
+
+impl Outage {
+    /// Its length at a later moment.
+    #[must_use]
+    pub fn elapsed(&self, now: Stamp) -> Elapsed {
+        let Elapsed { least_ms, most_ms } = self.counted;
+        if self.counted_at.boot == now.boot {
+            let more_ms = now.mono.since_ms(self.counted_at.mono);
+            let counted = Elapsed { least_ms: least_ms + more_ms, most_ms: most_ms + more_ms };
+            // An interval closes when the clock becomes known.
+            return if least_ms == most_ms { counted } else { self.by_the_wall(now).unwrap_or(counted) };
+        }
+        self.by_the_wall(now)
+            .unwrap_or(Elapsed { least_ms: least_ms + now.mono.0, most_ms: most_ms + UNSEEN_MOST_MS + now.mono.0 })
+    }
+
+    fn by_the_wall(&self, now: Stamp) -> Option<Elapsed> {
+        if !(self.started.clock.is_trusted() && now.clock.is_trusted()) {
+            return None;
+        }
+        let by_wall = u64::try_from(now.wall.0 - self.started.wall.0).unwrap_or(0);
+        let exact_ms = by_wall.max(self.counted.least_ms);
+        Some(Elapsed { least_ms: exact_ms, most_ms: exact_ms })
+    }
+
+    fn count_up_to(&mut self, stamp: Stamp) {
+        self.counted = self.elapsed(stamp);
+        self.counted_at = stamp;
+    }
+}
+
+/// An outage of the past.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct PastOutage {
+    pub id: OutageId,
+    pub lasted_ms: u64,
+}
+
+/// That a deep method puts the cabinet to sleep and wakes it, as a drill saw it, on the battery and UPS of then.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Proof {
+    pub method: Method,
+    pub at: Stamp,
+    /// From the start of the machine to ready.
+    pub ready_ms: u64,
+}
+
+/// A measured battery.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Measured {
+    pub capacity_mwh: u64,
+    pub at: Stamp,
+    pub by_drill: bool,
+}
+
+/// A drill under way.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Drill {
+    pub id: u64,
+    pub started: Stamp,
+    /// To the end of the battery, to measure it.
+    pub deep: bool,
+    /// The method that is being proved, and since when.
+    pub proving: Option<(Method, Stamp)>,
+    /// What was seen on battery so far.
+    pub seen: Vec<Sight>,
+}
+
+/// What a drill wants to see on battery.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sight {
+    /// The UPS says that it is on battery.
+    OnBattery,
+    /// The load was measured (the figure: mW).
+    Load,
+    /// A badge or login was read.
+    Reader,
+    /// The lock was energised.
+    Lock,
+    /// The door was seen open.
+    Door,
+    /// A slot's sensor changed.
+    Sensor,
+    /// Standby slept and woke (the figure: ms from the press to awake).
+    StandbyWake,
+    /// The network answered.
+    Network,
+    /// Mains is back and the UPS says so.
+    MainsBack,
+}
+
+/// How a drill ended.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum DrillEnd {
+    Finished,
+    /// A person ended it.
+    Aborted,
+    /// Somebody needed the cabinet.
+    NeededElsewhere,
+    /// The battery got too low for it.
+    BatteryLow,
+    /// It took too long, or the process started anew without a method being proved.
+    Interrupted,
+}
+
+/// What people say of an outage.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(tag = "told", rename_all = "kebab-case")]
+pub enum Told {
+    /// A storm, or much of the area is out: yes or no.
+    Storm { is: bool },
+    /// The utility states that it will be over in so long.
+    EndsIn { ms: u64 },
+    /// Somebody follows what the utility says, and it says nothing.
+    NothingStated,
+}
+
+/// What people order.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(tag = "order", rename_all = "kebab-case")]
+pub enum PowerOrder {
+    SleepNow,
+    StayAwake { for_minutes: u32 },
+}
+
+/// What was replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replaced {
+    Battery,
+    /// The unit: its serial is another one.
+    Ups,
+    /// Nothing: the unit's serial became known.
+    Nothing,
+}
+
+/// The row.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct PowerState {
+    pub mode: Mode,
+    pub since: Stamp,
+    /// Why it is so; none before the first switch.
+    pub why: Option<Why>,
+    /// The figures of the last switch.
+    pub figures: SwitchFigures,
+    /// Drained since the battery was full, mWh, as of `counted_at`.
+    pub drained_mwh: u64,
+    pub counted_at: Stamp,
+    pub outage: Option<Outage>,
+    pub history: Vec<PastOutage>,
+    /// Drills lately: a storm told before an outage, and the like, live in the outage.
+    pub drill: Option<Drill>,
+    /// A storm was told while no outage was open: the next one begins with it.
+    pub storm: bool,
+    pub measured: Option<Measured>,
+    pub proofs: Vec<Proof>,
+    pub serial: Option<String>,
+    pub replaced: Option<Stamp>,
+}
+
+impl PowerState {
+    /// On line, nothing known.
+    #[must_use]
+    pub const fn new(now: Stamp) -> Self {
+        Self {
+            mode: Mode::Line,
+            since: now,
+            why: None,
+            figures: SwitchFigures {
+                elapsed: Elapsed { least_ms: 0, most_ms: 0 },
+                total_ms: 0,
+                r80_ms: 0,
+                r95_ms: 0,
+                requests: 0,
+                energy_mwh: 0,
+                need_mwh: 0,
+                full_mwh: 0,
+                drained_mwh: 0,
+                spent_mwh: 0,
+                lasted_ms: 0,
+                idle_ms: 0,
+                charge_pct: None,
+            },
+            drained_mwh: 0,
+            counted_at: now,
+            outage: None,
+            history: Vec::new(),
+            drill: None,
+            storm: false,
+            measured: None,
+            proofs: Vec::new(),
+            serial: None,
+            replaced: None,
+        }
+    }
+
+    /// The proof of a method, if it still counts.
+    #[must_use]
+    pub fn proof(&self, method: Method) -> Option<&Proof> {
+        self.proofs.iter().find(|proof| proof.method == method)
+    }
+
+    /// Lengths of the site's own outages, the oldest first.
+    #[must_use]
+    pub fn history_ms(&self) -> Vec<u64> {
+        self.history.iter().map(|past| past.lasted_ms).collect()
+    }
+
+    /// Energy as of the last power record, to be counted on from.
+    #[must_use]
+    pub const fn energy(&self) -> Energy {
+        Energy::drained(self.drained_mwh, self.counted_at.mono)
+    }
+
+    /// Whether a fact is of power, so that the row begins with it.
+    #[must_use]
+    pub const fn begins_with(fact: &Fact) -> bool {
+        matches!(
+            fact,
+            Fact::PowerSwitched { .. }
+                | Fact::OutageTold { .. }
+                | Fact::BatteryReplaced { .. }
+                | Fact::DrillStarted { .. }
+        )
+    }
+
+    /// Takes a record in, and says whether it changed anything here. Of those that are not of power, a start counts the outage on and a
+    /// session's end is counted in it.
+    pub fn apply(&mut self, fact: &Fact, seq: u64, stamp: Stamp) -> bool {
+        match fact {
+            Fact::Started { dark, .. } => return self.started(dark.as_ref(), stamp),
+            Fact::SessionClosed { .. } => {
+                let Some(outage) = &mut self.outage else { return false };
+                outage.sessions += 1;
+            }
+            Fact::PowerSwitched { from, to, why, figures } => self.switched(*from, *to, *why, *figures, seq, stamp),
+            Fact::OutageEnded { outage, least_ms, drill, .. } => {
+                if !drill && *least_ms >= SHORTEST_TAUGHT_MS {
+                    self.history.push(PastOutage { id: *outage, lasted_ms: *least_ms });
+                    let over = self.history.len().saturating_sub(HISTORY);
+                    self.history.drain(..over);
+                }
+                self.outage = None;
+            }
+            Fact::OutageTold { told } => self.told(*told, stamp),
+            Fact::EnergyBooked { spent_mwh, drained_mwh, .. } => {
+                self.drained_mwh = *drained_mwh;
+                self.counted_at = stamp;
+                if let Some(outage) = &mut self.outage {
+                    outage.spent_mwh += spent_mwh;
+                    outage.count_up_to(stamp);
+                }
+            }
+            Fact::BatteryReplaced { what, serial } => {
+                if let Some(serial) = serial {
+                    self.serial = Some(serial.clone());
+                }
+                if *what != Replaced::Nothing {
+                    // What was measured and proved was measured and proved on another one.
+                    self.measured = None;
+                    self.proofs.clear();
+                    self.replaced = Some(stamp);
+                }
+            }
+            Fact::BatteryMeasured { capacity_mwh, by_drill } => {
+                self.measured = Some(Measured { capacity_mwh: *capacity_mwh, at: stamp, by_drill: *by_drill });
+            }
+            Fact::MethodProved { method, ready_ms } => {
+                self.proofs.retain(|proof| proof.method != *method);
+                self.proofs.push(Proof { method: *method, at: stamp, ready_ms: *ready_ms });
+                if let Some(drill) = &mut self.drill {
+                    drill.proving = None;
+                }
+            }
+            Fact::DrillStarted { deep } => {
+                self.drill = Some(Drill { id: seq, started: stamp, deep: *deep, proving: None, seen: Vec::new() });
+            }
+            Fact::DrillSaw { what, .. } => {
+                if let Some(drill) = &mut self.drill
+                    && !drill.seen.contains(what)
+                {
+                    drill.seen.push(*what);
+                }
+            }
+            Fact::DrillProving { method } => {
+                if let Some(drill) = &mut self.drill {
+                    drill.proving = Some((*method, stamp));
+                }
+            }
+            Fact::DrillEnded { .. } => self.drill = None,
+            _ => return false,
+        }
+        true
+    }
+
+    fn started(&mut self, dark: Option<&Dark>, stamp: Stamp) -> bool {
+        let Some(outage) = &mut self.outage else { return false };
+        if let Some(dark) = dark.filter(|dark| dark.from.boot == outage.counted_at.boot) {
+            outage.count_up_to(dark.from);
+        }
+        outage.count_up_to(stamp);
+        if outage.counted_at.boot != self.since.boot {
+            outage.fsd_ours = false;
+        }
+        true
+    }
+
+    fn switched(&mut self, from: Mode, to: Mode, why: Why, figures: SwitchFigures, seq: u64, stamp: Stamp) {
+        if from == Mode::Line && to != Mode::Line {
+            let hints = Hints { storm: std::mem::take(&mut self.storm), ..Hints::default() };
+            self.outage = Some(Outage {
+                id: OutageId(seq),
+                started: stamp,
+                counted: Elapsed::default(),
+                counted_at: stamp,
+                flaps: 0,
+                normal_ms: 0,
+                conserving: None,
+                sessions: 0,
+                sleeps: 0,
+                spent_mwh: 0,
+                hints,
+                drill: self.drill.is_some(),
+                fsd_ours: false,
+                charge_pct: figures.charge_pct,
+                failed: Vec::new(),
+            });
+        }
+        if let Some(outage) = &mut self.outage {
+            outage.count_up_to(stamp);
+            outage.spent_mwh += figures.spent_mwh;
+            if from == Mode::Normal {
+                outage.normal_ms += self.since.elapsed_ms(stamp);
+            }
+            outage.flaps += u32::from(why == Why::MainsLostAgain);
+            outage.conserving = match to {
+                Mode::Conserve | Mode::FallingAsleep { .. } | Mode::Asleep { .. } => {
+                    Some(outage.conserving.unwrap_or(stamp))
+                }
+                Mode::Restoring { .. } | Mode::Manual { .. } => outage.conserving,
+                Mode::Line | Mode::Grace | Mode::Normal => None,
+            };
+            outage.sleeps += u32::from(matches!(to, Mode::Asleep { .. }));
+            if matches!(to, Mode::Asleep { method: Method::UpsOff } | Mode::Manual { method: Some(Method::UpsOff) }) {
+                outage.fsd_ours = true;
+            }
+            if let (Why::MethodFailed, Mode::Asleep { method } | Mode::Manual { method: Some(method) }) = (why, from)
+                && !outage.failed.contains(&method)
+            {
+                outage.failed.push(method);
+            }
+        }
+        self.mode = to;
+        self.since = stamp;
+        self.why = Some(why);
+        self.figures = figures;
+        self.drained_mwh = figures.drained_mwh;
+        self.counted_at = stamp;
+    }
+
+    fn told(&mut self, told: Told, stamp: Stamp) {
+        let Some(outage) = &mut self.outage else {
+            if let Told::Storm { is } = told {
+                self.storm = is;
+            }
+            return;
+        };
+        let at_ms = outage.elapsed(stamp).least_ms;
+        match told {
+            Told::Storm { is } => outage.hints.storm = is,
+            Told::NothingStated => outage.hints.statements_followed = true,
+            Told::EndsIn { ms } => {
+                outage.hints.statements_followed = true;
+                outage.hints.statements.push(Statement { at_ms, ends_at_ms: at_ms + ms });
+                let over = outage.hints.statements.len().saturating_sub(STATEMENTS);
+                outage.hints.statements.drain(..over);
+            }
+        }
+    }
+}
