@@ -148,7 +148,7 @@ impl Daemon {
         let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events);
 
         let now = clock.now();
-        let first = Snapshot::of(keeper.cabinet().books(), keeper.cabinet().settings(), now, StoreState::Writable);
+        let first = Snapshot::taken(keeper.cabinet(), now);
         let (snapshot, snapshots) = watch::channel(Arc::new(first));
         let (roster, rosters) = watch::channel(Arc::new(keeper.cabinet().books().roster.clone()));
         let (inbound, control) = mpsc::channel(QUEUE);
@@ -346,8 +346,7 @@ impl Daemon {
     }
 
     fn look(&self) -> Snapshot {
-        let cabinet = self.keeper.cabinet();
-        let seen = Snapshot::of(cabinet.books(), cabinet.settings(), self.clock.now(), cabinet.store_state());
+        let seen = Snapshot::taken(self.keeper.cabinet(), self.clock.now());
         match &self.reading {
             Some(reading) => seen.with_reading(reading),
             None => seen,

@@ -17,7 +17,9 @@ pub mod reading;
 pub(in crate::cabinet) mod room;
 pub mod sentence;
 pub mod state;
+mod view;
 
 pub use policy::{Decision, Method, Mode, Situation, decide};
 pub use reading::{Supply, UpsFigures, UpsReading, UpsSilence, UpsState};
 pub use room::PowerSettings;
+pub use view::{DrillView, ModeWord, OutageView, PowerView, ProofView};

@@ -8,10 +8,11 @@
 
 mod sentence;
 
+use super::Cabinet;
 use super::books::{Books, Custody, Grant, Presence};
 use super::event::StoreState;
 use super::fact::SensorFault;
-use super::power::{Supply, UpsFigures, UpsReading};
+use super::power::{PowerView, Supply, UpsFigures, UpsReading};
 use super::roster::Roster;
 use super::settings::{Settings, SlotPlace};
 use super::types::{
@@ -39,6 +40,9 @@ pub struct Snapshot {
     pub alarms: Vec<AlarmView>,
     pub faults: Vec<FaultView>,
     pub supply: Option<SupplyView>,
+    /// The power policy: mode, battery, outage. None without a UPS.
+    #[serde(default)]
+    pub power: Option<PowerView>,
     /// Every key that does not hang in the cabinet, retired ones apart.
     pub away: Vec<Away>,
     /// Slots by number. Empty for readers who may not see them.
@@ -263,7 +267,14 @@ pub struct SupplyView {
 }
 
 impl Snapshot {
-    /// The books as others may see them.
+    /// The cabinet as others may see it.
+    #[must_use]
+    pub fn taken(cabinet: &Cabinet, now: Now) -> Self {
+        let seen = Self::of(cabinet.books(), cabinet.settings(), now, cabinet.store_state());
+        Self { power: cabinet.power_view(now), ..seen }
+    }
+
+    /// The books as others may see them; nothing of the power policy, which is more than books.
     #[must_use]
     pub fn of(books: &Books, settings: &Settings, now: Now, state: StoreState) -> Self {
         let eye = Eye { books, settings, now: now.stamp() };
@@ -291,6 +302,7 @@ impl Snapshot {
                 figures: supply.figures,
                 figures_ago_ms: supply.since.elapsed_ms(eye.now),
             }),
+            power: None,
             away,
             slots,
         }

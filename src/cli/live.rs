@@ -5,6 +5,7 @@
 //! stands in for badge and PIN: `pull` and `return` are the ask of whoever is identified at the cabinet.
 
 mod keymap;
+mod power;
 mod status;
 mod words;
 

@@ -361,7 +361,7 @@ impl Cabinet {
         plant.felt_mw(draw_mw)
     }
 
-    fn full_mwh(&self) -> u64 {
+    pub(super) fn full_mwh(&self) -> u64 {
         let Some(power) = self.power_settings() else { return 0 };
         let measured = self.books.power.as_ref().and_then(|state| state.measured).map(|measured| measured.capacity_mwh);
         power.plant.full_mwh(measured, self.power.heard.replace)
@@ -429,7 +429,7 @@ impl Cabinet {
     // ------------------------------------------------------------ the table
 
     /// The deep methods that may be used now.
-    fn usable(&self, now: Now) -> Usable {
+    pub(super) fn usable(&self, now: Now) -> Usable {
         let Some(power) = self.power_settings() else { return Usable::default() };
         let state = self.power_state(now);
         let failed = |method| state.outage.as_ref().is_some_and(|outage| outage.failed.contains(&method));
@@ -485,7 +485,7 @@ impl Cabinet {
         }))
     }
 
-    fn situation(&self, now: Now) -> Situation {
+    pub(super) fn situation(&self, now: Now) -> Situation {
         let state = self.power_state(now);
         let stamp = now.stamp();
         let in_mode_ms = state.since.elapsed_ms(stamp);

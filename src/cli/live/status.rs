@@ -36,6 +36,9 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
         line(&mut text, view, "Running", &view.since(seen, since));
     }
     line(&mut text, view, "Power", &power(seen, view));
+    if let Some(policy) = &seen.power {
+        super::power::lines(&mut text, policy, view);
+    }
     for door in &seen.doors {
         let since = door.since.map_or_else(String::new, |since| format!(" {}", view.since(seen, since)));
         let (word, tone) = match door.state {
@@ -131,7 +134,7 @@ fn away_line(seen: &Snapshot, key: &Away, view: &View) -> String {
     }
 }
 
-fn line(text: &mut String, view: &View, head: &str, rest: &str) {
+pub(super) fn line(text: &mut String, view: &View, head: &str, rest: &str) {
     const HEAD: usize = 10;
     text.push_str(&view.paragraph(0, HEAD, &format!("{head:<HEAD$}{rest}")));
 }

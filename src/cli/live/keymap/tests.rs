@@ -62,6 +62,8 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         alarms: vec![],
         faults: vec![],
         supply: None,
+        power: None,
+        power: None,
         away: vec![],
         slots: (0..slots).map(slot).collect(),
     }

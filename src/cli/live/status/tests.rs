@@ -54,6 +54,7 @@ fn quiet() -> Snapshot {
         alarms: vec![],
         faults: vec![],
         supply: None,
+        power: None,
         away: vec![],
         slots: vec![],
     }

@@ -1,0 +1,235 @@
+//! Power as others see it: part of the snapshot, with the sentence that explains the mode.
+
+use super::policy::{Kind, Method, Mode, Then};
+use super::sentence::switched;
+use super::state::{OutageId, PowerState, Sight};
+use crate::cabinet::Cabinet;
+use crate::cabinet::outage::Elapsed;
+use crate::cabinet::types::Now;
+use serde::{Deserialize, Serialize};
+
+/// The policy's state.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct PowerView {
+    pub mode: ModeWord,
+    /// The method, where the mode has one.
+    pub method: Option<Method>,
+    /// How long the mode has lasted, ms; a lower bound if a clock was not trusted.
+    pub for_ms: u64,
+    /// The last switch, in a sentence.
+    pub sentence: String,
+    /// What is left and what a full battery holds, mWh.
+    pub energy_mwh: u64,
+    pub full_mwh: u64,
+    /// Whether the capacity was measured, by a drill or an outage.
+    pub measured: bool,
+    /// How long it lasts awake, ms.
+    pub awake_ms: u64,
+    /// How long it lasts asleep by the deepest usable method, nobody coming, ms; none = as long as one likes (all is off).
+    pub asleep_ms: Option<u64>,
+    /// Visits out of sleep that it still bears.
+    pub pulls_left: u64,
+    /// The deepest method that may be used now.
+    pub deepest: Method,
+    pub proofs: Vec<ProofView>,
+    pub outage: Option<OutageView>,
+    pub drill: Option<DrillView>,
+    /// When the next switch may come without anything happening, in words; none on mains.
+    pub next: Option<String>,
+}
+
+/// [`Mode`] as a word.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeWord {
+    Line,
+    Grace,
+    Normal,
+    Conserve,
+    FallingAsleep,
+    /// Falling asleep, and then only the cabinet key.
+    ClosingDown,
+    Asleep,
+    Restoring,
+    Manual,
+}
+
+impl From<Mode> for ModeWord {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Line => Self::Line,
+            Mode::Grace => Self::Grace,
+            Mode::Normal => Self::Normal,
+            Mode::Conserve => Self::Conserve,
+            Mode::FallingAsleep { then: Then::Asleep, .. } => Self::FallingAsleep,
+            Mode::FallingAsleep { then: Then::Manual, .. } => Self::ClosingDown,
+            Mode::Asleep { .. } => Self::Asleep,
+            Mode::Restoring { .. } => Self::Restoring,
+            Mode::Manual { .. } => Self::Manual,
+        }
+    }
+}
+
+/// That a method is proved.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct ProofView {
+    pub method: Method,
+    pub ready_ms: u64,
+    /// How long ago, ms.
+    pub ago_ms: u64,
+}
+
+/// The outage that is open.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct OutageView {
+    pub id: OutageId,
+    pub elapsed: Elapsed,
+    /// Projected length in all, and the remainders that 80 and 95 of 100 do not exceed, ms.
+    pub total_ms: u64,
+    pub r80_ms: u64,
+    pub r95_ms: u64,
+    /// What asleep service over R95 needs, mWh, and for how many requests.
+    pub need_mwh: u64,
+    pub requests: u32,
+    pub flaps: u32,
+    pub sessions: u32,
+    pub sleeps: u32,
+    pub spent_mwh: u64,
+    pub storm: bool,
+    /// What the utility stated last: the end, ms from now; negative = that moment has passed.
+    pub stated_end_ms: Option<i64>,
+    pub drill: bool,
+}
+
+/// The drill under way.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct DrillView {
+    pub id: u64,
+    pub for_ms: u64,
+    pub deep: bool,
+    pub proving: Option<Method>,
+    pub seen: Vec<Sight>,
+}
+
+impl Cabinet {
+    /// Power as of now; none without a UPS.
+    #[must_use]
+    pub fn power_view(&self, now: Now) -> Option<PowerView> {
+        let power = self.power_settings()?;
+        let outlook = self.outlook(now)?;
+        let fresh;
+        let state = match &self.books().power {
+            Some(state) => state,
+            None => {
+                fresh = PowerState::new(now.stamp());
+                &fresh
+            }
+        };
+        let stamp = now.stamp();
+        let energy_mwh = self.energy_left_mwh()?;
+        let for_ms = state.since.elapsed_ms(stamp);
+        let sentence = match state.why {
+            Some(why) => switched(state.mode, state.mode, why, &state.figures),
+            None => "On mains; no outage was seen yet.".to_owned(),
+        };
+        let method = match state.mode {
+            Mode::FallingAsleep { method, .. } | Mode::Asleep { method } => Some(method),
+            Mode::Manual { method } => method,
+            Mode::Line | Mode::Grace | Mode::Normal | Mode::Conserve | Mode::Restoring { .. } => None,
+        };
+        let asleep_ms = (outlook.sleep_mw > 0).then(|| energy_mwh.saturating_mul(3_600_000) / outlook.sleep_mw);
+        let outage = state.outage.as_ref().map(|outage| {
+            let elapsed = outage.elapsed(stamp);
+            let stated = outage.hints.statements.last();
+            OutageView {
+                id: outage.id,
+                elapsed,
+                total_ms: outlook.total_ms,
+                r80_ms: outlook.r80_ms,
+                r95_ms: outlook.r95_ms,
+                need_mwh: outlook.need_mwh,
+                requests: outlook.requests,
+                flaps: outage.flaps,
+                sessions: outage.sessions,
+                sleeps: outage.sleeps,
+                spent_mwh: outage.spent_mwh,
+                storm: outage.hints.storm,
+                stated_end_ms: stated.map(|stated| {
+                    let end = i64::try_from(stated.ends_at_ms).unwrap_or(i64::MAX);
+                    end.saturating_sub_unsigned(elapsed.least_ms)
+                }),
+                drill: outage.drill,
+            }
+        });
+        let usable = self.usable(now);
+        Some(PowerView {
+            mode: state.mode.into(),
+            method,
+            for_ms,
+            sentence,
+            energy_mwh,
+            full_mwh: self.full_mwh(),
+            measured: state.measured.is_some(),
+            awake_ms: outlook.awake_ms(energy_mwh),
+            asleep_ms,
+            pulls_left: outlook.pulls_left(energy_mwh, &power.rules),
+            deepest: usable.deepest(),
+            proofs: state
+                .proofs
+                .iter()
+                .map(|proof| ProofView {
+                    method: proof.method,
+                    ready_ms: proof.ready_ms,
+                    ago_ms: proof.at.elapsed_ms(stamp),
+                })
+                .collect(),
+            outage,
+            drill: state.drill.as_ref().map(|drill| DrillView {
+                id: drill.id,
+                for_ms: drill.started.elapsed_ms(stamp),
+                deep: drill.deep,
+                proving: drill.proving.map(|(method, _)| method),
+                seen: drill.seen.clone(),
+            }),
+            next: self.what_is_next(now),
+        })
+    }
+
+    /// What comes next if nothing happens, as far as it is a matter of time alone.
+    fn what_is_next(&self, now: Now) -> Option<String> {
+        let power = self.power_settings()?;
+        let mode = self.power_mode();
+        let situation = self.situation(now);
+        let words = crate::cabinet::sentence::duration;
+        let coarse = |ms: u64| words(ms / 1_000 * 1_000);
+        Some(match mode.kind() {
+            Kind::Line => return None,
+            Kind::Grace => "if mains stays out, it counts as an outage after two minutes".to_owned(),
+            Kind::Normal => {
+                let left = situation.energy_mwh.saturating_sub(situation.outlook.need_mwh);
+                let until_ms = left.saturating_mul(3_600_000) / situation.outlook.normal_mw.max(1);
+                if situation.outlook.budget_applies {
+                    format!("it saves the battery in {} at the latest", coarse(until_ms / 60_000 * 60_000))
+                } else {
+                    "it saves the battery when the outage gets long or the battery low".to_owned()
+                }
+            }
+            Kind::Conserve => {
+                let limit_ms = situation.idle_limit_ms(&power.rules);
+                match situation.told_to_stay {
+                    true => "it stays awake as it was told".to_owned(),
+                    false if situation.busy => "it falls asleep when nobody is here any more".to_owned(),
+                    false => format!("it falls asleep when nobody comes for {}", coarse(limit_ms)),
+                }
+            }
+            Kind::FallingAsleep => "a badge or the button still turns it back".to_owned(),
+            Kind::Asleep => match mode {
+                Mode::Asleep { method: Method::Standby } => "a badge or the button wakes it".to_owned(),
+                Mode::Asleep { method: Method::UpsOff } => "the button of the UPS wakes it".to_owned(),
+                _ => "its button wakes it".to_owned(),
+            },
+            Kind::Restoring => "mains has to stay for some minutes".to_owned(),
+            Kind::Manual => "fetch the cabinet key, and write down who takes what".to_owned(),
+        })
+    }
+}
