@@ -30,7 +30,7 @@ const STD: [&str; 19] = [
 ];
 
 /// And these, path by path.
-const STD_PATHS: [&str; 3] = ["rc::Rc", "sync::Arc", "time::Duration"];
+const STD_PATHS: [&str; 4] = ["f64::consts", "rc::Rc", "sync::Arc", "time::Duration"];
 
 /// Crates that the core may name: data, and pure functions of numbers.
 const CRATES: [&str; 3] = ["libm", "serde", "zeroize"];

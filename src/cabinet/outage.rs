@@ -14,6 +14,7 @@
 //! in, milliseconds out, and nothing of it is recorded.
 
 use serde::{Deserialize, Serialize};
+use std::f64::consts::FRAC_1_SQRT_2;
 
 #[cfg(test)]
 mod tests;
@@ -117,8 +118,7 @@ const STATED_AT_MOST_MS: u64 = 30 * 24 * 3_600_000;
 /// How much of the way to a stated remainder the projection goes, in logarithms: the correlation of stated and true times.
 const STATED_TRUST: f64 = 0.20;
 
-/// √½ and √(2π).
-const ROOT_OF_A_HALF: f64 = 0.707_106_781_186_547_6;
+/// √(2π).
 const ROOT_OF_TWO_PI: f64 = 2.506_628_274_631_000_7;
 
 /// No outage counts as longer than ten years.
@@ -224,7 +224,7 @@ impl Projection {
         let (mut survival, mut density) = (0.0, 0.0);
         for part in &self.parts {
             let z = (x - part.mu) / part.sigma;
-            survival += part.weight * 0.5 * libm::erfc(z * ROOT_OF_A_HALF);
+            survival += part.weight * 0.5 * libm::erfc(z * FRAC_1_SQRT_2);
             density += part.weight * libm::exp(-0.5 * z * z) / part.sigma;
         }
         (libm::log(survival), -density / (ROOT_OF_TWO_PI * survival))
