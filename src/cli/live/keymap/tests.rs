@@ -63,7 +63,6 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         faults: vec![],
         supply: None,
         power: None,
-        power: None,
         away: vec![],
         slots: (0..slots).map(slot).collect(),
     }
