@@ -4,12 +4,15 @@
 #[allow(dead_code, reason = "shared with other tests")]
 mod nut;
 
+use cabinetd::cabinet::types::Mono;
+use cabinetd::io::sim::nut::{Button, SimUps, SimUpsChange, SimUpsFault, SimUpsPlan};
 use cabinetd::io::ups::orders::{
     Login, OrderError, Ordered, Place, force_shutdown, instant_command, list_clients, list_commands, list_variables,
     server_version,
 };
 use nut::{KEEPER, KEEPER_PASSWORD, RealNut};
 use rustix::process::Signal;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -242,6 +245,75 @@ async fn nobody_there_is_unreachable() {
     let error = list_commands(&place).await.unwrap_err();
     assert!(matches!(error, OrderError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("is nut-server running"), "{error}");
+}
+
+// ---------------------------------------------------------------- the simulated one
+
+/// A simulated UPS whose clock the test turns.
+async fn simulated(plan: SimUpsPlan) -> (SimUps, Place, Arc<AtomicU64>) {
+    let time_ms = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&time_ms);
+    let clock = move || Mono(clock.load(Ordering::SeqCst));
+    let sim = SimUps::start("127.0.0.1:0".parse().unwrap(), plan, clock).await.unwrap();
+    let place = Place::new(sim.name(), "127.0.0.1", sim.addr().port());
+    (sim, place, time_ms)
+}
+
+#[tokio::test]
+async fn a_forced_shutdown_takes_the_power_away_until_somebody_presses_the_button() {
+    let (sim, place, time_ms) = simulated(SimUpsPlan::default()).await;
+    let cabinetd = Login::new("cabinetd", "simulated").unwrap();
+    let watcher = Login::new("watcher", "simulated").unwrap();
+    let not_primary = force_shutdown(&place, &watcher).await.unwrap_err();
+    assert!(matches!(not_primary, OrderError::NotPrimary { .. }), "{not_primary}");
+    assert_eq!(list_clients(&place).await.unwrap(), Vec::<String>::new(), "the login to find that out is over");
+
+    sim.mains(false);
+    force_shutdown(&place, &cabinetd).await.unwrap();
+    assert_eq!(status(&place).await, "FSD OB DISCHRG");
+    assert!(sim.status().forced_shutdown && sim.status().output);
+    time_ms.store(15_000, Ordering::SeqCst);
+    assert!(!sim.status().output, "whoever plays the world takes the power away now");
+    let dead = force_shutdown(&place, &cabinetd).await.unwrap_err();
+    assert!(matches!(dead, OrderError::Garbled), "nobody is at home behind a dead output: {dead}");
+    time_ms.store(7_200_000, Ordering::SeqCst);
+    assert_eq!(sim.power_button(), Button::TurnedOn);
+    assert_eq!(status(&place).await, "OB DISCHRG", "upsd started again, so FSD is forgotten");
+}
+
+#[tokio::test]
+async fn a_self_test_is_ordered_followed_and_read() {
+    let (sim, place, time_ms) = simulated(SimUpsPlan::default()).await;
+    let cabinetd = Login::new("cabinetd", "simulated").unwrap();
+    let commands = list_commands(&place).await.unwrap();
+    assert!(commands.iter().any(|command| command == QUICK), "{commands:?}");
+    assert_eq!(instant_command(&place, &cabinetd, QUICK, None).await.unwrap(), Ordered::Done);
+    assert_eq!(status(&place).await, "OB DISCHRG CAL");
+    let again = instant_command(&place, &cabinetd, QUICK, None).await.unwrap_err();
+    assert!(matches!(&again, OrderError::Failed { why, .. } if why == "FAILED"), "{again}");
+    time_ms.store(10_000, Ordering::SeqCst);
+    assert_eq!(status(&place).await, "OL CHRG");
+    let variables = list_variables(&place).await.unwrap();
+    let of = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    assert_eq!(of("ups.test.result"), Some("Done and passed"));
+    assert_eq!((of("battery.date"), of("battery.type")), (Some("2026-01"), Some("PbAc")));
+    assert_eq!((of("ups.realpower.nominal"), of("ups.serial")), (Some("60"), Some("SIM-1")));
+    assert_eq!(of("battery.energysave"), None);
+
+    let unknown = instant_command(&place, &cabinetd, "load.off", None).await.unwrap_err();
+    assert!(matches!(unknown, OrderError::UnknownCommand(_)), "{unknown}");
+    let watcher = Login::new("watcher", "simulated").unwrap();
+    let denied = instant_command(&place, &watcher, QUICK, None).await.unwrap_err();
+    assert!(matches!(denied, OrderError::AccessDenied { .. }), "{denied}");
+    sim.change(SimUpsChange::Mains(false));
+    let refused = instant_command(&place, &cabinetd, QUICK, None).await.unwrap_err();
+    assert!(matches!(refused, OrderError::Failed { .. }), "no test in an outage: {refused}");
+    for (fault, wanted) in [(SimUpsFault::Stale, "nothing new"), (SimUpsFault::DriverGone, "driver")] {
+        sim.fault(fault);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let error = instant_command(&place, &cabinetd, QUICK, None).await.unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
 }
 
 // ---------------------------------------------------------------- the real upsd

@@ -14,6 +14,7 @@ mod line;
 use super::Watch;
 use super::ask::Resolver;
 use line::Conversation;
+pub(crate) use line::split as split_words;
 use std::fmt;
 use std::io;
 use std::time::Duration;

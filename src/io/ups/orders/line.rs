@@ -102,7 +102,7 @@ fn quote(word: &str, line: &mut String) -> Result<(), OrderError> {
 }
 
 /// The words of a line of upsd: printable ASCII (any other byte becomes `?`), quotes taken away. None when a quote stays open.
-fn split(line: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn split(line: &[u8]) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let (mut quoted, mut escaped) = (false, false);
