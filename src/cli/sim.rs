@@ -24,7 +24,8 @@ use std::time::Duration;
 const EXAMPLES: &str = "Examples, a whole visit:\n  \
     cabinetd sim badge 1004\n  cabinetd sim pin 482913\n  cabinetd pull --key \"Unit 204\" --reason showing\n  \
     cabinetd sim door open\n  cabinetd sim take 7\n  cabinetd sim door close\n\n\
-    And: cabinetd sim put 9 --key \"Unit 204\" | mains off | fault sensor 3 dead | fault sensor 3 ok\n\
+    And: cabinetd sim put 9 --key \"Unit 204\" | fault sensor 3 dead | fault sensor 3 ok\n\
+    The power: cabinetd sim mains off | charge 15 | ups button | ups load 120 | fault ups spurious-low | fault ups ok\n\
     Exit codes: 0 done, 1 the world did not let it happen, 2 wrong usage or no simulated hardware.";
 
 /// Longest wait for the demo's answer.
@@ -129,6 +130,9 @@ enum SimWord {
         #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
         pct: u8,
     },
+    /// Do something at the UPS.
+    #[command(subcommand)]
+    Ups(UpsWord),
     /// Break something, or mend it with `ok`.
     #[command(subcommand)]
     Fault(FaultWord),
@@ -139,6 +143,18 @@ impl std::fmt::Debug for SimWord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SimWord(…)")
     }
+}
+
+#[derive(Subcommand, Debug)]
+enum UpsWord {
+    /// Press its power button: turns its output on again, on battery too.
+    Button,
+    /// Plug something into it that is not the cabinet's, a printer for example.
+    Load {
+        /// What it draws; 0 takes it away.
+        #[arg(value_name = "WATTS", value_parser = clap::value_parser!(u16).range(0..=5000))]
+        watts: u16,
+    },
 }
 
 #[derive(Subcommand, Debug)]
@@ -163,7 +179,7 @@ enum FaultWord {
         #[arg(default_value = "broken")]
         what: Health,
     },
-    /// The UPS's answers.
+    /// The UPS or its answers.
     Ups { what: UpsFault },
     /// The badge reader and pad are unplugged.
     Reader {
@@ -238,6 +254,8 @@ impl From<SimWord> for Word {
             SimWord::Hand => Self::Hand,
             SimWord::Mains { what } => Self::Mains { on: what == Switch::On },
             SimWord::Charge { pct } => Self::Charge { pct },
+            SimWord::Ups(UpsWord::Button) => Self::UpsButton,
+            SimWord::Ups(UpsWord::Load { watts }) => Self::UpsLoad { watts },
             SimWord::Fault(fault) => fault.into(),
         }
     }

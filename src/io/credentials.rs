@@ -8,6 +8,9 @@
 //! | `device-key` | 32 bytes, hex: the seed of the Ed25519 key that signs heads of the ledger |
 //! | `claim` | 32 bytes, hex: HMAC-SHA256 of the claim code under the pepper; the code itself is kept nowhere |
 //!
+//! A fourth one is the installer's to write, on a machine whose UPS the daemon may give orders to: `upsd_password`, one line, the
+//! password of the config's `ups.user` in NUT's `upsd.users` (`cabinetd power recipe` makes both).
+//!
 //! Promises: the folder appears whole or not at all and is on the disk before [`Credentials::create`] returns; files that exist are never
 //! overwritten nor made anew; files that others may read are refused; nothing of a secret is in `Debug` or in an error.
 //!
@@ -34,6 +37,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 const PEPPER: &str = "pepper";
 const DEVICE_KEY: &str = "device-key";
 const CLAIM: &str = "claim";
+/// The password of the daemon's user in `upsd.users`. Optional.
+pub const UPSD_PASSWORD: &str = "upsd_password";
+/// upsd reads words of up to 512 bytes; nobody needs as many.
+const LONGEST_PASSWORD: usize = 256;
 /// In the state folder: the name of the pepper that its PIN hashes were made with.
 const PEPPER_ID: &str = "pepper-id";
 /// A credential file is some 65 bytes; what is longer is not one.
@@ -62,6 +69,11 @@ pub enum CredentialsError {
     Exposed { path: PathBuf, mode: u32, remedy: &'static str },
     #[error("{} is damaged: it must hold 64 hex digits; restore it from its backup", .0.display())]
     Damaged(PathBuf),
+    #[error(
+        "{} is no password for upsd: it must be one line of 1 to {LONGEST_PASSWORD} printable ASCII characters, the same as in upsd.users",
+        .0.display()
+    )]
+    NoPassword(PathBuf),
     #[error("cannot {what} {}: {source}; check that this account may, and that there is room on the disk", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error(
@@ -107,10 +119,30 @@ impl fmt::Debug for Pepper {
     }
 }
 
+/// The password of the daemon's user in `upsd.users`.
+#[derive(Clone, PartialEq, Eq, zeroize::ZeroizeOnDrop)]
+pub struct UpsdPassword(String);
+
+impl UpsdPassword {
+    /// The password, for upsd alone.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UpsdPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UpsdPassword(…)")
+    }
+}
+
 /// The secrets of one cabinet, as loaded.
 pub struct Credentials {
     pub pepper: Pepper,
     pub device_key: SigningKey,
+    /// None when the installer gave the daemon no user in upsd.
+    pub upsd_password: Option<UpsdPassword>,
     claim: Option<[u8; 32]>,
 }
 
@@ -227,7 +259,9 @@ impl Credentials {
             Err(CredentialsError::Missing(_)) => None,
             claim => Some(claim?),
         };
-        let loaded = Self { pepper: Pepper(pepper), device_key: SigningKey::from_bytes(&seed), claim };
+        let upsd_password = read_password(dir, forbidden)?;
+        let device_key = SigningKey::from_bytes(&seed);
+        let loaded = Self { pepper: Pepper(pepper), device_key, upsd_password, claim };
         pepper.zeroize();
         Ok(loaded)
     }
@@ -360,6 +394,25 @@ fn sync_folder(path: &Path) -> Result<(), CredentialsError> {
 }
 
 fn read_file(path: &Path, forbidden: u32) -> Result<[u8; 32], CredentialsError> {
+    unhex(read_text(path, forbidden)?.trim()).ok_or_else(|| CredentialsError::Damaged(path.to_owned()))
+}
+
+fn read_password(dir: &Path, forbidden: u32) -> Result<Option<UpsdPassword>, CredentialsError> {
+    let path = dir.join(UPSD_PASSWORD);
+    let text = match read_text(&path, forbidden) {
+        Err(CredentialsError::Missing(_)) => return Ok(None),
+        Err(CredentialsError::Damaged(_)) => return Err(CredentialsError::NoPassword(path)),
+        text => text?,
+    };
+    let word = text.strip_suffix('\n').unwrap_or(&text);
+    let plain = word.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !plain || !(1..=LONGEST_PASSWORD).contains(&word.len()) {
+        return Err(CredentialsError::NoPassword(path));
+    }
+    Ok(Some(UpsdPassword(word.to_owned())))
+}
+
+fn read_text(path: &Path, forbidden: u32) -> Result<Zeroizing<String>, CredentialsError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -371,7 +424,7 @@ fn read_file(path: &Path, forbidden: u32) -> Result<[u8; 32], CredentialsError> 
     refuse_exposed(path, metadata.mode(), forbidden, "0600")?;
     let mut text = Zeroizing::new(String::new());
     match file.take(LONGEST_FILE_BYTES).read_to_string(&mut text) {
-        Ok(_) => unhex(text.trim()).ok_or_else(|| CredentialsError::Damaged(path.to_owned())),
+        Ok(_) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(CredentialsError::Damaged(path.to_owned())),
         Err(error) => Err(CredentialsError::io("read", path)(error)),
     }

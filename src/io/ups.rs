@@ -2,11 +2,12 @@
 //!
 //! A [`Poller`] asks upsd at intervals and sends each [`UpsReading`] into the daemon's queue. It promises: never more than
 //! one poll under way, each with an end; slow on quiet line power and fast otherwise; bounded memory whatever the server
-//! sends; silence is told as [`UpsSilence`], never guessed over. It does not decide anything, remember readings or
-//! send commands to the UPS. Answers are read in [`figures`], one poll is in `ask`, its bounds in `relay`.
+//! sends; silence is told as [`UpsSilence`], never guessed over. It does not decide anything or remember readings.
+//! Answers are read in [`figures`], one poll is in `ask`, its bounds in `relay`. What the UPS is told to do goes through [`orders`].
 
 mod ask;
 pub mod figures;
+pub mod orders;
 mod relay;
 
 pub use ask::{panic_is_contained, quiet_contained_panics};

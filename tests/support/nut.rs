@@ -12,6 +12,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub const UPS: &str = "office";
+/// A user of upsd who may force a shutdown and give every command, with a password that wants care.
+#[allow(dead_code, reason = "not every test gives orders")]
+pub const KEEPER: &str = "keeper";
+#[allow(dead_code, reason = "not every test gives orders")]
+pub const KEEPER_PASSWORD: &str = r#"key "of" \ #7"#;
 /// Seconds without news of the driver until upsd calls its data stale.
 pub const MAXAGE_S: u64 = 3;
 
@@ -126,7 +131,9 @@ fn write_config(dir: &Path, port: u16) {
     write("upsd.conf", format!("LISTEN 127.0.0.1 {port}\nSTATEPATH {}\nMAXAGE {MAXAGE_S}\n", dir.display()));
     write(
         "upsd.users",
-        "[admin]\npassword = secret\nactions = SET\n[watcher]\npassword = secret\nupsmon secondary\n".into(),
+        "[admin]\npassword = secret\nactions = SET\n[watcher]\npassword = secret\nupsmon secondary\n\
+         [keeper]\npassword = \"key \\\"of\\\" \\\\ \\#7\"\nupsmon primary\ninstcmds = ALL\n"
+            .into(),
     );
     write(
         "office.dev",

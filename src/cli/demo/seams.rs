@@ -10,7 +10,7 @@ use crate::io::control::wire::{Ask, Digits};
 use crate::io::control::{Client, new_request_key};
 use crate::io::credentials::{Credentials, CredentialsError};
 use crate::io::sim::bench::SimulatedUps;
-use crate::io::sim::nut::{SimUps, SimUpsFault, SimUpsPlan, SimUpsStatus};
+use crate::io::sim::nut::{Button, SimUps, SimUpsChange, SimUpsFault, SimUpsPlan};
 use crate::io::sim::words::UpsFault;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -40,32 +40,57 @@ impl SimulatedUps for SimUps {
     }
 
     fn fault(&mut self, fault: UpsFault) {
-        Self::fault(
-            self,
-            match fault {
-                UpsFault::Stale => SimUpsFault::Stale,
-                UpsFault::Driver => SimUpsFault::DriverGone,
-                UpsFault::Gone => SimUpsFault::Refuse,
-                UpsFault::Silent => SimUpsFault::Silent,
-                UpsFault::Garbage => SimUpsFault::Garbage,
-                UpsFault::Ok => SimUpsFault::None,
-            },
-        );
+        let answers = match fault {
+            UpsFault::Stale => SimUpsFault::Stale,
+            UpsFault::Driver => SimUpsFault::DriverGone,
+            UpsFault::Gone => SimUpsFault::Refuse,
+            UpsFault::Silent => SimUpsFault::Silent,
+            UpsFault::Garbage => SimUpsFault::Garbage,
+            // These two are the unit's, not its answers'.
+            UpsFault::ReplaceBattery => return self.change(SimUpsChange::ReplaceBattery(true)),
+            UpsFault::SpuriousLow => return self.change(SimUpsChange::SpuriousLow(true)),
+            UpsFault::Ok => {
+                self.change(SimUpsChange::ReplaceBattery(false));
+                self.change(SimUpsChange::SpuriousLow(false));
+                SimUpsFault::None
+            }
+        };
+        Self::fault(self, answers);
     }
 
     fn charge(&mut self, pct: u8) {
         Self::charge(self, pct);
     }
 
+    fn button(&mut self) -> Button {
+        self.power_button()
+    }
+
+    fn foreign_load(&mut self, watts: u16) {
+        self.change(SimUpsChange::ForeignLoad(u32::from(watts) * 1_000));
+    }
+
+    fn output(&self) -> bool {
+        Self::status(self).output
+    }
+
     fn status(&self) -> String {
-        let SimUpsStatus { mains, charge_pct, status, runtime_s, empty, fault } = Self::status(self);
-        let supply = match (mains, empty) {
+        let now = Self::status(self);
+        let supply = match (now.mains, now.empty) {
             (true, _) => "mains is on",
             (false, false) => "mains is off",
             (false, true) => "mains is off, the battery is empty",
         };
-        let fault = if fault == SimUpsFault::None { "" } else { ", its answers are broken" };
-        format!("{supply}; {status}, charge {charge_pct} %, {} min left{fault}", runtime_s / 60)
+        let foreign = match now.foreign_mw / 1_000 {
+            0 => String::new(),
+            watts => format!(", {watts} W of others on it"),
+        };
+        let fault = if now.fault == SimUpsFault::None { "" } else { ", its answers are broken" };
+        if !now.output {
+            return format!("{supply}; its output is off, charge {} %{foreign}{fault}", now.charge_pct);
+        }
+        let left = now.runtime_s / 60;
+        format!("{supply}; {}, charge {} %, {left} min left{foreign}{fault}", now.status, now.charge_pct)
     }
 }
 
@@ -162,6 +187,29 @@ mod tests {
         let pepper = std::fs::read(dir.path().join("credentials/pepper")).expect("made");
         prepare_credentials(dir.path()).expect("they are there");
         assert_eq!(std::fs::read(dir.path().join("credentials/pepper")).expect("kept"), pepper);
+    }
+
+    #[tokio::test]
+    async fn what_hands_can_do_to_the_ups_shows() {
+        let (mut ups, _) = start_ups(None).await.expect("loopback");
+        ups.foreign_load(120);
+        assert!(ups.status().contains("120 W of others"), "{}", ups.status());
+        ups.foreign_load(0);
+        ups.fault(UpsFault::ReplaceBattery);
+        ups.fault(UpsFault::SpuriousLow);
+        ups.mains(false);
+        assert!(ups.status().contains("OB DISCHRG LB RB, charge 100 %"), "{}", ups.status());
+        assert_eq!((ups.output(), ups.button()), (true, Button::WasOn));
+        ups.fault(UpsFault::Ok);
+        assert!(ups.status().contains("OB DISCHRG, charge 100 %"), "{}", ups.status());
+        ups.fault(UpsFault::Stale);
+        assert!(ups.status().contains("its answers are broken"), "{}", ups.status());
+        ups.fault(UpsFault::Ok);
+        ups.charge(0);
+        assert!(!ups.output() && ups.status().contains("its output is off"), "{}", ups.status());
+        assert_eq!(ups.button(), Button::Empty);
+        ups.mains(true);
+        assert!(ups.output() && ups.status().starts_with("mains is on; OL CHRG"), "{}", ups.status());
     }
 
     #[tokio::test]

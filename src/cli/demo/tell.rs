@@ -11,6 +11,7 @@ use crate::cabinet::types::{Code, Now};
 use crate::io::clock::Clock;
 use crate::io::sim::bench::Told;
 use crate::io::sim::hardware::{Happening, SensorFault};
+use crate::io::sim::nut::Button;
 use crate::io::sim::words::UpsFault;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -212,8 +213,29 @@ impl Names {
             }
             Told::Mains { on: true } => ("⚡", Shade::Power, "The mains is back.".to_owned()),
             Told::Ups(UpsFault::Ok) => ("⚡", Shade::Power, "The UPS answers again.".to_owned()),
+            Told::Ups(UpsFault::ReplaceBattery) => {
+                ("⚡", Shade::Power, "The UPS says that its battery is worn out.".to_owned())
+            }
+            Told::Ups(UpsFault::SpuriousLow) => (
+                "⚡",
+                Shade::Power,
+                "From now on the UPS says \"low battery\" in each power cut, however full it is.".to_owned(),
+            ),
             Told::Ups(fault) => ("⚡", Shade::Power, format!("The UPS is broken: {}.", fault.name())),
             Told::Charge { pct } => ("⚡", Shade::Power, format!("The UPS's battery is at {pct} % now.")),
+            Told::Button(Button::TurnedOn) => {
+                ("⚡", Shade::Power, "The UPS's button is pressed; its output is on again.".to_owned())
+            }
+            Told::Button(Button::WasOn) => ("⚡", Shade::Power, "The UPS's button is pressed; it beeps.".to_owned()),
+            Told::Button(Button::Empty) => {
+                ("⚡", Shade::Power, "The UPS's button is pressed; it stays dark, its battery is empty.".to_owned())
+            }
+            Told::ForeignLoad { watts: 0 } => {
+                ("⚡", Shade::Power, "What others had plugged into the UPS is taken away.".to_owned())
+            }
+            Told::ForeignLoad { watts } => {
+                ("⚡", Shade::Power, format!("Somebody plugs {watts} W into the UPS, beside the cabinet."))
+            }
             Told::NotKept { why } => ("!", Shade::Bad, format!("The physical cabinet could not be kept: {why}.")),
         }
     }

@@ -41,7 +41,13 @@ pub(super) fn after(demo: &mut Demo, word: &Word) -> Result<(), SimError> {
                 sleep(LOOK.0);
             }
         }
-        Word::Hand | Word::Mains { .. } | Word::UpsFault(_) | Word::Charge { .. } | Word::Status => {}
+        Word::Hand
+        | Word::Mains { .. }
+        | Word::UpsFault(_)
+        | Word::Charge { .. }
+        | Word::UpsButton
+        | Word::UpsLoad { .. }
+        | Word::Status => {}
     }
     Ok(())
 }

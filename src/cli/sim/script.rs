@@ -91,6 +91,10 @@ pub(super) enum Expectation {
     Daemon {
         running: bool,
     },
+    /// Whether the UPS's output has power.
+    Ups {
+        on: bool,
+    },
 }
 
 /// A line that is not understood.
@@ -213,9 +217,10 @@ fn expectation(words: &[&str]) -> Result<Expectation, String> {
         }),
         ["hand", state] => Ok(Expectation::HandEmpty(one_of(state, ("empty", true), ("full", false))?)),
         ["daemon", state] => Ok(Expectation::Daemon { running: one_of(state, ("running", true), ("gone", false))? }),
+        ["ups", state] => Ok(Expectation::Ups { on: on(state)? }),
         ["display", text] => Ok(Expectation::Display((*text).to_owned())),
         _ => Err("expect what? lock N on|off, latch N on|off, led N on|off, door [N] open|closed, slot N empty|full, \
-                  hand empty|full, display \"TEXT\", daemon running|gone"
+                  hand empty|full, display \"TEXT\", daemon running|gone, ups on|off"
             .to_owned()),
     }
 }
@@ -260,6 +265,7 @@ impl Expectation {
                 status.display.as_ref().is_some_and(|shown| shown.to_lowercase().contains(&text.to_lowercase()))
             }
             Self::Daemon { running } => status.daemon == *running,
+            Self::Ups { on } => status.ups_output.ok_or_else(|| "there is no UPS".to_owned())? == *on,
         })
     }
 }
@@ -274,6 +280,7 @@ impl fmt::Display for Problem {
 mod tests {
     use super::*;
     use crate::io::sim::hardware::Act;
+    use crate::io::sim::words::UpsFault;
 
     fn whats(script: &str) -> Vec<What> {
         parse(script).expect("a good script").into_iter().map(|step| step.what).collect()
@@ -287,7 +294,10 @@ mod tests {
         assert_eq!(steps[0].what, What::Word(Word::Badge("1004".into())));
         assert_eq!(steps[1].what, What::Word(Word::Act(Act::Put { slot: SlotNo(9), key: Some("Unit 204".into()) })));
         assert_eq!(
-            whats("wait 500ms\nwait 2s\ndoor open\ndoor force 2\nfault lock 1\nfault lock 1 ok"),
+            whats(
+                "wait 500ms\nwait 2s\ndoor open\ndoor force 2\nfault lock 1\nfault lock 1 ok\n\
+                   ups button\nups load 120\nfault ups spurious-low"
+            ),
             [
                 What::Wait(Duration::from_millis(500)),
                 What::Wait(Duration::from_secs(2)),
@@ -295,6 +305,9 @@ mod tests {
                 What::Word(Word::Act(Act::Force { door: DoorNo(2) })),
                 What::Word(Word::Act(Act::LockFault { door: DoorNo(1), broken: true })),
                 What::Word(Word::Act(Act::LockFault { door: DoorNo(1), broken: false })),
+                What::Word(Word::UpsButton),
+                What::Word(Word::UpsLoad { watts: 120 }),
+                What::Word(Word::UpsFault(UpsFault::SpuriousLow)),
             ]
         );
         assert_eq!(

@@ -159,3 +159,42 @@ fn another_pepper_is_refused_while_hashes_exist() {
     fs::remove_file(state.join("pepper-id")).unwrap();
     one.go_with(&state, true).expect("the remedy works");
 }
+
+fn write_password(dir: &Path, content: &[u8], mode: u32) {
+    let path = dir.join(UPSD_PASSWORD);
+    fs::write(&path, content).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn the_password_for_upsd_is_optional_closed_to_others_and_does_not_print() {
+    let (_home, dir, _) = made();
+    assert_eq!(Credentials::load(&dir).unwrap().upsd_password, None, "`init` makes none");
+    for (content, expected) in
+        [("s3cret\n", "s3cret"), ("no end of line", "no end of line"), (" \"a\" #b\\ \n", " \"a\" #b\\ ")]
+    {
+        write_password(&dir, content.as_bytes(), 0o600);
+        let loaded = Credentials::load(&dir).unwrap();
+        assert_eq!(loaded.upsd_password.as_ref().map(UpsdPassword::expose), Some(expected));
+        let printed = format!("{loaded:?} {:?}", loaded.upsd_password);
+        assert!(!printed.contains(expected), "{printed}");
+    }
+    write_password(&dir, b"s3cret\n", 0o640);
+    let refusal = Credentials::load(&dir).unwrap_err().to_string();
+    assert!(refusal.contains("chmod 0600") && refusal.contains("upsd_password"), "{refusal}");
+    Credentials::load_from_service(&dir).expect("the service's own access list looks like that");
+}
+
+#[test]
+fn what_is_no_password_is_named_and_not_repeated() {
+    let (_home, dir, _) = made();
+    for content in
+        [&b""[..], b"\n", b"two\nlines\n", b"tab\there", "Jäger".as_bytes(), b"4242\xff", &[b'4'; 257], &[b'4'; 5_000]]
+    {
+        write_password(&dir, content, 0o600);
+        let refusal = Credentials::load(&dir).unwrap_err();
+        assert!(matches!(refusal, CredentialsError::NoPassword(_)), "{refusal}");
+        let text = refusal.to_string();
+        assert!(text.contains("upsd.users") && !text.contains("4242") && !text.contains("lines"), "{text}");
+    }
+}

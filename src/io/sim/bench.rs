@@ -7,6 +7,7 @@
 //! It keeps the physical state in a file, replaced as a whole after each change. It does no printing.
 
 use super::hardware::{Act, Happening, Hardware, Refusal};
+use super::nut::Button;
 use super::wire::{FromHardware, Order, ToHardware};
 use super::words::{Held, Reply, Status, UpsFault, Word};
 use crate::cabinet::outcome::{Message, Sound};
@@ -24,6 +25,12 @@ pub trait SimulatedUps: Send {
     fn fault(&mut self, fault: UpsFault);
     /// Sets the charge of its battery, 0 to 100 percent.
     fn charge(&mut self, pct: u8);
+    /// Presses its power button.
+    fn button(&mut self) -> Button;
+    /// Plugs in somebody else's devices, so many watts in all.
+    fn foreign_load(&mut self, watts: u16);
+    /// Whether what is plugged in has power.
+    fn output(&self) -> bool;
     /// What it is doing, in words.
     fn status(&self) -> String;
 }
@@ -80,6 +87,10 @@ pub enum Told {
     Charge {
         pct: u8,
     },
+    Button(Button),
+    ForeignLoad {
+        watts: u16,
+    },
     /// The physical state could not be written; a restart of the demo would forget it.
     NotKept {
         why: String,
@@ -107,6 +118,8 @@ impl fmt::Debug for Told {
             Self::Mains { on } => f.debug_tuple("Mains").field(on).finish(),
             Self::Ups(fault) => f.debug_tuple("Ups").field(fault).finish(),
             Self::Charge { pct } => f.debug_tuple("Charge").field(pct).finish(),
+            Self::Button(done) => f.debug_tuple("Button").field(done).finish(),
+            Self::ForeignLoad { watts } => f.debug_struct("ForeignLoad").field("watts", watts).finish(),
             Self::NotKept { why } => f.debug_tuple("NotKept").field(why).finish(),
         }
     }
@@ -291,6 +304,31 @@ impl<T: FnMut(Told)> Bench<T> {
                 }
                 None => no_ups(),
             },
+            Word::UpsButton => match &mut self.ups {
+                Some(ups) => {
+                    let done = ups.button();
+                    (self.tell)(Told::Button(done));
+                    match done {
+                        Button::TurnedOn => Reply::Done("The UPS's output is on again.".to_owned()),
+                        Button::WasOn => Reply::Done("The UPS beeps; its output was on already.".to_owned()),
+                        Button::Empty => {
+                            Reply::Refused("the UPS stays dark: its battery is empty and the mains is off".to_owned())
+                        }
+                    }
+                }
+                None => no_ups(),
+            },
+            Word::UpsLoad { watts } => match &mut self.ups {
+                Some(ups) => {
+                    ups.foreign_load(watts);
+                    (self.tell)(Told::ForeignLoad { watts });
+                    Reply::Done(match watts {
+                        0 => "Nothing but the cabinet is plugged into the UPS.".to_owned(),
+                        watts => format!("Something that draws {watts} W is plugged into the UPS beside the cabinet."),
+                    })
+                }
+                None => no_ups(),
+            },
             Word::Status => Reply::Status(Box::new(self.status())),
         }
     }
@@ -333,6 +371,7 @@ impl<T: FnMut(Told)> Bench<T> {
             display: self.display.as_ref().map(ToString::to_string),
             reader_plugged_in: !matches!(self.hardware.reader(), Err(Refusal::ReaderUnplugged)),
             ups: self.ups.as_ref().map_or_else(|| "there is no UPS".to_owned(), |ups| ups.status()),
+            ups_output: self.ups.as_ref().map(|ups| ups.output()),
             doors: self.hardware.doors().collect(),
             slots: self.hardware.hooks().collect(),
             hand: self.hardware.hand().map(|(key, label)| Held { key, label: label.to_owned() }).collect(),

@@ -1,27 +1,26 @@
 //! A simulated UPS that speaks the NUT protocol, upsd's side of it, on loopback: for the demo and for tests.
 //!
-//! It has a battery that drains and charges by elapsed time (integers: microjoules), a mains switch and a choice of
-//! faults. Real clients (`upsc`, upsmon, our own poller) understand it. Bounds: 16 connections, 512 bytes a line, 60 s of
-//! idleness. It does not check passwords and obeys no commands: there is nothing behind it.
+//! It has a battery that drains and charges by elapsed time, a mains switch, a power button, an output that FSD or an
+//! empty battery cuts, a self-test, a socket for somebody else's printer, a choice of faults, and a script if wanted. Real
+//! clients (`upsc`, upsmon, our own poller and orders) understand it. Bounds: 16 connections, 1,024 bytes a line, 60 s of
+//! idleness. It stands for the UPS and for upsd on the machine behind it: while the output is off nobody answers, and when it
+//! is back FSD is forgotten. It cuts nobody's power: whoever plays the world looks at [`SimUpsStatus::output`].
+
+mod device;
+mod server;
+mod talk;
 
 use crate::cabinet::types::Mono;
-use std::fmt::Write as _;
+use device::Device;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
-
-const MOST_CONNECTIONS: usize = 16;
-const LONGEST_LINE: usize = 512;
-const IDLE: Duration = Duration::from_secs(60);
-/// `LB` is shown at this charge and below.
-const LOW_PCT: u64 = 20;
-/// What the charger puts back, as a share of the capacity: full in four hours.
-const CHARGE_HOURS: u64 = 4;
+use tokio::task::JoinHandle;
 
 /// The unit that is simulated.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,15 +37,78 @@ pub struct SimUpsPlan {
     pub charge_pct: u8,
     /// How many seconds pass for the battery in one real second (1 = real time; a demo may hurry).
     pub speed: u32,
+    /// `ups.serial`.
+    pub serial: String,
+    /// `battery.date`, as the vendor would write it.
+    pub battery_date: String,
+    /// Cuts its output on battery when the load is below this percentage for a minute, as some units do
+    /// (`battery.energysave`).
+    pub energysave_pct: Option<u8>,
+    /// From FSD to the cut of the output: what upsmon, the shutdown and the unit's own delay take together.
+    pub fsd_cut_ms: u32,
+    /// The users of its upsd.
+    pub accounts: Vec<SimAccount>,
+    /// What happens by itself, each so many milliseconds after the start.
+    pub script: Vec<(u64, SimUpsChange)>,
 }
 
 impl Default for SimUpsPlan {
     fn default() -> Self {
-        Self { name: "demo".into(), capacity_wh: 60, load_mw: 9_000, rated_w: 60, charge_pct: 100, speed: 1 }
+        Self {
+            name: "demo".into(),
+            capacity_wh: 60,
+            load_mw: 9_000,
+            rated_w: 60,
+            charge_pct: 100,
+            speed: 1,
+            serial: "SIM-1".into(),
+            battery_date: "2026-01".into(),
+            energysave_pct: None,
+            fsd_cut_ms: 15_000,
+            accounts: vec![
+                SimAccount { user: "cabinetd".into(), password: "simulated".into(), primary: true, commands: true },
+                SimAccount { user: "watcher".into(), password: "simulated".into(), primary: false, commands: false },
+            ],
+            script: Vec::new(),
+        }
     }
 }
 
-/// What can be wrong with it.
+/// A user of the simulated upsd.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SimAccount {
+    pub user: String,
+    pub password: String,
+    /// `upsmon primary`: may force a shutdown.
+    pub primary: bool,
+    /// `instcmds = ALL`.
+    pub commands: bool,
+}
+
+impl fmt::Debug for SimAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimAccount").field("user", &self.user).field("primary", &self.primary).finish_non_exhaustive()
+    }
+}
+
+/// Something that happens to the unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SimUpsChange {
+    /// Mains is on or off.
+    Mains(bool),
+    /// The charge is this, percent (more than 100 counts as 100).
+    Charge(u8),
+    /// The cabinet draws this, in milliwatts.
+    Load(u32),
+    /// Somebody else's devices draw this, in milliwatts; 0 takes them away.
+    ForeignLoad(u32),
+    /// The unit wants a new battery (`RB`), or got one.
+    ReplaceBattery(bool),
+    /// The unit says `LB` whenever it is on battery, however full that is; or no longer.
+    SpuriousLow(bool),
+}
+
+/// What can be wrong with its answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SimUpsFault {
     #[default]
@@ -65,16 +127,35 @@ pub enum SimUpsFault {
     Slow(u32),
 }
 
+/// What the power button did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Button {
+    /// The output is on again.
+    TurnedOn,
+    /// It was on; a short press does nothing then.
+    WasOn,
+    /// Neither mains nor charge.
+    Empty,
+}
+
 /// The state of the simulated UPS.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SimUpsStatus {
     pub mains: bool,
     pub charge_pct: u8,
     /// What `ups.status` says.
-    pub status: &'static str,
+    pub status: String,
     pub runtime_s: u32,
-    /// The battery is empty and mains is off: a real one would have cut its output.
+    /// The battery is empty and mains is off.
     pub empty: bool,
+    /// Whether what is plugged in has power. False: a real unit would have cut the machine's power at this moment.
+    pub output: bool,
+    /// FSD is set; the output is about to be cut.
+    pub forced_shutdown: bool,
+    /// A self-test runs.
+    pub testing: bool,
+    /// What somebody else's devices draw, in milliwatts.
+    pub foreign_mw: u32,
     pub fault: SimUpsFault,
 }
 
@@ -98,18 +179,12 @@ impl SimUps {
     {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let full_uj = u64::from(plan.capacity_wh.clamp(1, 100_000)) * 3_600_000_000;
-        let battery = Battery {
-            mains: true,
-            at: clock(),
-            full_uj,
-            left_uj: full_uj / 100 * u64::from(plan.charge_pct.min(100)),
-            load_mw: u64::from(plan.load_mw),
-            speed: u64::from(plan.speed.max(1)),
-        };
-        let unit = Arc::new(Unit { plan, clock: Box::new(clock), battery: Mutex::new(battery) });
+        let (name, accounts) = (plan.name.clone(), plan.accounts.clone());
+        let device = Mutex::new(Device::new(plan, clock()));
+        let (clients, ids) = (Mutex::default(), AtomicU64::new(0));
+        let unit = Arc::new(Unit { name, accounts, clock: Box::new(clock), device, clients, ids });
         let (fault, faults) = watch::channel(SimUpsFault::None);
-        let task = tokio::spawn(listen(addr, listener, Arc::clone(&unit), faults));
+        let task = tokio::spawn(server::listen(addr, listener, Arc::clone(&unit), faults));
         Ok(Self { addr, unit, fault, task })
     }
 
@@ -122,26 +197,36 @@ impl SimUps {
     /// Its name for clients.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.unit.plan.name
+        &self.unit.name
+    }
+
+    /// Something happens to it now.
+    pub fn change(&self, change: SimUpsChange) {
+        self.unit.device().change(change);
     }
 
     /// Turns mains on or off.
     pub fn mains(&self, on: bool) {
-        self.unit.battery().mains = on;
+        self.change(SimUpsChange::Mains(on));
     }
 
     /// Sets the charge, percent (more than 100 counts as 100).
     pub fn charge(&self, pct: u8) {
-        let mut battery = self.unit.battery();
-        battery.left_uj = battery.full_uj / 100 * u64::from(pct.min(100));
+        self.change(SimUpsChange::Charge(pct));
     }
 
     /// Changes what the cabinet draws.
     pub fn load(&self, mw: u32) {
-        self.unit.battery().load_mw = u64::from(mw);
+        self.change(SimUpsChange::Load(mw));
     }
 
-    /// Breaks or heals it. Connections that are open when the fault changes are closed.
+    /// Somebody presses its button: turns the output on again, on battery too (a cold start).
+    #[expect(clippy::must_use_candidate, reason = "who presses a button may look elsewhere")]
+    pub fn power_button(&self) -> Button {
+        self.unit.device().power_button()
+    }
+
+    /// Breaks or heals its answers. Connections that are open when the fault changes are closed.
     pub fn fault(&self, fault: SimUpsFault) {
         self.fault.send_replace(fault);
     }
@@ -149,13 +234,17 @@ impl SimUps {
     /// How it is now.
     #[must_use]
     pub fn status(&self) -> SimUpsStatus {
-        let battery = self.unit.battery();
+        let device = self.unit.device();
         SimUpsStatus {
-            mains: battery.mains,
-            charge_pct: battery.charge_pct(),
-            status: battery.status(),
-            runtime_s: battery.runtime_s(),
-            empty: !battery.mains && battery.left_uj == 0,
+            mains: device.mains(),
+            charge_pct: device.charge_pct(),
+            status: device.status(),
+            runtime_s: device.runtime_s(),
+            empty: device.empty(),
+            output: device.output(),
+            forced_shutdown: device.fsd(),
+            testing: device.testing(),
+            foreign_mw: u32::try_from(device.foreign_mw()).unwrap_or(u32::MAX),
             fault: *self.fault.borrow(),
         }
     }
@@ -167,254 +256,38 @@ impl Drop for SimUps {
     }
 }
 
-// ---------------------------------------------------------------- the unit
-
+/// What its connections share.
 struct Unit {
-    plan: SimUpsPlan,
+    name: String,
+    accounts: Vec<SimAccount>,
     clock: Box<dyn Fn() -> Mono + Send + Sync>,
-    battery: Mutex<Battery>,
+    device: Mutex<Device>,
+    /// Those who are logged in, by number.
+    clients: Mutex<BTreeMap<u64, IpAddr>>,
+    ids: AtomicU64,
 }
 
-impl std::fmt::Debug for Unit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unit").field("plan", &self.plan).finish_non_exhaustive()
+impl fmt::Debug for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unit").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl Unit {
-    /// The battery as of now.
-    fn battery(&self) -> MutexGuard<'_, Battery> {
-        let mut battery = self.battery.lock().expect("no code that holds the battery panics");
-        battery.advance((self.clock)());
-        battery
+    /// The device as of now.
+    fn device(&self) -> MutexGuard<'_, Device> {
+        let mut device = self.device.lock().expect("no code that holds the device panics");
+        device.advance((self.clock)());
+        device
     }
 
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        let battery = self.battery();
-        let load_w = battery.load_mw / 1_000;
-        vec![
-            ("battery.charge", battery.charge_pct().to_string()),
-            ("battery.charge.low", LOW_PCT.to_string()),
-            ("battery.runtime", battery.runtime_s().to_string()),
-            ("battery.type", "PbAc".into()),
-            ("device.mfr", "cabinetd".into()),
-            ("device.model", "simulated UPS".into()),
-            ("device.type", "ups".into()),
-            ("ups.load", (battery.load_mw / 10 / u64::from(self.plan.rated_w.max(1))).to_string()),
-            ("ups.mfr", "cabinetd".into()),
-            ("ups.model", "simulated UPS".into()),
-            ("ups.realpower", format!("{load_w}.{:03}", battery.load_mw % 1_000)),
-            ("ups.realpower.nominal", self.plan.rated_w.to_string()),
-            ("ups.serial", "SIM-1".into()),
-            ("ups.status", battery.status().into()),
-        ]
-    }
-}
-
-/// Energy in microjoules: milliwatts times milliseconds.
-#[derive(Debug)]
-struct Battery {
-    mains: bool,
-    at: Mono,
-    full_uj: u64,
-    left_uj: u64,
-    load_mw: u64,
-    speed: u64,
-}
-
-impl Battery {
-    fn advance(&mut self, now: Mono) {
-        let passed_ms = now.since_ms(self.at).saturating_mul(self.speed);
-        self.at = now;
-        if self.mains {
-            let charger_mw = self.full_uj / (CHARGE_HOURS * 3_600_000);
-            let charged = self.left_uj.saturating_add(charger_mw.saturating_mul(passed_ms));
-            self.left_uj = charged.min(self.full_uj);
-        } else {
-            self.left_uj = self.left_uj.saturating_sub(self.load_mw.saturating_mul(passed_ms));
-        }
+    fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, IpAddr>> {
+        self.clients.lock().expect("no code that holds the clients panics")
     }
 
-    fn charge_pct(&self) -> u8 {
-        u8::try_from(self.left_uj / (self.full_uj / 100)).unwrap_or(100).min(100)
-    }
-
-    /// Seconds the battery lasts at this load.
-    fn runtime_s(&self) -> u32 {
-        u32::try_from(self.left_uj / (self.load_mw.max(1) * 1_000)).unwrap_or(u32::MAX)
-    }
-
-    fn status(&self) -> &'static str {
-        match (self.mains, u64::from(self.charge_pct())) {
-            (true, 100..) => "OL",
-            (true, _) => "OL CHRG",
-            (false, 0..=LOW_PCT) => "OB DISCHRG LB",
-            (false, _) => "OB DISCHRG",
-        }
-    }
-}
-
-// ---------------------------------------------------------------- the server
-
-async fn listen(addr: SocketAddr, first: TcpListener, unit: Arc<Unit>, mut faults: watch::Receiver<SimUpsFault>) {
-    let mut listener = Some(first);
-    loop {
-        let fault = *faults.borrow_and_update();
-        // Ends with each change of the fault; the connections end with it.
-        let mut connections = JoinSet::new();
-        if fault == SimUpsFault::Refuse {
-            listener = None;
-        } else if listener.is_none() {
-            listener = TcpListener::bind(addr).await.ok();
-        }
-        loop {
-            tokio::select! {
-                changed = faults.changed() => match changed {
-                    Ok(()) => break,
-                    Err(_) => return,
-                },
-                accepted = accept(listener.as_ref()) => {
-                    while connections.try_join_next().is_some() {}
-                    if let Ok((stream, _)) = accepted && connections.len() < MOST_CONNECTIONS {
-                        connections.spawn(serve(stream, Arc::clone(&unit), fault));
-                    }
-                }
-                // The port was taken by somebody else meanwhile: try again.
-                () = tokio::time::sleep(Duration::from_millis(200)), if listener.is_none() => {
-                    if fault != SimUpsFault::Refuse {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-}
-
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn serve(mut stream: TcpStream, unit: Arc<Unit>, fault: SimUpsFault) {
-    let mut waiting = Vec::new();
-    let mut chunk = [0; LONGEST_LINE];
-    loop {
-        let read = tokio::time::timeout(IDLE, stream.read(&mut chunk)).await;
-        let Ok(Ok(count @ 1..)) = read else { return };
-        waiting.extend_from_slice(&chunk[..count]);
-        while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
-            let line = String::from_utf8_lossy(&waiting[..end]).into_owned();
-            waiting.drain(..=end);
-            let reply = match fault {
-                SimUpsFault::Silent => continue,
-                SimUpsFault::Garbage => Reply::go_on("\u{1}\u{2}BEGIN \"LIST VAR ups.status \"\"OL\n"),
-                SimUpsFault::Slow(ms) => {
-                    tokio::time::sleep(Duration::from_millis(ms.into())).await;
-                    reply(&unit, &line, fault)
-                }
-                SimUpsFault::None | SimUpsFault::Stale | SimUpsFault::DriverGone | SimUpsFault::Refuse => {
-                    reply(&unit, &line, fault)
-                }
-            };
-            let sent = tokio::time::timeout(IDLE, stream.write_all(reply.text.as_bytes())).await;
-            if !matches!(sent, Ok(Ok(()))) || reply.last {
-                return;
-            }
-        }
-        if waiting.len() >= LONGEST_LINE {
-            return;
-        }
-    }
-}
-
-struct Reply {
-    text: String,
-    last: bool,
-}
-
-impl Reply {
-    fn go_on(text: impl Into<String>) -> Self {
-        Self { text: text.into(), last: false }
-    }
-}
-
-/// One question of a client. The words are those of upsd 2.8.
-fn reply(unit: &Unit, line: &str, fault: SimUpsFault) -> Reply {
-    let name = unit.plan.name.as_str();
-    let words: Vec<String> = line.split_ascii_whitespace().map(|word| word.trim_matches('"').to_owned()).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let silence = match fault {
-        SimUpsFault::Stale => Some("ERR DATA-STALE\n"),
-        SimUpsFault::DriverGone => Some("ERR DRIVER-NOT-CONNECTED\n"),
-        SimUpsFault::None | SimUpsFault::Silent | SimUpsFault::Garbage | SimUpsFault::Refuse | SimUpsFault::Slow(_) => {
-            None
-        }
-    };
-    let known = |ups: &str| ups.eq_ignore_ascii_case(name);
-    let text = match *words.as_slice() {
-        ["VER"] => format!("cabinetd {} simulated UPS\n", env!("CARGO_PKG_VERSION")),
-        ["NETVER" | "PROTVER"] => "1.3\n".into(),
-        ["HELP"] => "Commands: HELP VER NETVER GET LIST USERNAME PASSWORD LOGIN LOGOUT\n".into(),
-        ["LOGOUT"] => return Reply { text: "OK Goodbye\n".into(), last: true },
-        ["STARTTLS"] => "ERR FEATURE-NOT-CONFIGURED\n".into(),
-        ["LIST", "UPS"] => format!("BEGIN LIST UPS\nUPS {name} \"simulated UPS\"\nEND LIST UPS\n"),
-        // Of a UPS, from here on.
-        ["LOGIN", ups] | ["LIST" | "GET", _, ups, ..] if !known(ups) => "ERR UNKNOWN-UPS\n".into(),
-        ["USERNAME" | "PASSWORD" | "LOGIN", _] => "OK\n".into(),
-        ["LIST", "VAR", ups] => match silence {
-            Some(silence) => silence.into(),
-            None => list(ups, &unit.variables()),
-        },
-        ["LIST", kind @ ("RW" | "CMD" | "CLIENT"), ups] => format!("BEGIN LIST {kind} {ups}\nEND LIST {kind} {ups}\n"),
-        ["GET", "UPSDESC", ups] => format!("UPSDESC {ups} \"simulated UPS\"\n"),
-        ["GET", "NUMLOGINS", ups] => format!("NUMLOGINS {ups} 0\n"),
-        ["GET", "VAR", ups, variable] => match (silence, unit.variables().iter().find(|(name, _)| *name == variable)) {
-            (Some(silence), _) => silence.into(),
-            (None, Some((variable, value))) => format!("VAR {ups} {variable} \"{value}\"\n"),
-            (None, None) => "ERR VAR-NOT-SUPPORTED\n".into(),
-        },
-        ["LIST" | "GET" | "LOGIN" | "USERNAME" | "PASSWORD", ..] => "ERR INVALID-ARGUMENT\n".into(),
-        _ => "ERR UNKNOWN-COMMAND\n".into(),
-    };
-    Reply::go_on(text)
-}
-
-fn list(ups: &str, variables: &[(&str, String)]) -> String {
-    let mut text = format!("BEGIN LIST VAR {ups}\n");
-    for (variable, value) in variables {
-        // Writing to a String does not fail; no value holds a quote.
-        let _ = writeln!(text, "VAR {ups} {variable} \"{value}\"");
-    }
-    let _ = writeln!(text, "END LIST VAR {ups}");
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn battery(mains: bool) -> Battery {
-        let full_uj = 60 * 3_600_000_000;
-        Battery { mains, at: Mono(0), full_uj, left_uj: full_uj, load_mw: 10_000, speed: 1 }
-    }
-
-    #[test]
-    fn six_hours_of_battery_last_six_hours() {
-        let mut battery = battery(false);
-        assert_eq!((battery.runtime_s(), battery.status()), (6 * 3_600, "OB DISCHRG"));
-        battery.advance(Mono(3 * 3_600_000));
-        assert_eq!((battery.charge_pct(), battery.runtime_s()), (50, 3 * 3_600));
-        battery.advance(Mono(5 * 3_600_000));
-        assert_eq!((battery.charge_pct(), battery.status()), (16, "OB DISCHRG LB"));
-        battery.advance(Mono(7 * 3_600_000));
-        assert_eq!((battery.charge_pct(), battery.runtime_s()), (0, 0));
-        battery.mains = true;
-        assert_eq!(battery.status(), "OL CHRG");
-        battery.advance(Mono(9 * 3_600_000));
-        assert_eq!(battery.charge_pct(), 50);
-        battery.advance(Mono(11 * 3_600_000));
-        assert_eq!((battery.charge_pct(), battery.status()), (100, "OL"));
+    /// An id for a command, in the form that upsd gives them.
+    fn next_id(&self) -> String {
+        let number = self.ids.fetch_add(1, Ordering::Relaxed);
+        format!("51d00000-0000-4000-8000-{number:012x}")
     }
 }

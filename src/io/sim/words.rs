@@ -31,6 +31,12 @@ pub enum Word {
     Charge {
         pct: u8,
     },
+    /// Presses the UPS's power button.
+    UpsButton,
+    /// Plugs somebody else's devices into the UPS; 0 takes them away.
+    UpsLoad {
+        watts: u16,
+    },
     Status,
 }
 
@@ -48,6 +54,8 @@ impl fmt::Debug for Word {
             Self::Mains { on } => f.debug_struct("Mains").field("on", on).finish(),
             Self::UpsFault(fault) => f.debug_tuple("UpsFault").field(fault).finish(),
             Self::Charge { pct } => f.debug_struct("Charge").field("pct", pct).finish(),
+            Self::UpsButton => f.write_str("UpsButton"),
+            Self::UpsLoad { watts } => f.debug_struct("UpsLoad").field("watts", watts).finish(),
             Self::Status => f.write_str("Status"),
         }
     }
@@ -67,6 +75,10 @@ pub enum UpsFault {
     Silent,
     /// It answers nonsense.
     Garbage,
+    /// It says that its battery is worn out (RB).
+    ReplaceBattery,
+    /// It says "low battery" whenever it is on battery, however full that is.
+    SpuriousLow,
     /// It works again.
     Ok,
 }
@@ -81,6 +93,8 @@ impl UpsFault {
             Self::Gone => "gone",
             Self::Silent => "silent",
             Self::Garbage => "garbage",
+            Self::ReplaceBattery => "replace-battery",
+            Self::SpuriousLow => "spurious-low",
             Self::Ok => "ok",
         }
     }
@@ -107,6 +121,9 @@ pub struct Status {
     pub reader_plugged_in: bool,
     /// What the UPS is doing, in words.
     pub ups: String,
+    /// Whether its output has power; none without a UPS.
+    #[serde(default)]
+    pub ups_output: Option<bool>,
     pub doors: Vec<DoorView>,
     pub slots: Vec<HookView>,
     pub hand: Vec<Held>,

@@ -68,6 +68,21 @@ impl Resolver {
         self.pending = None;
         found.map_err(io::Error::other)?
     }
+
+    /// A connection to the first address of the host that takes one.
+    pub(super) async fn connect(&mut self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let mut last = io::Error::from(io::ErrorKind::ConnectionRefused);
+        for address in self.addresses(host, port).await? {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
 }
 
 /// Asks once. Never takes longer than `watch.timeout`.
@@ -76,7 +91,7 @@ pub(super) async fn poll(watch: &Watch, resolver: &mut Resolver) -> Result<UpsSt
 }
 
 async fn converse(watch: &Watch, resolver: &mut Resolver) -> Result<UpsState, UpsSilence> {
-    let upsd = connect(watch, resolver).await.map_err(|error| silence_of(&error))?;
+    let upsd = resolver.connect(&watch.host, watch.port).await.map_err(|error| silence_of(&error))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let (listener, address) = listener.and_then(|listener| listener.local_addr().map(|at| (listener, at))).map_err(
         |error| {
@@ -93,20 +108,6 @@ async fn converse(watch: &Watch, resolver: &mut Resolver) -> Result<UpsState, Up
         silence = relay::carry(listener, upsd, &watch.name) => return Err(silence),
     };
     figures::parse(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-}
-
-async fn connect(watch: &Watch, resolver: &mut Resolver) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::ConnectionRefused);
-    for address in resolver.addresses(&watch.host, watch.port).await? {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 type Variables = Vec<(String, String)>;
