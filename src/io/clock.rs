@@ -14,13 +14,17 @@
 //!
 //! Whatever stamps a record or sets a deadline of the core takes its time from here; lints refuse other clocks.
 
+pub mod sim;
+
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::time::{ClockId, Timespec};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use sim::SimTime;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// How long a quality counts.
 const QUALITY_FOR_MS: u64 = 60_000;
@@ -40,6 +44,7 @@ pub struct Clock {
     zone: TimeZone,
     root: PathBuf,
     remembered: Mutex<Remembered>,
+    simulated: Option<SimTime>,
 }
 
 /// Why there is no clock.
@@ -100,14 +105,37 @@ impl Clock {
             offset_ms: 0,
             offset_for: 0..0,
         };
-        Ok(Self { boot: BootId(boot), zone, root: root.to_owned(), remembered: Mutex::new(remembered) })
+        let remembered = Mutex::new(remembered);
+        Ok(Self { boot: BootId(boot), zone, root: root.to_owned(), remembered, simulated: None })
+    }
+
+    /// The clock of a simulated machine: boots of its own, time that may run faster.
+    #[must_use]
+    pub fn simulating(self, time: SimTime) -> Self {
+        // Another boot is another id, the same one again the same.
+        let boot = BootId(self.boot.0.wrapping_add(u128::from(time.boot)));
+        Self { boot, simulated: Some(time), ..self }
+    }
+
+    /// How long one really waits for so many milliseconds of this clock to pass.
+    #[must_use]
+    pub fn real(&self, ms: u64) -> Duration {
+        let rate = self.simulated.map_or(1, |time| time.rate);
+        Duration::from_millis(ms).checked_div(rate).unwrap_or_default()
     }
 
     /// The present. It never fails and never waits but for the look-ups that are due once a minute.
     #[must_use]
     pub fn now(&self) -> Now {
         let (mono, wall) = read();
-        self.at(mono, wall)
+        match &self.simulated {
+            None => self.at(mono, wall),
+            Some(time) => {
+                let (mono, wall) = time.at(mono, wall);
+                let now = self.at(mono, wall);
+                Now { clock: time.clock.unwrap_or(now.clock), ..now }
+            }
+        }
     }
 
     /// The zone's name as far as it has one.
@@ -160,6 +188,12 @@ impl Clock {
         let until = self.zone.following(at).next().map_or(i64::MAX, |next| next.timestamp().as_millisecond());
         (offset_ms, wall.0..until)
     }
+}
+
+/// The real clocks, for whoever simulates a machine's.
+#[must_use]
+pub fn real() -> (Mono, Wall) {
+    read()
 }
 
 /// Boot clock and wall clock.

@@ -190,7 +190,11 @@ impl Names {
             }
             Told::Pin { digits } => ("→", Shade::Hand, format!("A PIN is typed: {}", "•".repeat((*digits).min(16)))),
             Told::Cancelled => ("→", Shade::Hand, "The cancel button is pressed.".to_owned()),
-            Told::Button => ("→", Shade::Hand, "The wake button is pressed.".to_owned()),
+            Told::WakePressed => ("→", Shade::Hand, "The wake button is pressed.".to_owned()),
+            Told::PoweredOff { wake_after_ms } => {
+                let wake = wake_after_ms.map(|ms| format!("; its clock wakes it in {} min", ms / 60_000));
+                ("○", Shade::Power, format!("The machine is told to power off{}.", wake.unwrap_or_default()))
+            }
             Told::Did(happening) => did(happening),
             Told::Drove { happening, for_ms } => drove(happening, *for_ms),
             Told::DidNotFollow { why } => ("!", Shade::Bad, format!("The daemon drives an output, and {why}.")),

@@ -6,7 +6,7 @@
 //!
 //! It keeps the physical state in a file, replaced as a whole after each change. It does no printing.
 
-use super::hardware::{Act, Happening, Hardware, Refusal};
+use super::hardware::{Act, DriveFault, Happening, Hardware, Refusal};
 use super::nut::Button;
 use super::wire::{FromHardware, Order, ToHardware};
 use super::words::{Held, Reply, Status, UpsFault, Word};
@@ -15,7 +15,7 @@ use crate::cabinet::types::{Level, Output};
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// The simulated UPS as the bench needs it.
 pub trait SimulatedUps: Send {
@@ -59,7 +59,11 @@ pub enum Told {
         digits: usize,
     },
     Cancelled,
-    Button,
+    WakePressed,
+    /// The daemon had the machine switched off; its clock wakes it after so long.
+    PoweredOff {
+        wake_after_ms: Option<u64>,
+    },
     /// By somebody's hand.
     Did(Happening),
     /// By the daemon.
@@ -106,7 +110,10 @@ impl fmt::Debug for Told {
             Self::Login(_) => f.write_str("Login(…)"),
             Self::Pin { digits } => write!(f, "Pin({digits} digits)"),
             Self::Cancelled => f.write_str("Cancelled"),
-            Self::Button => f.write_str("Button"),
+            Self::WakePressed => f.write_str("WakePressed"),
+            Self::PoweredOff { wake_after_ms } => {
+                f.debug_struct("PoweredOff").field("wake_after_ms", wake_after_ms).finish()
+            }
             Self::Did(happening) => f.debug_tuple("Did").field(happening).finish(),
             Self::Drove { happening, for_ms } => f.debug_tuple("Drove").field(happening).field(for_ms).finish(),
             Self::DidNotFollow { why } => f.debug_tuple("DidNotFollow").field(why).finish(),
@@ -133,6 +140,16 @@ pub struct Bench<T> {
     tell: T,
     daemon: Option<(u64, mpsc::Sender<FromHardware>)>,
     display: Option<Message>,
+    machine: Option<watch::Sender<Machine>>,
+}
+
+/// The machine that the daemon is said to run on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Machine {
+    #[default]
+    On,
+    /// Halted; its clock wakes it after so long.
+    Off { wake_after_ms: Option<u64> },
 }
 
 impl<T> fmt::Debug for Bench<T> {
@@ -156,7 +173,13 @@ impl<T: FnMut(Told)> Bench<T> {
     /// A bench with this hardware on it. `file` keeps the physical state.
     #[must_use]
     pub fn new(hardware: Hardware, ups: Option<Box<dyn SimulatedUps>>, file: PathBuf, tell: T) -> Self {
-        Self { hardware, ups, file, tell, daemon: None, display: None }
+        Self { hardware, ups, file, tell, daemon: None, display: None, machine: None }
+    }
+
+    /// With a machine that can be switched off, for whoever plays it.
+    #[must_use]
+    pub fn with_machine(self, machine: watch::Sender<Machine>) -> Self {
+        Self { machine: Some(machine), ..self }
     }
 
     /// Works until nobody can send any more.
@@ -245,6 +268,14 @@ impl<T: FnMut(Told)> Bench<T> {
                 self.display = Some(message);
                 Ok(())
             }
+            Order::PowerOff { wake_after_ms } => match &self.machine {
+                Some(machine) => {
+                    machine.send_replace(Machine::Off { wake_after_ms });
+                    (self.tell)(Told::PoweredOff { wake_after_ms });
+                    Ok(())
+                }
+                None => Err(DriveFault::NoSuchLine),
+            },
         };
         match result {
             Ok(()) => self.say(FromHardware::Done(id)),
@@ -277,7 +308,7 @@ impl<T: FnMut(Told)> Bench<T> {
                 self.reader(FromHardware::Pin(digits), told, "The PIN was typed.")
             }
             Word::Cancel => self.reader(FromHardware::Cancel(true), Told::Cancelled, "The cancel button was pressed."),
-            Word::Button => self.reader(FromHardware::Button(true), Told::Button, "The wake button was pressed."),
+            Word::Button => self.wake_button(),
             Word::Act(act) => self.act(&act),
             Word::Hand => Reply::Done(self.in_hand()),
             Word::Mains { on } => match &mut self.ups {
@@ -331,6 +362,17 @@ impl<T: FnMut(Told)> Bench<T> {
             },
             Word::Status => Reply::Status(Box::new(self.status())),
         }
+    }
+
+    fn wake_button(&mut self) -> Reply {
+        if let Some(machine) = &self.machine
+            && *machine.borrow() != Machine::On
+        {
+            machine.send_replace(Machine::On);
+            (self.tell)(Told::WakePressed);
+            return Reply::Done("The wake button was pressed: the machine starts.".to_owned());
+        }
+        self.reader(FromHardware::Button(true), Told::WakePressed, "The wake button was pressed.")
     }
 
     fn reader(&mut self, said: FromHardware, told: Told, sentence: &str) -> Reply {

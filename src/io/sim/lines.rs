@@ -98,6 +98,11 @@ impl Outputs {
         self.ask(Wanted::Order(Order::Show(message))).await
     }
 
+    /// Switches the simulated machine off that the daemon is said to run on.
+    pub async fn power_off(&self, wake_after_ms: Option<u64>) -> Result<(), LineError> {
+        self.ask(Wanted::Order(Order::PowerOff { wake_after_ms })).await
+    }
+
     /// Has every input read anew; the picture comes as [`Event::LinesRead`].
     pub async fn read_lines(&self) -> Result<(), LineError> {
         self.ask(Wanted::Order(Order::Read(true))).await
@@ -351,7 +356,7 @@ impl Backend {
             }
             Order::Set { output, .. } => drop(self.pulses.remove(output)),
             Order::Release(_) => self.pulses.clear(),
-            Order::Read(_) | Order::Sound(_) | Order::Show(_) => {}
+            Order::Read(_) | Order::Sound(_) | Order::Show(_) | Order::PowerOff { .. } => {}
         }
     }
 

@@ -79,6 +79,8 @@ pub enum Order {
     Sound(Sound),
     /// Show this on the display.
     Show(Message),
+    /// Switch the simulated machine off; its clock wakes it after so long.
+    PowerOff { wake_after_ms: Option<u64> },
 }
 
 /// Why a line could not be read.
