@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod notify;
 pub mod roster_file;
 pub mod sim;
+pub mod sleep;
 pub mod store;
 pub mod systemd;
 pub mod ups;

@@ -1,0 +1,254 @@
+//! Powering the machine off through logind, and telling a shutdown from a restart of the daemon.
+//!
+//! Both ask `systemctl`, which speaks D-Bus so that we need not. The daemon is no root: logind asks polkit, whose rule
+//! (`cabinetd power recipe`) gives the daemon's account just `power-off` and `power-off-multiple-sessions`.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// What is kept of what the program says.
+const LONGEST_WORDS: u64 = 2_048;
+
+/// The machine that we run on, through its `systemctl`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Machine {
+    /// `/usr/bin/systemctl`.
+    pub systemctl: PathBuf,
+    /// `/run/nologin`, which systemd makes when the machine goes down.
+    pub nologin: PathBuf,
+    /// The longest time that a power-off may take to be accepted (10 s as shipped).
+    pub power_off_deadline: Duration,
+    /// The longest time that a question may take (1 s as shipped).
+    pub ask_deadline: Duration,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            systemctl: PathBuf::from("/usr/bin/systemctl"),
+            nologin: PathBuf::from("/run/nologin"),
+            power_off_deadline: Duration::from_secs(10),
+            ask_deadline: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Whether the whole machine is going down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GoingDown {
+    Yes,
+    No,
+    /// systemd could not be asked, and nothing else tells.
+    Unknown,
+}
+
+/// Why the machine was not told to power off.
+#[derive(Debug, thiserror::Error)]
+pub enum PowerOffError {
+    #[error("cannot start {}: {source}; is this a machine with systemd?", program.display())]
+    NotStarted { program: PathBuf, source: io::Error },
+    #[error("{} did not answer within {} s; is dbus running? `systemctl status dbus systemd-logind`", program.display(), after.as_secs())]
+    TimedOut { program: PathBuf, after: Duration },
+    #[error(
+        "the account of the daemon may not power the machine off ({0}); install the polkit rule that `cabinetd power recipe` prints"
+    )]
+    NotAllowed(String),
+    #[error("power-off was refused ({how}): {words}")]
+    Refused { how: ExitStatus, words: String },
+}
+
+impl Machine {
+    /// Powers the machine off. Ok means that it was accepted: within seconds systemd stops us like everything else.
+    ///
+    /// # Errors
+    /// [`PowerOffError`]; after [`PowerOffError::TimedOut`] it may come all the same.
+    pub async fn power_off(&self) -> Result<(), PowerOffError> {
+        let ran = self.run(&["--no-ask-password", "--no-wall", "poweroff"], self.power_off_deadline).await?;
+        if ran.how.success() {
+            return Ok(());
+        }
+        // logind's words for "polkit would have to ask somebody", and polkit's for "no".
+        let denied = ["authentication required", "Access denied", "Not authorized", "Permission denied"];
+        if denied.iter().any(|words| ran.stderr.to_lowercase().contains(&words.to_lowercase())) {
+            return Err(PowerOffError::NotAllowed(ran.stderr));
+        }
+        Err(PowerOffError::Refused { how: ran.how, words: ran.stderr })
+    }
+
+    /// Whether the SIGTERM that we got is part of a shutdown of the machine: answers within [`Machine::ask_deadline`].
+    ///
+    /// What is really there to see was tried on systemd 252 (Debian 12), with power-off by an ordinary user, with
+    /// `shutdown -h +0` by root, during a boot that had not ended, and with a mere restart of the service:
+    ///
+    /// - `systemctl is-system-running` says `stopping` from the moment on at which `shutdown.target` is queued, which is before
+    ///   any service gets its SIGTERM. But it asks through D-Bus, and dbus-daemon is stopped at the same time as we are
+    ///   unless the unit says `After=dbus.service`; without that line there is no answer.
+    /// - logind's `PreparingForShutdown` is no use: logind is gone by then, and D-Bus starts it no more.
+    /// - The folder `/run/systemd/shutdown` is there in normal life too; its file `scheduled` only after `shutdown`, not
+    ///   after `systemctl poweroff`.
+    /// - `/run/nologin` is made by systemd-user-sessions when it stops, at about the same time as we do, and by logind five minutes
+    ///   ahead of a planned shutdown; so it proves nothing by itself. It counts only when systemd cannot be asked.
+    pub async fn is_going_down(&self) -> GoingDown {
+        let word = match self.run(&["is-system-running"], self.ask_deadline).await {
+            Ok(ran) => ran.stdout,
+            Err(_) => String::new(),
+        };
+        match word.as_str() {
+            "stopping" => GoingDown::Yes,
+            "initializing" | "starting" | "running" | "degraded" | "maintenance" => GoingDown::No,
+            // "unknown", "offline", an error.
+            _ if self.nologin.exists() => GoingDown::Yes,
+            _ => GoingDown::Unknown,
+        }
+    }
+
+    async fn run(&self, arguments: &[&str], deadline: Duration) -> Result<Ran, PowerOffError> {
+        let program = || self.systemctl.clone();
+        let not_started = |source| PowerOffError::NotStarted { program: program(), source };
+        let mut command = Command::new(&self.systemctl);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Its words are looked at: they must be the same in every language. Nothing it says may be cut or paged.
+        command.env("LC_ALL", "C.UTF-8").env("SYSTEMD_PAGER", "").env("SYSTEMD_COLORS", "0").kill_on_drop(true);
+        let mut child = command.spawn().map_err(not_started)?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let ended = async {
+            let (stdout, stderr, how) = tokio::join!(words(out), words(err), child.wait());
+            how.map(|how| Ran { how, stdout, stderr })
+        };
+        match timeout(deadline, ended).await {
+            Ok(ran) => ran.map_err(not_started),
+            Err(_) => Err(PowerOffError::TimedOut { program: program(), after: deadline }),
+        }
+    }
+}
+
+struct Ran {
+    how: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+/// The beginning of what it says, on one line; the rest is read and forgotten.
+async fn words(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(mut stream) = stream else { return String::new() };
+    let mut bytes = Vec::new();
+    // What cannot be read was not said.
+    let _ = (&mut stream).take(LONGEST_WORDS).read_to_end(&mut bytes).await;
+    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ").replace(|letter: char| letter.is_control(), "?")
+}
+
+impl fmt::Display for GoingDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Yes => "the machine is going down",
+            Self::No => "the machine stays up",
+            Self::Unknown => "systemd did not say whether the machine is going down",
+        })
+    }
+}
+
+impl Machine {
+    /// The same machine with another program in place of `systemctl`, for tests and rehearsals.
+    #[must_use]
+    pub fn through(program: &Path) -> Self {
+        Self { systemctl: program.to_owned(), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// A program that does this, and the folder that it is in. Another process writes it: a file that is open for writing
+    /// here could not be run while some other test starts a program.
+    fn program(text: &str) -> (tempfile::TempDir, Machine) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("systemctl");
+        let mut install = std::process::Command::new("install");
+        install.args(["-m", "755", "/dev/stdin"]).arg(&path).stdin(Stdio::piped());
+        let mut child = install.spawn().unwrap();
+        let text = format!("#!/bin/sh\necho \"$@\" > {}/asked\n{text}\n", dir.path().display());
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        let nologin = dir.path().join("nologin");
+        let deadline = Duration::from_millis(1_500);
+        let machine =
+            Machine { nologin, power_off_deadline: deadline, ask_deadline: deadline, ..Machine::through(&path) };
+        (dir, machine)
+    }
+
+    #[tokio::test]
+    async fn power_off_asks_logind_and_nobody_at_a_terminal() {
+        let (dir, machine) = program("exit 0");
+        machine.power_off().await.unwrap();
+        let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap();
+        assert_eq!(asked.trim(), "--no-ask-password --no-wall poweroff");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_what_to_do() {
+        let (_dir, machine) =
+            program("echo 'Call to PowerOff failed: Interactive authentication required.' >&2; exit 1");
+        let error = machine.power_off().await.unwrap_err();
+        assert!(matches!(error, PowerOffError::NotAllowed(_)), "{error}");
+        assert!(error.to_string().contains("polkit rule that `cabinetd power recipe` prints"), "{error}");
+
+        let (_dir, machine) = program("echo 'Operation inhibited by \"apt\"' >&2; echo 'second line' >&2; exit 1");
+        let error = machine.power_off().await.unwrap_err().to_string();
+        assert!(error.contains("exit status: 1") && error.ends_with("inhibited by \"apt\"; second line"), "{error}");
+
+        let nothing = Machine::through(Path::new("/nonexistent/systemctl"));
+        let error = nothing.power_off().await.unwrap_err();
+        assert!(matches!(error, PowerOffError::NotStarted { .. }), "{error}");
+        assert_eq!(nothing.is_going_down().await, GoingDown::Unknown);
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_or_never_stops_talking_is_left_behind() {
+        let (_dir, machine) = program("exec sleep 60");
+        let error = machine.power_off().await.unwrap_err();
+        assert!(matches!(error, PowerOffError::TimedOut { .. }), "{error}");
+        assert_eq!(machine.is_going_down().await, GoingDown::Unknown);
+        let (_dir, machine) = program("while :; do echo chatter >&2; done");
+        assert!(matches!(machine.power_off().await, Err(PowerOffError::TimedOut { .. })));
+        let (_dir, machine) = program("head -c 1000000 /dev/zero >&2; exit 3");
+        let error = machine.power_off().await.unwrap_err().to_string();
+        assert!(error.len() < 3_000 && error.contains("exit status: 3"), "{}", error.len());
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_is_told_from_a_restart() {
+        for (word, code, expected) in [
+            ("stopping", 1, GoingDown::Yes),
+            ("running", 0, GoingDown::No),
+            ("degraded", 1, GoingDown::No),
+            ("starting", 1, GoingDown::No),
+            ("unknown", 1, GoingDown::Unknown),
+            ("offline", 1, GoingDown::Unknown),
+            ("", 1, GoingDown::Unknown),
+        ] {
+            let (_dir, machine) = program(&format!("echo '{word}'; exit {code}"));
+            assert_eq!(machine.is_going_down().await, expected, "{word}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nologin_counts_only_when_systemd_cannot_be_asked() {
+        let (_dir, machine) = program("echo 'Transport endpoint is not connected' >&2; echo unknown; exit 1");
+        std::fs::write(&machine.nologin, "").unwrap();
+        assert_eq!(machine.is_going_down().await, GoingDown::Yes);
+        let (_dir, machine) = program("echo running");
+        std::fs::write(&machine.nologin, "").unwrap();
+        assert_eq!(machine.is_going_down().await, GoingDown::No, "somebody planned one, or keeps people out");
+    }
+}
