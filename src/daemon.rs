@@ -16,28 +16,34 @@
 mod guard;
 mod hands;
 pub mod keeper;
+mod sleeper;
 
 use crate::cabinet::Event;
 use crate::cabinet::books::Books;
-use crate::cabinet::event::{Start, StopReason, StoreState};
+use crate::cabinet::event::{Start, StoreState};
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
-use crate::cabinet::power::UpsReading;
+use crate::cabinet::power::sentence::mode_words;
+use crate::cabinet::power::{Mode, UpsReading};
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::RequestKey;
 use crate::config::{Config, Lines};
 use crate::io::clock::Clock;
+use crate::io::clock::sim::SimTime;
 use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
 use crate::io::credentials::pin::{hash_pin, set_pin};
 use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::notify::Doorbell;
 use crate::io::sim::lines::{self, Outputs};
+use crate::io::sleep::{Machine, Rtc};
 use crate::io::store::{Head, Identity, Store};
 use crate::io::systemd;
+use crate::io::ups::orders::Login;
 use crate::io::ups::{Poller, Watch};
 use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
+use sleeper::{Sleeper, World};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,7 +57,11 @@ const BATCH: usize = 64;
 /// Events that wait, per source.
 const QUEUE: usize = 256;
 /// The proof of life is written this often.
-const PROOF: Duration = Duration::from_secs(60);
+const PROOF_MS: u64 = 60_000;
+/// Asleep it is written every fifth time: each writing wakes the disk.
+const PROOFS_ASLEEP: u32 = 5;
+/// Simulated time may run fast; polls do not.
+const SHORTEST_POLL: Duration = Duration::from_millis(100);
 /// While the disk is full, room is looked for this often; a failed deadline is not tried again sooner than this.
 const ROOM: Duration = Duration::from_secs(10);
 /// The head is signed this often, if it moved.
@@ -88,10 +98,13 @@ struct Daemon {
     queues: Queues,
     unhashed: mpsc::Receiver<Unhashed>,
     inbound: mpsc::Sender<Inbound>,
+    sleeper: Sleeper,
     /// Kept: dropping it ends the polling.
-    _poller: Option<Poller>,
+    poller: Option<Poller>,
     /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
     reading: Option<UpsReading>,
+    /// In standby, or out of power: as little as possible is done.
+    asleep: bool,
     /// The state as last told to systemd.
     told: String,
     /// The head that was signed last.
@@ -130,7 +143,14 @@ impl Queues {
 impl Daemon {
     /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
     async fn start(config: Config, guard: &Guard) -> Result<Self, Failure> {
-        let clock = Arc::new(Clock::new(config.time_zone.as_deref())?);
+        let Lines::Sim { socket } = &config.lines;
+        // Only a cabinet whose lines are simulated can be in a simulated time.
+        let time = SimTime::from_environment()?;
+        let clock = Clock::new(config.time_zone.as_deref())?;
+        let clock = Arc::new(match time {
+            Some(time) => clock.simulating(time),
+            None => clock,
+        });
         let credentials = load_credentials(&config.credentials_dir)?;
         let settings = config.settings.clone();
         let identity = Identity { site: settings.site.clone(), cabinet: settings.cabinet.clone() };
@@ -141,10 +161,21 @@ impl Daemon {
         credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
-        let Lines::Sim { socket } = &config.lines;
         let outputs = guard.outputs.get_or_init(|| lines::connect(socket, line_events)).clone();
         let (done_events, done) = mpsc::channel(QUEUE);
         let pepper = Arc::new(credentials.pepper);
+        let login = match (&config.ups, &credentials.upsd_password) {
+            (Some(ups), Some(password)) => match &ups.user {
+                Some(user) => Some((sleeper::place(ups), Login::new(user, password.expose())?)),
+                None => None,
+            },
+            _ => None,
+        };
+        let world = match time {
+            Some(_) => World::Simulated(outputs.clone()),
+            None => World::Real { machine: Machine::default(), rtc: Rtc::default() },
+        };
+        let sleeper = Sleeper::new(world, login, done_events.clone());
         let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events);
 
         let now = clock.now();
@@ -169,8 +200,9 @@ impl Daemon {
                     name: ups.name.clone(),
                     host: ups.host.clone(),
                     port: ups.port,
-                    on_line: Duration::from_secs(ups.poll_on_line_s),
-                    on_battery: Duration::from_secs(ups.poll_on_battery_s),
+                    on_line: clock.real(ups.poll_on_line_s * 1_000).max(SHORTEST_POLL),
+                    on_battery: clock.real(ups.poll_on_battery_s * 1_000).max(SHORTEST_POLL),
+                    sparing: clock.real(60_000).max(SHORTEST_POLL),
                     timeout: Duration::from_millis(ups.timeout_ms),
                 };
                 let mono = Arc::clone(&clock);
@@ -194,8 +226,10 @@ impl Daemon {
             queues,
             unhashed,
             inbound,
-            _poller: poller,
+            sleeper,
+            poller,
             reading: None,
+            asleep: false,
             told: String::new(),
             signed: None,
         };
@@ -209,13 +243,16 @@ impl Daemon {
     async fn serve(mut self, guard: &Guard) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut proof = tokio::time::interval_at(Instant::now() + PROOF, PROOF);
+        let proof_each = self.clock.real(PROOF_MS).max(SHORTEST_POLL);
+        let mut proof = tokio::time::interval_at(Instant::now() + proof_each, proof_each);
+        proof.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
         let mut sign = tokio::time::interval_at(Instant::now() + SIGN, SIGN);
         let mut watchdog = systemd::watchdog_interval().map(tokio::time::interval);
         let mut room = tokio::time::interval_at(Instant::now() + ROOM, ROOM);
         // While there is room nobody waits for this one: what it missed must not come all at once.
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut proofs_skipped = 0;
         tell_systemd(systemd::ready(&self.told));
         tracing::info!(seq = self.keeper.head().seq, "ready");
         loop {
@@ -233,7 +270,12 @@ impl Daemon {
                     continue;
                 }
                 _ = proof.tick() => {
-                    self.prove_life().await?;
+                    // Asleep, once in so many times.
+                    proofs_skipped += 1;
+                    if !self.asleep || proofs_skipped >= PROOFS_ASLEEP {
+                        proofs_skipped = 0;
+                        self.prove_life().await?;
+                    }
                     continue;
                 }
                 _ = sign.tick() => {
@@ -301,7 +343,7 @@ impl Daemon {
                 let (answers, deeds): (Vec<Command>, Vec<Command>) =
                     commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
                 for command in deeds {
-                    self.hands.perform(command);
+                    self.perform(command);
                 }
                 if durable {
                     self.publish();
@@ -319,6 +361,20 @@ impl Daemon {
         Ok(())
     }
 
+    /// Each command to those who do it.
+    fn perform(&mut self, command: Command) {
+        match command.action {
+            Action::Pace { slow } => {
+                self.asleep = slow;
+                if let Some(poller) = &self.poller {
+                    poller.poke_handle().spare(slow);
+                }
+            }
+            Action::Sleep { method, wake_after_ms } => self.sleeper.order(command.id, method, wake_after_ms),
+            _ => self.hands.perform(command),
+        }
+    }
+
     /// The disk is full: nothing of the batch counts. Outputs off, lines anew, and the alarm from the reserve.
     async fn no_room(&mut self) -> Result<(), Failure> {
         tracing::error!(
@@ -333,7 +389,7 @@ impl Daemon {
         match self.keeper.take([event]).await? {
             Taken::Committed { commands, .. } => {
                 for command in commands {
-                    self.hands.perform(command);
+                    self.perform(command);
                 }
             }
             Taken::NoRoom => tracing::error!("the reserve is used up as well: alarms are shown but not recorded"),
@@ -386,7 +442,11 @@ impl Daemon {
             StoreState::Reserve => ", NO ROOM ON THE DISK",
         };
         let supply = books.supply.as_ref().map(|state| state.supply).unwrap_or_default();
-        format!("{visitor}, {alarms} alarms, supply {supply:?}{room}")
+        let power = match self.keeper.cabinet().power_mode() {
+            Mode::Line => String::new(),
+            mode => format!(", {}", mode_words(mode)),
+        };
+        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}")
     }
 
     fn reply(&mut self, request: &RequestKey, answer: Answer) {
@@ -464,7 +524,7 @@ impl Daemon {
     /// When the core wants to be woken, on the runtime's clock.
     fn deadline(&self) -> Option<Instant> {
         let (due, _) = self.keeper.cabinet().next_deadline()?;
-        Some(Instant::now() + Duration::from_millis(due.since_ms(self.clock.now().mono)))
+        Some(Instant::now() + self.clock.real(due.since_ms(self.clock.now().mono)))
     }
 
     /// Told to stop: locks off first, then the books.
@@ -474,7 +534,8 @@ impl Daemon {
         if let Err(error) = self.outputs.release().await {
             tracing::warn!(%error, "the outputs could not be driven inactive");
         }
-        self.insist(Event::Stopping { why: StopReason::Service }).await?;
+        let why = self.sleeper.why_stopping().await;
+        self.insist(Event::Stopping { why }).await?;
         self.prove_life().await?;
         self.sign_head().await?;
         // The last word: everything inactive, whatever the last batch wanted.

@@ -15,7 +15,7 @@ mod seams;
 pub(super) mod tell;
 
 use crate::io::clock::Clock;
-use crate::io::sim::bench::{Bench, kept};
+use crate::io::sim::bench::{Bench, Machine, kept};
 use crate::io::sim::board;
 use crate::io::sim::hardware::{Hardware, KeyNo};
 use crate::io::sim::words;
@@ -111,7 +111,7 @@ pub fn run(args: DemoArgs, config: Option<&Path>) -> ExitCode {
 async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let mut folder = Folder::open(args.dir, args.seed, args.slots, args.latches)?;
     let sample = Sample::new(folder.plan.seed, folder.plan.slots);
-    let (ups, ups_port) = seams::start_ups(folder.plan.ups_port)
+    let (ups, output, ups_port) = seams::start_ups(folder.plan.ups_port)
         .await
         .map_err(|why| DemoError::Part { what: "start the simulated UPS", why })?;
     folder.write(ups_port, &sample)?;
@@ -144,13 +144,16 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let teller = Teller::start(paint, names, clock);
     let (inputs, bench_inputs) = mpsc::channel(INPUTS);
     let bench_teller = teller.clone();
-    let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| bench_teller.tell(News::World(told)));
+    let (switch, machine) = watch::channel(Machine::On);
+    let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| bench_teller.tell(News::World(told)))
+        .with_machine(switch.clone());
     tokio::spawn(bench.run(bench_inputs));
     tokio::spawn(board::serve_daemon(daemons, inputs.clone()));
     tokio::spawn(board::serve_people(people, inputs));
 
     let (stop, stopping) = watch::channel(false);
-    let child = child::keep_running(&folder, sample, teller.clone(), stopping)?;
+    let power = child::Power { output: Box::new(output), switch, machine };
+    let child = child::keep_running(&folder, sample, teller.clone(), power, stopping)?;
     let mut child = tokio::spawn(child);
     let listen_for =
         |kind| signal(kind).map_err(|why| DemoError::Part { what: "listen for Ctrl-C", why: why.to_string() });

@@ -20,9 +20,9 @@ use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::time::{ClockId, Timespec};
+use sim::SimTime;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use sim::SimTime;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -113,7 +113,8 @@ impl Clock {
     #[must_use]
     pub fn simulating(self, time: SimTime) -> Self {
         // Another boot is another id, the same one again the same.
-        let boot = BootId(self.boot.0.wrapping_add(u128::from(time.boot)));
+        let number = u128::from(time.booted_ms) << 32 | u128::from(time.boot);
+        let boot = BootId(self.boot.0.wrapping_add(number));
         Self { boot, simulated: Some(time), ..self }
     }
 

@@ -15,6 +15,7 @@ pub use ask::{panic_is_contained, quiet_contained_panics};
 use crate::cabinet::power::{Supply, UpsReading, UpsSilence, UpsState};
 use crate::cabinet::types::Mono;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -40,6 +41,8 @@ pub struct Watch {
     pub on_line: Duration,
     /// Between polls on battery, while it settles, and while the UPS is silent (5 s as shipped).
     pub on_battery: Duration,
+    /// Between polls while they are spared: the cabinet sleeps in standby (60 s as shipped).
+    pub sparing: Duration,
     /// Longest time one poll may take, from the look-up of the name to the last line (2 s as shipped).
     pub timeout: Duration,
 }
@@ -54,6 +57,7 @@ impl Watch {
             port,
             on_line: Duration::from_secs(30),
             on_battery: Duration::from_secs(5),
+            sparing: Duration::from_secs(60),
             timeout: Duration::from_secs(2),
         }
     }
@@ -67,14 +71,29 @@ pub async fn poll_once(watch: &Watch) -> Result<UpsState, UpsSilence> {
     ask::poll(watch, &mut ask::Resolver::default()).await
 }
 
-/// Says "poll now". Cheap to clone; any number of pokes before the next poll count as one.
+/// Says "poll now", and how fast. Cheap to clone; any number of pokes before the next poll count as one.
 #[derive(Clone, Debug, Default)]
-pub struct Poke(Arc<Notify>);
+pub struct Poke(Arc<Poked>);
+
+#[derive(Debug, Default)]
+struct Poked {
+    now: Notify,
+    sparing: AtomicBool,
+}
 
 impl Poke {
     /// Polls at once; if a poll is under way, once more after it (its answer may be older than the reason to poke).
     pub fn poke(&self) {
-        self.0.notify_one();
+        self.0.now.notify_one();
+    }
+
+    /// Whether polling on battery is to be spared: the cabinet sleeps, and a poll every [`Watch::sparing`] does. What upsmon tells
+    /// still comes at once.
+    pub fn spare(&self, sparing: bool) {
+        self.0.sparing.store(sparing, Ordering::Relaxed);
+        if !sparing {
+            self.poke();
+        }
     }
 }
 
@@ -129,10 +148,11 @@ where
         let reading = UpsReading { at: clock(), state };
         let at = reading.at;
         let pause = cadence.pause(&watch, at, reading.supply());
+        let pause = if poke.0.sparing.load(Ordering::Relaxed) { pause.max(watch.sparing) } else { pause };
         if queue.send(wrap(reading)).await.is_err() {
             return;
         }
-        if tokio::time::timeout(pause, poke.0.notified()).await.is_ok() {
+        if tokio::time::timeout(pause, poke.0.now.notified()).await.is_ok() {
             let since = Duration::from_millis(clock().since_ms(at));
             tokio::time::sleep(POKE_GAP.saturating_sub(since)).await;
         }

@@ -4,6 +4,9 @@ use super::dir::{Folder, Plan, keep};
 use super::people::Sample;
 use super::tell::{News, Teller};
 use super::{DemoError, seams};
+use crate::io::clock;
+use crate::io::clock::sim::VARIABLE;
+use crate::io::sim::bench::Machine;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -22,6 +25,9 @@ const PAUSE_MS: (u64, u64) = (1_000, 16_000);
 const YOUNG: Duration = Duration::from_secs(10);
 /// How long it may take to end when it is told to.
 const END: Duration = Duration::from_secs(8);
+/// How often the machine's power is looked at, and how long it takes to come up.
+const LOOK: Duration = Duration::from_millis(200);
+const BOOT: Duration = Duration::from_secs(3);
 /// A log longer than this is begun anew at the next start.
 const LONGEST_LOG: u64 = 16 * 1024 * 1024;
 /// How long the daemon may take to take the roster in, how often this looks for it, and how often it is asked.
@@ -33,11 +39,24 @@ pub(super) fn keep_running(
     folder: &Folder,
     sample: Sample,
     teller: Teller,
+    power: Power,
     stop: watch::Receiver<bool>,
 ) -> Result<impl Future<Output = ()> + Send + use<>, DemoError> {
     let program = std::env::current_exe().map_err(DemoError::NoSelf)?;
     let (dir, config, log) = (folder.path.clone(), folder.config(), folder.log());
-    let keeper = Keeper { program, dir, config, log, plan: folder.plan.clone(), sample, teller, stop };
+    let keeper = Keeper {
+        program,
+        dir,
+        config,
+        log,
+        plan: folder.plan.clone(),
+        sample,
+        teller,
+        power,
+        boots: 0,
+        booted_ms: 0,
+        stop,
+    };
     Ok(keeper.run())
 }
 
@@ -49,14 +68,96 @@ struct Keeper {
     plan: Plan,
     sample: Sample,
     teller: Teller,
+    power: Power,
+    /// Boots of the simulated machine so far, and when the last one began by the real boot clock.
+    boots: u32,
+    booted_ms: u64,
     stop: watch::Receiver<bool>,
+}
+
+/// What the simulated machine hangs on.
+pub(super) struct Power {
+    /// Whether the UPS gives it power.
+    pub(super) output: Box<dyn Fn() -> bool + Send + Sync>,
+    pub(super) switch: watch::Sender<Machine>,
+    pub(super) machine: watch::Receiver<Machine>,
+}
+
+/// How the daemon's life ended.
+enum Ended {
+    Died(ExitStatus),
+    /// The demo ends.
+    Told,
+    /// The machine went off under it.
+    Off(Off),
+}
+
+/// How the machine went off under its daemon.
+enum Off {
+    /// The UPS cut its output: a hard end.
+    Cut,
+    /// It was told to power off.
+    Halted,
+}
+
+impl Power {
+    fn is_on(&self) -> bool {
+        (self.output)() && *self.machine.borrow() == Machine::On
+    }
+
+    /// Waits until the machine goes off.
+    async fn goes_off(&self) -> Off {
+        loop {
+            if !(self.output)() {
+                return Off::Cut;
+            }
+            if *self.machine.borrow() != Machine::On {
+                return Off::Halted;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until it is on again: a button, its clock, or its supply that had gone and came back.
+    async fn comes_on(&self) {
+        let began = Instant::now();
+        let mut went_dark = false;
+        while !self.is_on() {
+            let output = (self.output)();
+            let by_clock = match *self.machine.borrow() {
+                Machine::On => None,
+                Machine::Off { wake_after_ms } => wake_after_ms.map(Duration::from_millis),
+            };
+            let is_due = by_clock.is_some_and(|after| began.elapsed() >= after);
+            if output && (is_due || went_dark) {
+                self.switch.send_replace(Machine::On);
+            }
+            went_dark |= !output;
+            sleep(LOOK).await;
+        }
+    }
 }
 
 impl Keeper {
     async fn run(mut self) {
         self.end_orphan().await;
         let mut pause_ms = PAUSE_MS.0;
+        let mut is_up = false;
         while !*self.stop.borrow() {
+            let mut stop = self.stop.clone();
+            if !is_up {
+                tokio::select! {
+                    () = self.power.comes_on() => {}
+                    _ = stop.changed() => return,
+                }
+                self.boots += 1;
+                self.booted_ms = clock::real().0.0;
+                is_up = true;
+                if self.boots > 1 {
+                    self.teller.tell(News::MachineStarts);
+                    sleep(BOOT).await;
+                }
+            }
             let began = Instant::now();
             match self.start() {
                 Ok(child) => {
@@ -65,7 +166,15 @@ impl Keeper {
                         // For people who want to kill it, and for the next demo to find it.
                         let _ = std::fs::write(self.pid_file(), pid.to_string());
                     }
-                    let Some(status) = self.watch(child).await else { return };
+                    let status = match self.watch(child).await {
+                        Ended::Died(status) => status,
+                        Ended::Told => return,
+                        Ended::Off(off) => {
+                            self.teller.tell(News::MachineOff { cut: matches!(off, Off::Cut) });
+                            (is_up, pause_ms) = (false, PAUSE_MS.0);
+                            continue;
+                        }
+                    };
                     pause_ms = if began.elapsed() < YOUNG { pause_ms } else { PAUSE_MS.0 };
                     let last_words = if status.signal().is_none() { last_line(&self.log) } else { None };
                     self.teller.tell(News::DaemonDied { how: how(status), again_in_ms: pause_ms, last_words });
@@ -91,6 +200,7 @@ impl Keeper {
             .arg("--config")
             .arg(&self.config)
             .env("CABINETD_DIR", &self.dir)
+            .env(VARIABLE, format!("boot={},booted_ms={}", self.boots, self.booted_ms))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -129,58 +239,60 @@ impl Keeper {
         }
     }
 
-    /// Waits for its death, and tells how; none when it was told to end.
-    async fn watch(&mut self, mut child: Child) -> Option<ExitStatus> {
+    /// Waits for its end.
+    async fn watch(&mut self, mut child: Child) -> Ended {
         let mut stop = self.stop.clone();
-        let ended = tokio::select! {
-            status = child.wait() => Some(status),
-            _ = stop.changed() => None,
-            () = self.seed(), if !self.plan.seeded => {
-                // Seeded, or given up for this life of the daemon.
-                tokio::select! {
-                    status = child.wait() => Some(status),
-                    _ = stop.changed() => None,
+        let mut seeds = !self.plan.seeded;
+        loop {
+            tokio::select! {
+                status = child.wait() => return status.map_or(Ended::Told, Ended::Died),
+                _ = stop.changed() => {
+                    end(&mut child).await;
+                    return Ended::Told;
                 }
+                off = self.power.goes_off() => {
+                    match off {
+                        Off::Cut => drop(child.kill().await),
+                        Off::Halted => end(&mut child).await,
+                    }
+                    return Ended::Off(off);
+                }
+                // Seeded, or given up for this life of the daemon.
+                () = seed(&self.dir, &self.sample, &mut self.plan, &self.teller), if seeds => seeds = false,
             }
-        };
-        if let Some(status) = ended {
-            status.ok()
-        } else {
-            end(&mut child).await;
-            None
         }
     }
+}
 
-    /// Imports the sample roster once the daemon is ready.
-    async fn seed(&mut self) {
-        let socket = self.dir.join("run/control.sock");
-        let begin = Instant::now();
-        loop {
-            let mut pause = READY.1;
-            let why = match tokio::net::UnixStream::connect(&socket).await {
-                Ok(_) => {
-                    pause = READY.2;
-                    let (dir, sample) = (self.dir.clone(), self.sample.clone());
-                    match tokio::task::spawn_blocking(move || seams::seed_roster(&dir, &sample)).await {
-                        Ok(Ok(())) => break,
-                        Ok(Err(why)) => why,
-                        Err(why) => why.to_string(),
-                    }
+/// Imports the sample roster once the daemon is ready.
+async fn seed(dir: &Path, sample: &Sample, plan: &mut Plan, teller: &Teller) {
+    let socket = dir.join("run/control.sock");
+    let begin = Instant::now();
+    loop {
+        let mut pause = READY.1;
+        let why = match tokio::net::UnixStream::connect(&socket).await {
+            Ok(_) => {
+                pause = READY.2;
+                let (dir, sample) = (dir.to_owned(), sample.clone());
+                match tokio::task::spawn_blocking(move || seams::seed_roster(&dir, &sample)).await {
+                    Ok(Ok(())) => break,
+                    Ok(Err(why)) => why,
+                    Err(why) => why.to_string(),
                 }
-                Err(why) => format!("the daemon does not listen at {} ({why})", socket.display()),
-            };
-            if begin.elapsed() > READY.0 {
-                self.teller.tell(News::RosterNotIn { why });
-                return;
             }
-            sleep(pause).await;
+            Err(why) => format!("the daemon does not listen at {} ({why})", socket.display()),
+        };
+        if begin.elapsed() > READY.0 {
+            teller.tell(News::RosterNotIn { why });
+            return;
         }
-        self.plan.seeded = true;
-        let (people, keys) = (self.sample.people.len(), self.sample.keys.len());
-        self.teller.tell(News::RosterIn { people, keys });
-        if let Err(why) = keep(&self.dir, &self.plan) {
-            self.teller.tell(News::RosterNotIn { why: why.to_string() });
-        }
+        sleep(pause).await;
+    }
+    plan.seeded = true;
+    let (people, keys) = (sample.people.len(), sample.keys.len());
+    teller.tell(News::RosterIn { people, keys });
+    if let Err(why) = keep(dir, plan) {
+        teller.tell(News::RosterNotIn { why: why.to_string() });
     }
 }
 

@@ -8,11 +8,14 @@ use crate::cabinet::types::{Mono, Pin};
 use crate::config::Config;
 use crate::io::control::wire::{Ask, Digits};
 use crate::io::control::{Client, new_request_key};
-use crate::io::credentials::{Credentials, CredentialsError};
+use crate::io::credentials::{Credentials, CredentialsError, UPSD_PASSWORD};
 use crate::io::sim::bench::SimulatedUps;
 use crate::io::sim::nut::{Button, SimUps, SimUpsChange, SimUpsFault, SimUpsPlan};
 use crate::io::sim::words::UpsFault;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use tokio::time::Instant;
 
@@ -22,7 +25,9 @@ pub(super) fn layout(config: &Path) -> Result<Settings, String> {
 }
 
 /// Starts the simulated UPS, on its old port if that is free, and says on which it is.
-pub(super) async fn start_ups(port: Option<u16>) -> Result<(Box<dyn SimulatedUps>, u16), String> {
+pub(super) async fn start_ups(
+    port: Option<u16>,
+) -> Result<(Box<dyn SimulatedUps>, impl Fn() -> bool + Send + Sync + use<>, u16), String> {
     let began = Instant::now();
     let clock = move || Mono(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -30,8 +35,8 @@ pub(super) async fn start_ups(port: Option<u16>) -> Result<(Box<dyn SimulatedUps
         Ok(ups) => ups,
         Err(_) => SimUps::start(at(0), SimUpsPlan::default(), clock).await.map_err(|why| why.to_string())?,
     };
-    let port = ups.addr().port();
-    Ok((Box::new(ups), port))
+    let (port, output) = (ups.addr().port(), ups.output_eye());
+    Ok((Box::new(ups), output, port))
 }
 
 impl SimulatedUps for SimUps {
@@ -97,9 +102,19 @@ impl SimulatedUps for SimUps {
 /// Makes pepper and device key in the folder, unless they are there. The claim code is not shown: nobody needs to claim a
 /// cabinet whose people the demo brings along.
 pub(super) fn prepare_credentials(dir: &Path) -> Result<(), String> {
-    match Credentials::create(&dir.join("credentials")) {
-        Ok(_) | Err(CredentialsError::Exist(_)) => Ok(()),
-        Err(why) => Err(why.to_string()),
+    let folder = dir.join("credentials");
+    match Credentials::create(&folder) {
+        Ok(_) | Err(CredentialsError::Exist(_)) => {}
+        Err(why) => return Err(why.to_string()),
+    }
+    // That of the simulated upsd's user.
+    let password = folder.join(UPSD_PASSWORD);
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&password);
+    match made.and_then(|mut file| file.write_all(b"simulated\n")) {
+        Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(format!("cannot write {}: {why}", password.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -191,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_hands_can_do_to_the_ups_shows() {
-        let (mut ups, _) = start_ups(None).await.expect("loopback");
+        let (mut ups, _, _) = start_ups(None).await.expect("loopback");
         ups.foreign_load(120);
         assert!(ups.status().contains("120 W of others"), "{}", ups.status());
         ups.foreign_load(0);
@@ -214,8 +229,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_ups_keeps_its_port_when_it_can() {
-        let (ups, port) = start_ups(None).await.expect("loopback");
-        let (_other, other_port) = start_ups(Some(port)).await.expect("another port: that one is taken");
+        let (ups, _, port) = start_ups(None).await.expect("loopback");
+        let (_other, _, other_port) = start_ups(Some(port)).await.expect("another port: that one is taken");
         assert_ne!(port, other_port);
         assert!(ups.status().contains("mains is on"));
     }

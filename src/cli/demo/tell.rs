@@ -32,6 +32,11 @@ pub(in crate::cli) enum News {
     DaemonStarted {
         pid: u32,
     },
+    /// The simulated machine lost its power, or powered off.
+    MachineOff {
+        cut: bool,
+    },
+    MachineStarts,
     DaemonDied {
         how: String,
         again_in_ms: u64,
@@ -139,6 +144,15 @@ impl Names {
         match news {
             News::World(told) => self.world(told),
             News::DaemonStarted { pid } => ("▶", Shade::Bold, format!("The daemon starts (process {pid}).")),
+            News::MachineOff { cut: true } => (
+                "○",
+                Shade::Power,
+                "The UPS's output is off: the machine is dark. `sim ups button`, or mains, starts it.".to_owned(),
+            ),
+            News::MachineOff { cut: false } => {
+                ("○", Shade::Power, "The machine is off. `sim button` starts it.".to_owned())
+            }
+            News::MachineStarts => ("●", Shade::Power, "The machine has power and starts.".to_owned()),
             News::DaemonDied { how, again_in_ms, last_words } => {
                 let words = last_words.as_ref().map(|words| format!(" Its last words: {words}")).unwrap_or_default();
                 let pause = *again_in_ms / 1000;

@@ -220,6 +220,12 @@ impl SimUps {
         self.change(SimUpsChange::Load(mw));
     }
 
+    /// Looks at its output again and again: whether whatever hangs on it has power.
+    pub fn output_eye(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let unit = Arc::clone(&self.unit);
+        move || unit.device().output()
+    }
+
     /// Somebody presses its button: turns the output on again, on battery too (a cold start).
     #[expect(clippy::must_use_candidate, reason = "who presses a button may look elsewhere")]
     pub fn power_button(&self) -> Button {
