@@ -7,23 +7,18 @@ mod demo;
 #[path = "support/nut.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod nut;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod site;
 
-use cabinetd::cabinet::settings::Settings;
 use cabinetd::config::Config;
-use cabinetd::io::sim::bench::Bench;
-use cabinetd::io::sim::board;
-use cabinetd::io::sim::hardware::{Hardware, KeyNo};
-use cabinetd::io::sim::words;
-use demo::{PROGRAM, Said, cabinetd, now, until};
+use demo::until;
 use nut::{RealNut, UPS};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use site::{Site, serve_board};
+use std::fs;
+use std::process::Command;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 const ROSTER: &str = r#"
 [[users]]
@@ -58,99 +53,6 @@ label = "Safe"
 home = 6
 groups = ["office"]
 "#;
-
-/// A folder with a config, and the daemon that serves it.
-struct Site {
-    dir: PathBuf,
-    daemon: Option<Child>,
-}
-
-impl Site {
-    fn cmd(&self, arguments: &[&str]) -> Said {
-        cabinetd(&self.dir, arguments)
-    }
-
-    fn ok(&self, arguments: &[&str]) -> String {
-        let said = self.cmd(arguments);
-        let log = || fs::read_to_string(self.dir.join("daemon.log")).unwrap_or_default();
-        assert_eq!(said.code, 0, "{arguments:?}: {said:?}\n{}", log());
-        said.out
-    }
-
-    fn status(&self) -> Value {
-        serde_json::from_str(&self.ok(&["status", "--json"])).expect("JSON")
-    }
-
-    fn records(&self, kind: &str) -> Vec<Value> {
-        let text = self.ok(&["ledger", "show", "--json", "--kind", kind]);
-        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-    }
-
-    fn start(&mut self) {
-        let log = File::create(self.dir.join("daemon.log")).expect("a file");
-        let mut command = Command::new(PROGRAM);
-        command.arg("run").env("CABINETD_DIR", &self.dir).stdin(Stdio::null());
-        command.stdout(log.try_clone().expect("a second handle")).stderr(log);
-        self.daemon = Some(command.spawn().expect("the program is there"));
-        until("the daemon", || (self.cmd(&["status"]).code == 0).then_some(()));
-    }
-
-    /// As `systemctl stop` does.
-    fn stop(&mut self) -> ExitStatus {
-        let mut daemon = self.daemon.take().expect("it runs");
-        let pid = Pid::from_raw(i32::try_from(daemon.id()).expect("a pid")).expect("a pid");
-        kill_process(pid, Signal::TERM).expect("it runs");
-        daemon.wait().expect("it ends")
-    }
-
-    /// What upsmon runs, with its words.
-    fn notify(&self, kind: &str) {
-        let mut command = Command::new(PROGRAM);
-        command.args(["notify", &format!("UPS {UPS}@localhost: {kind}")]).env("CABINETD_DIR", &self.dir);
-        let status = command.env("NOTIFYTYPE", kind).env("UPSNAME", format!("{UPS}@localhost")).status();
-        assert!(status.expect("the program is there").success());
-    }
-
-    /// Waits for a supply and says how long it took.
-    fn supply(&self, wanted: &Value) -> Duration {
-        let begin = now();
-        until(&wanted.to_string(), || (self.status()["supply"]["supply"] == *wanted).then_some(()));
-        begin.elapsed()
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if let Some(daemon) = &mut self.daemon {
-            let _ = daemon.kill();
-            let _ = daemon.wait();
-        }
-    }
-}
-
-/// The board, in a thread of its own; it ends with the test's process.
-fn serve_board(dir: &Path, settings: &Settings) {
-    fs::create_dir_all(dir.join("run")).expect("a folder");
-    let (hardware_socket, people_socket) = (dir.join("run/hardware.sock"), dir.join("run").join(words::SOCKET));
-    let labels = BTreeMap::from([(1, "Cellar"), (2, "Attic"), (6, "Safe")]);
-    let labels = labels.into_iter().map(|(key, label)| (KeyNo(key), label.to_owned())).collect();
-    let hardware = Hardware::new(settings, labels);
-    let kept = dir.join("hardware.json");
-    let (listening, is_listening) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let (inputs, bench_inputs) = mpsc::channel(64);
-            let daemons = board::listen(&hardware_socket).expect("a socket");
-            let people = board::listen(&people_socket).expect("a socket");
-            listening.send(()).expect("somebody waits");
-            tokio::spawn(board::serve_daemon(daemons, inputs.clone()));
-            tokio::spawn(board::serve_people(people, inputs));
-            Bench::new(hardware, None, kept, |_| {}).run(bench_inputs).await;
-        });
-    });
-    is_listening.recv().expect("it listens");
-}
 
 fn config(group: &str, port: u16) -> String {
     format!(
@@ -231,7 +133,7 @@ fn a_cabinet_of_ones_own_lives_with_a_real_upsd() {
     let group = uzers::get_current_groupname().expect("a group").to_string_lossy().into_owned();
     let config = config(&group, nut.port);
     fs::write(dir.join("cabinetd.toml"), config).expect("written");
-    let mut site = Site { dir: dir.clone(), daemon: None };
+    let mut site = Site::new(&dir);
     site.ok(&["config", "check"]);
     let missing = site.cmd(&["run"]);
     assert!(missing.code == 1 && missing.err.contains("cabinetd init"), "{missing:?}");

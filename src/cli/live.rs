@@ -17,6 +17,7 @@ use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{AlarmId, Reason, SlotNo};
 use crate::config::{Config, ConfigError};
+use crate::io::clock::Clock;
 use crate::io::control::wire::{Ask, ErrorCode};
 use crate::io::control::{Client, ClientError, new_request_key};
 use clap::{Args, Subcommand, ValueEnum};
@@ -408,17 +409,22 @@ fn view(place: &Place, output: Output, seen: &Snapshot, is_terminal: bool) -> Vi
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| is_set(name));
     let locale = locale.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();
     let ascii = !(locale.contains("utf-8") || locale.contains("utf8"));
-    // The daemon runs on this machine, so its boot clock is ours.
-    #[expect(clippy::disallowed_methods, reason = "a command looks at the age of what the daemon published")]
-    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let boot_ms = boot.tv_sec.unsigned_abs() * 1000 + boot.tv_nsec.unsigned_abs() / 1_000_000;
     View {
         paint: Paint { colour, ascii },
         zone: words::zone(place.time_zone.as_deref()),
-        age_ms: boot_ms.saturating_sub(seen.as_of.mono.0),
+        age_ms: age_ms(seen),
         without_ups: place.without_ups,
         columns: if is_terminal { terminal_columns() } else { words::COLUMNS },
     }
+}
+
+/// How old the snapshot is. The daemon runs on this machine, so its boot clock is ours, unless it simulates a machine of its own.
+fn age_ms(seen: &Snapshot) -> u64 {
+    let Ok(now) = Clock::new(None).map(|clock| clock.now()) else { return 0 };
+    if now.boot == seen.as_of.boot {
+        return now.mono.since_ms(seen.as_of.mono);
+    }
+    u64::try_from(now.wall.0.saturating_sub(seen.as_of.wall.0)).unwrap_or(0)
 }
 
 /// How wide standard output is.

@@ -63,6 +63,11 @@ pub struct RealNut {
 impl RealNut {
     /// Starts both and waits until upsd answers.
     pub fn start() -> Self {
+        Self::start_playing(None)
+    }
+
+    /// The same with a driver that plays a script (`.seq`: variables, `TIMER` and seconds) once, from its start on.
+    pub fn start_playing(script: Option<&str>) -> Self {
         for program in ["/lib/nut/upsd", "/lib/nut/dummy-ups", "/lib/nut/upsmon", "/usr/bin/upsrw", "/usr/bin/upsc"] {
             assert!(Path::new(program).exists(), "{program} is missing: apt-get install nut-server nut-client");
         }
@@ -72,7 +77,7 @@ impl RealNut {
         // Somebody else may take the port between our look and upsd's start: then another one.
         for _ in 0..5 {
             let port = free_port();
-            write_config(dir.path(), port);
+            write_config(dir.path(), port, script);
             give_to_nut(dir.path());
             let driver = spawn(dir.path(), "/lib/nut/dummy-ups", &["-a", UPS, "-F"]);
             let mut upsd = spawn(dir.path(), "/lib/nut/upsd", &["-F"]);
@@ -114,13 +119,13 @@ fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn write_config(dir: &Path, port: u16) {
+fn write_config(dir: &Path, port: u16, script: Option<&str>) {
     let write = |name: &str, text: String| {
         let path = dir.join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     };
-    let dev = dir.join("office.dev");
+    let dev = dir.join(if script.is_some() { "office.seq" } else { "office.dev" });
     write(
         "ups.conf",
         format!(
@@ -135,6 +140,9 @@ fn write_config(dir: &Path, port: u16) {
          [keeper]\npassword = \"key \\\"of\\\" \\\\ \\#7\"\nupsmon primary\ninstcmds = ALL\n"
             .into(),
     );
+    if let Some(script) = script {
+        write("office.seq", script.to_owned());
+    }
     write(
         "office.dev",
         "ups.status: OL\nbattery.charge: 100\nbattery.runtime: 1800\nbattery.voltage: 13.65\nups.load: 12\n\
