@@ -297,7 +297,7 @@ impl Cabinet {
     }
 
     fn show(&mut self, turn: &mut Turn, message: Message) {
-        self.idle_at = (message != Message::Ready).then(|| turn.mono().plus_ms(MESSAGE_MS));
+        self.idle_at = (message != self.resting_message()).then(|| turn.mono().plus_ms(MESSAGE_MS));
         self.courtesy(turn, Action::Show(message));
     }
 
@@ -311,7 +311,7 @@ impl Cabinet {
         if self.idle_at.is_some_and(|at| at <= turn.mono()) {
             self.idle_at = None;
             if self.books.session.is_none() && !self.desk.is_busy() {
-                self.show(turn, Message::Ready);
+                self.show(turn, self.resting_message());
             }
         }
     }

@@ -30,9 +30,9 @@ impl Doors {
         self.open.values().filter_map(due).min()
     }
 
-    /// How far the alarm of an open door has grown, 0..=3.
-    pub(super) fn level(&self, door: DoorNo) -> u8 {
-        self.open.get(&door).map_or(0, |left| left.level)
+    /// How far the alarm of an open door has grown, 0..=3; none = this core has not seen it open.
+    pub(super) fn level_if_open(&self, door: DoorNo) -> Option<u8> {
+        self.open.get(&door).map(|left| left.level)
     }
 }
 
@@ -71,6 +71,7 @@ impl Cabinet {
     }
 
     fn door_opened(&mut self, turn: &mut Turn, door: DoorNo) {
+        self.somebody_is_here(turn);
         let granted = self.books.session.as_ref().filter(|session| session.may_open(door));
         let session = granted.map(|session| session.id);
         self.record(turn, Fact::DoorOpened { door, session });
@@ -82,6 +83,7 @@ impl Cabinet {
     }
 
     fn door_closed(&mut self, turn: &mut Turn, door: DoorNo) {
+        self.somebody_is_here(turn);
         let Some(state) = self.books.doors.get(&door).cloned() else { return };
         let open_ms = state.since.elapsed_ms(turn.now.stamp());
         self.record(turn, Fact::DoorClosed { door, session: state.session, open_ms });
@@ -92,8 +94,13 @@ impl Cabinet {
     /// A slot edge behind a door shows that somebody is at it: its timer begins anew.
     pub(super) fn door_in_use(&mut self, turn: &Turn, slot: SlotNo) {
         let Some(place) = self.settings.slots.get(&slot) else { return };
-        if let Some(left) = self.doors.open.get_mut(&place.door) {
+        let door = place.door;
+        if let Some(left) = self.doors.open.get_mut(&door) {
             left.quiet_since = turn.mono();
+        }
+        // A slot that changes behind a closed door is a matter of its sensor, not of a person.
+        if self.door_is_open(door) || !self.sees_door(door) {
+            self.somebody_is_here(turn);
         }
     }
 

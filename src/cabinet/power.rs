@@ -8,6 +8,8 @@
 //!
 //! `policy` is the table; `room` keeps the mode in the books and feeds the table; the others are figures.
 
+mod deeds;
+mod drain;
 mod drill;
 pub mod energy;
 pub mod forecast;

@@ -7,7 +7,7 @@ use super::state::{DrillEnd, PowerState, Sight};
 use crate::cabinet::event::DrillStep;
 use crate::cabinet::fact::Fact;
 use crate::cabinet::outcome::Denial;
-use crate::cabinet::types::Input;
+use crate::cabinet::types::{Input, Mono, Now};
 use crate::cabinet::{Cabinet, Event, Turn};
 
 /// A drill is over after this, whatever it was doing.
@@ -35,7 +35,7 @@ impl Cabinet {
         if self.settings.power.is_none() {
             return Err(Denial::NoUps);
         }
-        if self.counts_as_busy().0 {
+        if self.counts_as_busy(turn.mono()).0 {
             return Err(Denial::Busy);
         }
         if self.books.power.as_ref().is_some_and(|state| state.drill.is_some()) {
@@ -73,13 +73,10 @@ impl Cabinet {
         if !self.power_mode().is_on_battery() || self.power_mode() == Mode::Grace {
             return Err(Denial::NotOnBattery);
         }
-        if self.counts_as_busy().0 {
+        if self.counts_as_busy(turn.mono()).0 {
             return Err(Denial::Busy);
         }
         self.record(turn, Fact::DrillProving { method });
-        self.power.told_to_sleep = true;
-        self.power.stay_until = None;
-        self.power.someone_at = None;
         Ok(match method {
             Method::Standby => "the cabinet goes to standby: press its button, or hold a badge to the reader".into(),
             Method::Halt => "the machine halts: wait until it is dark, then press its button".into(),
@@ -152,6 +149,12 @@ impl Cabinet {
             // The boot clock runs from the first moment of the kernel: the firmware's seconds before it are not in it.
             self.record(turn, Fact::MethodProved { method, ready_ms: turn.mono().0 });
         }
+    }
+
+    /// When the drill is over at the latest, on the boot clock.
+    pub(super) fn drill_ends_at(&self, now: Now) -> Option<Mono> {
+        let drill = self.books.power.as_ref()?.drill.as_ref()?;
+        Some(now.mono.plus_ms(DRILL_MS.saturating_sub(drill.started.elapsed_ms(now.stamp())).max(1)))
     }
 
     pub(super) fn drill_deadline(&mut self, turn: &mut Turn) {

@@ -148,8 +148,13 @@ impl Energy {
 
     /// Time went by on battery, with this draw (as the battery feels it).
     pub fn drain(&mut self, to: Mono, felt_mw: u64) {
-        let uj = felt_mw.saturating_mul(to.since_ms(self.at));
+        self.drain_for(to.since_ms(self.at), felt_mw);
         self.at = self.at.max(to);
+    }
+
+    /// The same for a time that the boot clock of now does not tell.
+    pub fn drain_for(&mut self, ms: u64, felt_mw: u64) {
+        let uj = felt_mw.saturating_mul(ms);
         self.drained_uj = self.drained_uj.saturating_add(uj);
         for witness in [&mut self.charge, &mut self.runtime].into_iter().flatten() {
             witness.drained_since_uj = witness.drained_since_uj.saturating_add(uj);
@@ -158,11 +163,25 @@ impl Energy {
 
     /// Time went by on mains: the charger works.
     pub fn charge(&mut self, to: Mono, full_mwh: u64) {
-        let uj = (full_mwh * UJ_PER_MWH / (CHARGE_HOURS * 3_600_000)).saturating_mul(to.since_ms(self.at));
+        self.charge_for(to.since_ms(self.at), full_mwh);
         self.at = self.at.max(to);
-        self.drained_uj = self.drained_uj.saturating_sub(uj);
+    }
+
+    /// The same for a time that the boot clock of now does not tell.
+    pub fn charge_for(&mut self, ms: u64, full_mwh: u64) {
+        let full_uj = full_mwh.saturating_mul(UJ_PER_MWH);
+        let uj = (full_uj / (CHARGE_HOURS * 3_600_000)).saturating_mul(ms);
+        // Whatever it gave beyond what it was taken to hold: it is empty, not more than that.
+        self.drained_uj = self.drained_uj.min(full_uj).saturating_sub(uj);
         // What they said was before this charging.
         (self.charge, self.runtime) = (None, None);
+    }
+
+    /// The same count, but no more than so much of a full battery is left.
+    #[must_use]
+    pub fn with_at_most(self, left_mwh: u64, full_mwh: u64) -> Self {
+        let drained_uj = self.drained_uj.max(full_mwh.saturating_sub(left_mwh).saturating_mul(UJ_PER_MWH));
+        Self { drained_uj, ..self }
     }
 
     /// The UPS spoke. `normal_mw`: the draw (as felt) that its runtime is taken to mean.

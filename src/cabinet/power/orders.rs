@@ -1,6 +1,5 @@
 //! What people say and order: how the outage goes on, "sleep now", "stay awake", a new battery.
 
-use super::energy::Energy;
 use super::state::{PowerOrder, Replaced, Told};
 use crate::cabinet::fact::Fact;
 use crate::cabinet::outcome::Denial;
@@ -20,24 +19,21 @@ impl Cabinet {
         }
         match order {
             PowerOrder::SleepNow => {
-                if self.counts_as_busy().0 {
+                if self.counts_as_busy(turn.mono()).0 {
                     return Err(Denial::Busy);
                 }
                 if self.power_mode().is_low_power() {
                     return Err(Denial::NothingToChange);
                 }
                 self.record(turn, Fact::PowerTold { order });
-                self.power.told_to_sleep = true;
-                self.power.stay_until = None;
                 // It is told at the cabinet's keyboard or from afar: whoever tells it is done here.
                 Ok("the cabinet goes to sleep; a badge or its button wakes it".into())
             }
             PowerOrder::StayAwake { for_minutes } => {
                 let for_minutes = for_minutes.clamp(1, STAY_MOST_MINUTES);
                 self.record(turn, Fact::PowerTold { order: PowerOrder::StayAwake { for_minutes } });
-                self.power.stay_until = Some(turn.mono().plus_ms(u64::from(for_minutes) * 60_000));
-                self.power.told_to_sleep = false;
-                self.power.someone_at = Some(turn.mono());
+                // Whoever wants that is as good as here.
+                self.somebody_is_here(turn);
                 Ok(format!("the cabinet stays awake for {for_minutes} minutes, as long as its battery lasts"))
             }
         }
@@ -71,8 +67,7 @@ impl Cabinet {
             return Err(Denial::NoUps);
         }
         self.record(turn, Fact::BatteryReplaced { what: Replaced::Battery, serial: None });
-        self.power.energy = Energy::drained(0, turn.mono());
-        self.power.booked_uj = 0;
+        self.energy_of_a_new_battery(turn.mono());
         Ok("noted: a new battery; its capacity is not measured and no sleep method is proved on it (`cabinetd drill`)"
             .into())
     }

@@ -571,18 +571,19 @@ pub static TABLE: &[Row] = &[
     row(OUTAGE, &[Test::Woken, Test::OnLine], Next::Restoring, Why::StartedOnLine),
     row(OUTAGE, &[Test::WokenByAlarm, Test::NotOnLine], Next::FallAsleep(Then::Asleep), Why::WokenByClock),
     row(OUTAGE, &[Test::WokenByBoot, Test::NotOnLine], Next::Conserve, Why::StartedOnBattery),
+    // Mains goes: an outage opens, whatever else is so.
+    row(&[Kind::Line], &[Test::OnBattery], Next::Grace, Why::MainsLost),
     // Somebody else shuts the system down: what can be put in order is.
     row(UP, &[Test::ShutDownByOthers], Next::FallAsleep(Then::Manual), Why::ShutDownByOthers),
     row(FALLING, &[Test::ShutDownByOthers, Test::ThenAsleep], Next::FallAsleep(Then::Manual), Why::ShutDownByOthers),
-    // Mains goes.
-    row(&[Kind::Line], &[Test::OnBattery], Next::Grace, Why::MainsLost),
+    // A flicker, or more.
     row(&[Kind::Grace], &[Test::FlickerOver], Next::Line, Why::Flicker),
     row(&[Kind::Grace], &[Test::NotOnLine, Test::LowCorroborated, Test::Budget], Next::Conserve, Why::LowAtOnceTight),
     row(&[Kind::Grace], &[Test::NotOnLine, Test::LowCorroborated], Next::Normal, Why::LowAtOnce),
     row(&[Kind::Grace], &[Test::NotOnLine, Test::GraceOver, Test::Budget], Next::Conserve, Why::GraceOverTight),
     row(&[Kind::Grace], &[Test::NotOnLine, Test::GraceOver], Next::Normal, Why::GraceOver),
     // Mains is back.
-    row(AWAKE, &[Test::OnLine], Next::Restoring, Why::MainsBack),
+    row(AWAKE, &[Test::OnLine, Test::NotShutDownByOthers], Next::Restoring, Why::MainsBack),
     row(FALLING, &[Test::OnLine, Test::NotShutDownByOthers], Next::Restoring, Why::MainsBack),
     row(ASLEEP, &[Test::OnLine, Test::InStandby], Next::Restoring, Why::MainsBack),
     // The battery ends.

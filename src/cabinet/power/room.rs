@@ -1,19 +1,22 @@
-//! The room: keeps the mode in the books, feeds the table, records each switch and then acts on it.
+//! The room: keeps the mode in the books, feeds the table, and has each switch recorded and carried out.
 //!
-//! What is volatile here may be lost at any moment: the running energy count begins anew from the last power record, what the UPS
-//! says is heard again within seconds.
+//! What is volatile here may be lost at any moment: the running energy count goes on from the last power record, what the UPS
+//! says is heard again within seconds, and somebody may have been here a moment ago. So a core that is rebuilt in the middle decides as
+//! the former one would have, but that nobody counts as come: who wants to wake it presses the button again.
+//!
+//! `drain.rs` counts the energy, `deeds.rs` carries the switches out.
 
 use super::energy::{Energy, Plant};
 use super::forecast::{Ahead, Demand, Outlook};
 use super::policy::{self, Decision, Kind, Mains, Method, Mode, Rules, Situation, Then, Usable, Why, Woken};
 use super::reading::{Supply, UpsFigures, UpsReading};
-use super::state::{Outage, OutageId, PowerState, Replaced, SwitchFigures};
-use crate::cabinet::event::{Start, StopReason, StoreState};
-use crate::cabinet::fact::{Alarm, Fact, SessionEnd};
+use super::state::{PowerState, SwitchFigures};
+use crate::cabinet::event::{Ask, Start, StopReason};
+use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::outage::{Elapsed, Projection};
-use crate::cabinet::outcome::{Action, CommandResult, Message, Sound};
+use crate::cabinet::outcome::CommandResult;
 use crate::cabinet::types::{BootId, Mono, Now};
-use crate::cabinet::{Cabinet, Event, Purpose, Reason, Turn};
+use crate::cabinet::{Cabinet, Event, Reason, Turn};
 
 /// What the core is told of the site's power; none without a UPS.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,38 +55,39 @@ impl Default for PowerSettings {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(in crate::cabinet) struct Room {
     pub(super) energy: Energy,
-    /// The energy count at the last power record.
-    pub(super) booked_uj: u64,
-    pub(super) heard: Heard,
-    /// Somebody was here last.
-    pub(super) someone_at: Option<Mono>,
-    pub(super) woken: Option<(Woken, Mono)>,
-    shut_down_by_others: bool,
-    method_failed: bool,
-    pub(super) told_to_sleep: bool,
-    pub(super) stay_until: Option<Mono>,
-    /// The switched loads are shed, and the UPS is asked seldom.
-    is_low: bool,
-    outlook: Outlook,
-    pub(super) outlook_at: Option<Mono>,
     /// The energy count when the session began.
-    session_began_uj: Option<u64>,
+    pub(super) session_began_uj: Option<u64>,
+    pub(super) heard: Heard,
+    /// Since when nobody was here, as far as known: whoever was here before this core may have been so until it began.
+    pub(super) idle_since: Mono,
+    /// Somebody came since the last switch.
+    pub(super) came: bool,
+    pub(super) woken: Option<(Woken, Mono)>,
+    pub(super) shut_down_by_others: bool,
+    pub(super) method_failed: bool,
+    /// Whether the switched loads are shed and the UPS is asked seldom; none = it was ordered by a core that is gone.
+    pub(super) is_low: Option<bool>,
+    pub(super) outlook: Outlook,
+    pub(super) outlook_at: Option<Mono>,
     /// When the table is asked again at the latest.
     pub(super) again_at: Option<Mono>,
-    pub(super) booked_at: Option<Mono>,
 }
 
 /// What the UPS said.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Heard {
+    /// Since when this core listens.
+    since: Mono,
     /// Failed polls in a row.
     silences: u32,
     /// The last good word.
-    last: Option<(Supply, Mono)>,
+    pub(super) last: Option<(Supply, Mono)>,
     on_line_since: Option<Mono>,
     low_polls: u32,
-    replace: bool,
+    pub(super) replace: bool,
     pub(super) figures: UpsFigures,
+    /// A serial that is not the known one, and how often it came in a row.
+    pub(super) other_serial: Option<(String, u32)>,
 }
 
 /// So many polls in a row must fail before the UPS counts as unreachable: one lost answer is no news.
@@ -94,30 +98,30 @@ const FIRST_WORD_MS: u64 = 5_000;
 const OUTLOOK_MS: u64 = 10_000;
 /// The table is asked at least this often on battery: awake, asleep.
 const ASK_MS: (u64, u64) = (30_000, 300_000);
-/// Energy is booked this often.
-const BOOK_MS: u64 = 3_600_000;
 /// Behind a door without a slot edge for the second level of its alarm nobody counts as busy any more.
 const DOOR_COUNTS_LEVEL: u8 = 2;
+/// Of whom nothing was heard for so long, whatever they were doing, does not count as busy either.
+const BUSY_MOST_MS: u64 = 600_000;
 /// A start so near to the time that the machine's clock was set to is the clock's doing.
-const BY_CLOCK_MS: u64 = 120_000;
+const BY_CLOCK_MS: u64 = 60_000;
 /// A chain of switches in one step ends somewhere.
 const MOST_SWITCHES: usize = 8;
-/// A drop of the charge by this much on one discharge measures the battery.
-const MEASURING_PCT: u64 = 40;
 
 impl Room {
     pub(in crate::cabinet) fn restore(state: Option<&PowerState>, now: Now) -> Self {
-        let mut room = Self::default();
+        let mut room = Self { idle_since: now.mono, is_low: Some(false), ..Self::default() };
+        room.heard.since = now.mono;
         if let Some(state) = state {
             room.energy = state.energy();
             if state.counted_at.boot != now.boot {
                 room.energy.at = now.mono;
             }
-            room.booked_uj = room.energy.drained_uj;
-            // A core that was rebuilt in the middle does not know when somebody was here: as if just now.
-            room.someone_at = Some(now.mono);
+            if state.mode.is_low_power() {
+                room.is_low = None;
+            }
             if state.mode != Mode::Line {
-                room.again_at = Some(now.mono);
+                // Not at once: what no disk can take would be tried again and again.
+                room.again_at = Some(now.mono.plus_ms(FIRST_WORD_MS));
             }
         }
         room
@@ -129,7 +133,7 @@ impl Room {
 
     pub(super) fn mains(&self, now: Mono) -> Mains {
         match self.heard.last {
-            None => Mains::Silent { for_ms: 0 },
+            None => Mains::Silent { for_ms: now.since_ms(self.heard.since) },
             Some((_, at)) if self.heard.silences > 0 => Mains::Silent { for_ms: now.since_ms(at) },
             Some((Supply::OnLine, _)) => {
                 Mains::On { for_ms: self.heard.on_line_since.map_or(0, |since| now.since_ms(since)) }
@@ -147,7 +151,7 @@ impl Cabinet {
     /// The mode; on line where no UPS is watched.
     #[must_use]
     pub fn power_mode(&self) -> Mode {
-        self.books.power.as_ref().map_or(Mode::Line, |state| state.mode)
+        self.books.power.as_ref().filter(|_| self.settings.power.is_some()).map_or(Mode::Line, |state| state.mode)
     }
 
     /// Whether the machine is about to go down: a session would be cut off.
@@ -163,11 +167,6 @@ impl Cabinet {
             | Mode::Restoring { .. }
             | Mode::Manual { method: None } => false,
         }
-    }
-
-    /// The state, made at the first power record.
-    fn power_state(&self, now: Now) -> PowerState {
-        self.books.power.clone().unwrap_or_else(|| PowerState::new(now.stamp()))
     }
 
     // ------------------------------------------------------------ what comes in
@@ -202,27 +201,8 @@ impl Cabinet {
 
     /// A forced shutdown that nobody of ours ordered.
     fn note_fsd(&mut self, fsd: bool) {
-        let ours = match &self.books.power {
-            Some(state) => {
-                let ordered = matches!(
-                    state.mode,
-                    Mode::Asleep { method: Method::UpsOff } | Mode::Manual { method: Some(Method::UpsOff) }
-                );
-                ordered || state.outage.as_ref().is_some_and(|outage| outage.fsd_ours)
-            }
-            None => false,
-        };
+        let ours = self.books.power.as_ref().is_some_and(|state| state.fsd_ours);
         self.power.shut_down_by_others = fsd && !ours;
-    }
-
-    fn note_serial(&mut self, turn: &mut Turn, serial: Option<&str>) {
-        let Some(serial) = serial.filter(|serial| !serial.trim().is_empty()) else { return };
-        let known = self.books.power.as_ref().and_then(|state| state.serial.as_deref());
-        if known == Some(serial) || self.store == StoreState::Reserve {
-            return;
-        }
-        let what = if known.is_none() { Replaced::Nothing } else { Replaced::Ups };
-        self.record(turn, Fact::BatteryReplaced { what, serial: Some(serial.to_owned()) });
     }
 
     fn note_supply(&mut self, turn: &mut Turn, reading: &UpsReading) {
@@ -245,21 +225,19 @@ impl Cabinet {
         }
     }
 
-    /// Whether this event shows that somebody is at the cabinet.
+    /// Notices an event that shows that somebody is at the cabinet. Doors and what is behind them tell it when their lines have settled:
+    /// [`Cabinet::somebody_is_here`].
     pub(in crate::cabinet) fn notice_someone(&mut self, turn: &Turn, event: &Event) {
-        use crate::cabinet::event::Ask;
-        use crate::cabinet::types::{Input, Level};
         let here = match event {
             Event::CodeRead(_)
             | Event::LoginTyped(_)
             | Event::PinTyped(_)
             | Event::CancelPressed
             | Event::ButtonPressed => true,
-            Event::LineChanged { input: Input::Door(_) | Input::Slot(_), level } => *level != Level::Fault,
             Event::Requested(request) => {
                 matches!(request.ask, Ask::Pull(_) | Ask::Return { .. }) && self.books.session.is_some()
             }
-            Event::LineChanged { input: Input::Tamper, .. }
+            Event::LineChanged { .. }
             | Event::Started(_)
             | Event::LinesRead(_)
             | Event::CommandDone { .. }
@@ -269,30 +247,22 @@ impl Cabinet {
             | Event::Stopping { .. } => false,
         };
         if here {
-            self.power.someone_at = Some(turn.mono());
+            self.somebody_is_here(turn);
         }
+    }
+
+    /// Somebody is at the cabinet.
+    pub(in crate::cabinet) const fn somebody_is_here(&mut self, turn: &Turn) {
+        self.power.idle_since = turn.mono();
+        self.power.came = true;
     }
 
     /// A start: what was drained in the dark is counted, and the table waits for the first word of the UPS.
     pub(in crate::cabinet) fn power_started(&mut self, turn: &mut Turn, start: &Start, boot_before: Option<BootId>) {
         let Some(state) = self.books.power.clone() else { return };
         let new_boot = boot_before.is_some_and(|before| before != turn.now.boot);
-        if let (Some(power), Some(from)) = (&self.settings.power, start.last_proof)
-            && state.mode.is_on_battery()
-        {
-            let slept_mw = match state.mode {
-                Mode::Asleep { method } | Mode::Manual { method: Some(method) } if method.is_deep() => {
-                    power.plant.sleep_mw(method)
-                }
-                _ => power.plant.normal_mw,
-            };
-            // Between the last proof of life and the end nobody counted: up to a minute awake.
-            let dark_ms = from.elapsed_ms(turn.now.stamp());
-            let mut energy = self.power.energy;
-            energy.at = Mono(0);
-            energy.drain(Mono(dark_ms), power.plant.felt_mw(slept_mw));
-            energy.at = turn.mono();
-            self.power.energy = energy;
+        if let Some(proof) = start.last_proof.filter(|_| new_boot) {
+            self.count_the_dark(&state, proof, turn.now);
         }
         if state.mode == Mode::Line {
             return;
@@ -303,8 +273,7 @@ impl Cabinet {
             (true, false) => Woken::Boot,
         };
         self.power.woken = Some((woken, turn.mono().plus_ms(FIRST_WORD_MS)));
-        self.power.someone_at = (woken == Woken::Boot).then(|| turn.mono());
-        self.power.again_at = Some(turn.mono());
+        self.power.idle_since = turn.mono();
         if new_boot {
             self.drill_woke(turn, &state);
         }
@@ -323,6 +292,9 @@ impl Cabinet {
     /// SIGTERM: if the system goes down on battery, what can be put in order is.
     pub(in crate::cabinet) fn power_stopping(&mut self, turn: &mut Turn, why: StopReason) {
         let mode = self.power_mode();
+        if self.settings.power.is_none() {
+            return;
+        }
         if why != StopReason::SystemShutdown
             || !matches!(mode.kind(), Kind::Grace | Kind::Normal | Kind::Conserve | Kind::FallingAsleep)
         {
@@ -332,8 +304,7 @@ impl Cabinet {
         self.ask_table(turn);
         // There is no time left to wait for anybody.
         if let Mode::FallingAsleep { then: Then::Manual, .. } = self.power_mode() {
-            let figures = self.switch_figures(turn.now);
-            self.switch(turn, Mode::Manual { method: None }, Why::Ready, figures);
+            self.switch(turn, Mode::Manual { method: None }, Why::Ready);
         }
     }
 
@@ -345,97 +316,15 @@ impl Cabinet {
         }
     }
 
-    // ------------------------------------------------------------ energy
-
-    /// What the cabinet draws now, as the battery feels it.
-    fn felt_mw(&self) -> u64 {
-        let Some(power) = self.power_settings() else { return 0 };
-        let plant = &power.plant;
-        let rule_mw = match self.power_mode() {
-            Mode::Asleep { method: Method::Standby } => plant.standby_mw,
-            _ => plant.normal_mw,
-        };
-        // A measured load counts where it is believable: foreign load on the UPS empties this battery too.
-        let measured = self.power.heard.figures.real_power_mw.map(|mw| u64::from(mw) + plant.overhead_mw);
-        let draw_mw = measured.filter(|mw| (rule_mw / 2..=rule_mw * 20).contains(mw)).unwrap_or(rule_mw);
-        plant.felt_mw(draw_mw)
-    }
-
-    pub(super) fn full_mwh(&self) -> u64 {
-        let Some(power) = self.power_settings() else { return 0 };
-        let measured = self.books.power.as_ref().and_then(|state| state.measured).map(|measured| measured.capacity_mwh);
-        power.plant.full_mwh(measured, self.power.heard.replace)
-    }
-
-    /// Counts the energy on up to now.
-    fn count_energy(&mut self, now: Now) {
-        if self.settings.power.is_none() {
-            return;
-        }
-        let on_line =
-            matches!(self.power.heard.last, Some((Supply::OnLine, _)) | None) && !self.power_mode().is_on_battery();
-        let (felt_mw, full_mwh) = (self.felt_mw(), self.full_mwh());
-        if on_line {
-            self.power.energy.charge(now.mono, full_mwh);
-        } else {
-            self.power.energy.drain(now.mono, felt_mw);
-        }
-    }
-
-    /// What is left, mWh; none without a UPS.
-    #[must_use]
-    pub fn energy_left_mwh(&self) -> Option<u64> {
-        self.settings.power.as_ref().map(|_| self.power.energy.left_mwh(self.full_mwh()))
-    }
-
-    fn spent_mwh(&self) -> u64 {
-        self.power.energy.drained_uj.saturating_sub(self.power.booked_uj) / super::energy::UJ_PER_MWH
-    }
-
-    /// An hour, or a stop: the count is kept.
-    fn book_energy(&mut self, turn: &mut Turn) {
-        if !self.power_mode().is_on_battery() || self.settings.power.is_none() {
-            return;
-        }
-        self.count_energy(turn.now);
-        let asleep = match self.power_mode() {
-            Mode::Asleep { method } => Some(method),
-            _ => None,
-        };
-        let fact = Fact::EnergyBooked {
-            spent_mwh: self.spent_mwh(),
-            left_mwh: self.power.energy.left_mwh(self.full_mwh()),
-            drained_mwh: self.power.energy.drained_mwh(),
-            asleep,
-        };
-        self.record(turn, fact);
-        self.power.booked_uj = self.power.energy.drained_uj;
-        self.power.booked_at = Some(turn.mono());
-    }
-
-    /// A session begins: its energy is counted from here.
-    pub(in crate::cabinet) fn energy_of_session_begins(&mut self, now: Now) {
-        self.count_energy(now);
-        self.power.session_began_uj = self.power_mode().is_on_battery().then_some(self.power.energy.drained_uj);
-    }
-
-    /// What the session took from the battery, mWh; none on mains, or when its begin was not seen.
-    pub(in crate::cabinet) fn energy_of_session(&mut self, now: Now) -> Option<u64> {
-        self.count_energy(now);
-        let began_uj = self.power.session_began_uj.take()?;
-        Some(self.power.energy.drained_uj.saturating_sub(began_uj) / super::energy::UJ_PER_MWH)
-    }
-
     // ------------------------------------------------------------ the table
 
     /// The deep methods that may be used now.
-    pub(super) fn usable(&self, now: Now) -> Usable {
-        let Some(power) = self.power_settings() else { return Usable::default() };
-        let state = self.power_state(now);
+    pub(super) fn usable(&self) -> Usable {
+        let (Some(power), Some(state)) = (self.power_settings(), &self.books.power) else { return Usable::default() };
         let failed = |method| state.outage.as_ref().is_some_and(|outage| outage.failed.contains(&method));
         let proving = state.drill.as_ref().and_then(|drill| drill.proving).map(|(method, _)| method);
         let may = |method: Method| match proving {
-            Some(proved) => proved == method,
+            Some(proved) => proved == method && !failed(method),
             None => method <= power.sleep && state.proof(method).is_some() && !failed(method),
         };
         // Nothing else boots a halted Pi whose supply never dropped.
@@ -443,17 +332,15 @@ impl Cabinet {
         Usable { halt: may(Method::Halt) && halt_wakes, ups_off: may(Method::UpsOff) && power.may_order }
     }
 
-    /// Somebody is busy, within the bounds that a propped door has.
-    pub(super) fn counts_as_busy(&self) -> (bool, bool) {
-        let propped = self
-            .books
-            .doors
-            .keys()
-            .any(|door| self.door_is_open(*door) && self.doors.level(*door) >= DOOR_COUNTS_LEVEL);
-        let fresh_door =
-            self.books.doors.keys().any(|door| self.door_is_open(*door) && self.doors.level(*door) < DOOR_COUNTS_LEVEL);
-        let in_session = self.books.session.is_some() && !propped;
-        (in_session || fresh_door || self.desk.is_busy(), in_session)
+    /// Somebody is busy, within the bounds that a propped door has; and whether a session is under way, in these bounds too.
+    pub(super) fn counts_as_busy(&self, now: Mono) -> (bool, bool) {
+        let level = |door| self.doors.level_if_open(door);
+        let doors = || self.books.doors.keys().filter(|door| self.door_is_open(**door)).filter_map(|door| level(*door));
+        let propped = doors().any(|level| level >= DOOR_COUNTS_LEVEL);
+        let in_use = doors().any(|level| level < DOOR_COUNTS_LEVEL);
+        let gone = now.since_ms(self.power.idle_since) >= BUSY_MOST_MS;
+        let in_session = self.books.session.is_some() && !propped && !gone;
+        (in_session || in_use && !gone || self.desk.is_busy(), in_session)
     }
 
     fn look_ahead(&mut self, now: Now) {
@@ -468,10 +355,14 @@ impl Cabinet {
     /// The look ahead as of now; none without a UPS.
     pub(super) fn outlook(&self, now: Now) -> Option<Outlook> {
         let power = self.power_settings()?;
-        let state = self.power_state(now);
-        let elapsed_ms = state.outage.as_ref().map_or(0, |outage| outage.elapsed(now.stamp()).longer_ms());
-        let hints = state.outage.as_ref().map(|outage| outage.hints.clone()).unwrap_or_default();
-        let projection = Projection::built_in().with_history(&state.history_ms()).with_hints(&hints, elapsed_ms);
+        let state = self.books.power.as_ref();
+        let outage = state.and_then(|state| state.outage.as_ref());
+        let elapsed_ms = outage.map_or(0, |outage| outage.elapsed(now.stamp()).longer_ms());
+        let history_ms = state.map_or_else(Vec::new, PowerState::history_ms);
+        let mut projection = Projection::built_in().with_history(&history_ms);
+        if let Some(outage) = outage {
+            projection = projection.with_hints(&outage.hints, elapsed_ms);
+        }
         Some(Outlook::new(&Ahead {
             rules: &power.rules,
             plant: &power.plant,
@@ -479,25 +370,23 @@ impl Cabinet {
             projection: &projection,
             elapsed_ms,
             civil: now.civil,
-            energy_mwh: self.power.energy.left_mwh(self.full_mwh()),
-            method: self.usable(now).deepest(),
+            energy_mwh: self.left_mwh(),
+            method: self.usable().deepest(),
             idle_ms: power.rules.idle_late_ms,
         }))
     }
 
     pub(super) fn situation(&self, now: Now) -> Situation {
-        let state = self.power_state(now);
-        let stamp = now.stamp();
-        let in_mode_ms = state.since.elapsed_ms(stamp);
-        let outage = state.outage.as_ref();
-        let in_normal_ms = if state.mode == Mode::Normal { in_mode_ms } else { 0 };
-        let (busy, in_session) = self.counts_as_busy();
-        let since = if state.since.boot == now.boot { state.since.mono } else { Mono(0) };
-        let someone_at = self.power.someone_at;
+        let (mode, stamp) = (self.power_mode(), now.stamp());
+        let state = self.books.power.as_ref();
+        let in_mode_ms = state.map_or(0, |state| state.since.elapsed_ms(stamp));
+        let outage = state.and_then(|state| state.outage.as_ref());
+        let runs_on = mode == Mode::Normal && state.is_some_and(|state| state.since.boot == now.boot);
+        let (busy, in_session) = self.counts_as_busy(now.mono);
         Situation {
-            mode: state.mode,
+            mode,
             in_mode_ms,
-            normal_ms: outage.map_or(0, |outage| outage.normal_ms) + in_normal_ms,
+            normal_ms: outage.map_or(0, |outage| outage.normal_ms) + if runs_on { in_mode_ms } else { 0 },
             conserve_ms: outage
                 .and_then(|outage| outage.conserving)
                 .map_or(0, |conserving| conserving.elapsed_ms(stamp)),
@@ -508,68 +397,56 @@ impl Cabinet {
             low_polls: self.power.heard.low_polls,
             charge_pct: self.power.heard.figures.charge_pct,
             shut_down_by_others: self.power.shut_down_by_others,
-            energy_mwh: self.power.energy.left_mwh(self.full_mwh()),
+            energy_mwh: self.left_mwh(),
             full_mwh: self.full_mwh(),
             outlook: self.power.outlook,
             busy,
             in_session,
-            someone: someone_at.is_some_and(|at| at > since || (at == since && now.mono == at)),
-            idle_ms: now.mono.since_ms(someone_at.unwrap_or_default()),
-            told_to_sleep: self.power.told_to_sleep,
-            told_to_stay: self.power.stay_until.is_some_and(|until| until > now.mono),
+            someone: self.power.came,
+            idle_ms: now.mono.since_ms(self.power.idle_since),
+            told_to_sleep: state.is_some_and(PowerState::told_to_sleep),
+            told_to_stay: state.is_some_and(|state| state.stays_awake_ms(stamp) > 0),
             // Nothing is copied upstream yet: there is nothing to wait for.
             flushed: true,
             method_failed: self.power.method_failed,
-            usable: self.usable(now),
+            usable: self.usable(),
         }
     }
 
-    /// Asks the table until it has no more to say. Runs at the end of every step; cheap on quiet line power.
+    /// Asks the table until it has no more to say. Runs at the end of every step; on quiet line power it looks at nothing.
     pub(in crate::cabinet) fn ask_table(&mut self, turn: &mut Turn) {
-        let Some(power) = self.settings.power.clone() else { return };
+        let Some(power) = &self.settings.power else { return };
         let quiet = self.power_mode() == Mode::Line
             && !self.power.shut_down_by_others
             && !matches!(self.power.mains(turn.mono()), Mains::Off);
-        if quiet || self.store == StoreState::Reserve && self.power_mode() == Mode::Line {
-            self.power.again_at = None;
+        if quiet {
             self.power.woken = None;
+            self.drill_deadline(turn);
+            self.power.again_at = self.drill_ends_at(turn.now);
             return;
         }
+        let rules = power.rules.clone();
         self.count_energy(turn.now);
-        let heard_since_start = self.power.heard.last.is_some();
         for _ in 0..MOST_SWITCHES {
-            self.look_ahead(turn.now);
-            let mut situation = self.situation(turn.now);
             // A start decides with the UPS's first word, or without it when that does not come.
-            if let Some((_, until)) = self.power.woken {
-                let decided = heard_since_start || until <= turn.mono();
-                if !decided {
-                    break;
-                }
-                if situation.mains == (Mains::Silent { for_ms: 0 }) {
-                    situation.mains = Mains::Silent { for_ms: power.rules.silent_ms.min(FIRST_WORD_MS) };
-                }
+            if self.power.woken.is_some_and(|(_, until)| until > turn.mono()) && self.power.heard.last.is_none() {
+                break;
             }
-            let decision = policy::decide(&power.rules, &situation);
+            self.look_ahead(turn.now);
+            let decision = policy::decide(&rules, &self.situation(turn.now));
             let was_woken = self.power.woken.take().is_some();
             match decision {
-                Some(Decision { row, to }) => {
-                    let figures = self.switch_figures(turn.now);
-                    self.switch(turn, to, row.why, figures);
-                }
+                Some(Decision { row, to }) => self.switch(turn, to, row.why),
                 None if was_woken => {}
                 None => break,
             }
         }
-        if self.power.booked_at.is_none_or(|at| turn.mono().since_ms(at) >= BOOK_MS) {
-            if self.power.booked_at.is_some() {
-                self.book_energy(turn);
-            } else {
-                self.power.booked_at = Some(turn.mono());
-            }
+        if self.power.woken.is_none() {
+            self.book_by_the_hour(turn);
+            self.shed(turn, self.power_mode().is_low_power());
         }
         self.drill_deadline(turn);
-        self.plan_next_look(turn, &power.rules);
+        self.plan_next_look(turn, &rules);
     }
 
     /// When the table may have something new to say though nothing happens.
@@ -577,37 +454,36 @@ impl Cabinet {
         let now = turn.mono();
         let situation = self.situation(turn.now);
         let after = |ms: u64, passed: u64| (ms > passed).then(|| now.plus_ms(ms - passed));
-        let since_line = match situation.mains {
-            Mains::On { for_ms } => for_ms,
-            Mains::Off | Mains::Silent { .. } => 0,
+        let (line_ms, silent_ms) = match situation.mains {
+            Mains::On { for_ms } => (Some(for_ms), None),
+            Mains::Off => (None, None),
+            Mains::Silent { for_ms } => (None, Some(for_ms)),
         };
-        let silent = match situation.mains {
-            Mains::Silent { for_ms } => after(rules.silent_ms, for_ms),
-            Mains::On { .. } | Mains::Off => None,
-        };
+        let on_line = |ms| line_ms.and_then(|passed| after(ms, passed));
         let in_mode = |ms| after(ms, situation.in_mode_ms);
-        let timers: [Option<Mono>; 5] = match situation.mode.kind() {
-            Kind::Line => [None; 5],
-            Kind::Grace => [in_mode(rules.grace_ms), after(rules.flicker_ms, since_line), None, None, None],
-            Kind::Normal => [after(rules.normal_first_ms, situation.normal_ms), silent, None, None, None],
+        let timers: [Option<Mono>; 4] = match situation.mode.kind() {
+            Kind::Line => [None; 4],
+            Kind::Grace => [in_mode(rules.grace_ms), on_line(rules.flicker_ms), None, None],
+            Kind::Normal => {
+                let silent = silent_ms.and_then(|passed| after(rules.silent_ms, passed));
+                [after(rules.normal_first_ms, situation.normal_ms), silent, self.empty_at(&situation, rules, now), None]
+            }
             Kind::Conserve => {
-                let limit_ms = situation.idle_limit_ms(rules);
-                let stay = self.power.stay_until.filter(|until| *until > now);
+                let idle_ms = situation.idle_ms.min(situation.in_mode_ms);
+                let stay_ms = self.books.power.as_ref().map_or(0, |state| state.stays_awake_ms(turn.now.stamp()));
                 [
-                    after(limit_ms, situation.idle_ms.min(situation.in_mode_ms)),
+                    after(situation.idle_limit_ms(rules), idle_ms),
                     after(rules.conserve_first_ms, situation.conserve_ms),
-                    stay,
-                    silent,
-                    None,
+                    after(stay_ms, 0),
+                    self.empty_at(&situation, rules, now),
                 ]
             }
             Kind::FallingAsleep => {
-                [in_mode(rules.flush_ms), in_mode(rules.finish_fsd_ms), in_mode(rules.finish_ms), None, None]
+                [in_mode(rules.flush_ms), in_mode(rules.finish_fsd_ms), in_mode(rules.finish_ms), None]
             }
-            Kind::Asleep | Kind::Manual => [in_mode(rules.still_up_ms), None, None, None, None],
-            Kind::Restoring => {
-                [after(rules.settle_ms, since_line), after(rules.settle_flapped_ms, since_line), None, None, None]
-            }
+            Kind::Asleep => [in_mode(rules.still_up_ms), self.empty_at(&situation, rules, now), None, None],
+            Kind::Manual => [in_mode(rules.still_up_ms), None, None, None],
+            Kind::Restoring => [on_line(rules.settle_ms), on_line(rules.settle_flapped_ms), None, None],
         };
         let woken = self.power.woken.map(|(_, until)| until);
         let ask_ms = if situation.mode.is_low_power() { ASK_MS.1 } else { ASK_MS.0 };
@@ -615,163 +491,32 @@ impl Cabinet {
         self.power.again_at = timers.into_iter().flatten().chain(woken).chain(at_least).min();
     }
 
-    fn switch_figures(&self, now: Now) -> SwitchFigures {
-        let state = self.power_state(now);
-        let outlook = self.power.outlook;
+    /// When the battery is empty, if all goes on as it does.
+    fn empty_at(&self, situation: &Situation, rules: &Rules, now: Mono) -> Option<Mono> {
+        let empty_mwh = rules.clock_reserve_mwh + situation.outlook.shutdown_mwh;
+        let left_mwh = situation.energy_mwh.checked_sub(empty_mwh)?;
+        let left_ms = (left_mwh + 1).saturating_mul(super::energy::UJ_PER_MWH) / self.felt_mw().max(1);
+        Some(now.plus_ms(left_ms.max(1)))
+    }
+
+    /// The figures as they stand.
+    pub(super) fn switch_figures(&self, now: Now) -> SwitchFigures {
+        let (state, outlook, stamp) = (self.books.power.as_ref(), self.power.outlook, now.stamp());
+        let outage = state.and_then(|state| state.outage.as_ref());
         SwitchFigures {
-            elapsed: state.outage.as_ref().map_or_else(Elapsed::default, |outage| outage.elapsed(now.stamp())),
+            elapsed: outage.map_or_else(Elapsed::default, |outage| outage.elapsed(stamp)),
             total_ms: outlook.total_ms,
             r80_ms: outlook.r80_ms,
             r95_ms: outlook.r95_ms,
             requests: outlook.requests,
-            energy_mwh: self.power.energy.left_mwh(self.full_mwh()),
+            energy_mwh: self.left_mwh(),
             need_mwh: outlook.need_mwh,
             full_mwh: self.full_mwh(),
             drained_mwh: self.power.energy.drained_mwh(),
-            spent_mwh: if state.mode.is_on_battery() { self.spent_mwh() } else { 0 },
-            lasted_ms: state.since.elapsed_ms(now.stamp()),
-            idle_ms: now.mono.since_ms(self.power.someone_at.unwrap_or_default()),
+            spent_mwh: if self.power_mode().is_on_battery() { self.spent_mwh() } else { 0 },
+            lasted_ms: state.map_or(0, |state| state.since.elapsed_ms(stamp)),
+            idle_ms: now.mono.since_ms(self.power.idle_since),
             charge_pct: self.power.heard.figures.charge_pct,
-        }
-    }
-
-    /// Records the switch, then does what it asks for.
-    fn switch(&mut self, turn: &mut Turn, to: Mode, why: Why, figures: SwitchFigures) {
-        let from = self.power_mode();
-        // A deep sleep cuts a session off: its end is in the books before the machine goes.
-        let goes_down = matches!(to, Mode::Asleep { method } if method.is_deep()) || matches!(to, Mode::Manual { .. });
-        if goes_down && self.books.session.is_some() {
-            self.close_visit(turn, SessionEnd::Interrupted);
-        }
-        self.record(turn, Fact::PowerSwitched { from, to, why, figures });
-        self.power.booked_uj = self.power.energy.drained_uj;
-        self.power.booked_at = Some(turn.mono());
-        self.power.method_failed = false;
-        self.power.outlook_at = None;
-        if !matches!(to, Mode::Conserve | Mode::Normal) {
-            self.power.told_to_sleep = false;
-        }
-        self.measure_battery(turn, from, to);
-        self.end_outage(turn, to);
-        self.alarms_of_mode(turn, from, to, why);
-        self.act_on(turn, to);
-    }
-
-    /// A long discharge tells what the battery holds.
-    fn measure_battery(&mut self, turn: &mut Turn, from: Mode, to: Mode) {
-        let ended = matches!(to, Mode::Restoring { .. }) && from.is_on_battery() || matches!(to, Mode::Manual { .. });
-        let Some(state) = self.books.power.as_ref().filter(|_| ended) else { return };
-        let (Some(outage), Some(power)) = (&state.outage, &self.settings.power) else { return };
-        let (Some(began), Some(now)) = (outage.charge_pct, self.power.heard.figures.charge_pct) else { return };
-        // Only a battery that was full, one discharge, and a charge that is not the "0 %" of a confused unit.
-        if began < 95 || now == 0 || outage.flaps > 0 {
-            return;
-        }
-        let fell = u64::from(began.saturating_sub(now));
-        if fell < MEASURING_PCT {
-            return;
-        }
-        let capacity_mwh = outage.spent_mwh * 100 / fell;
-        let believable = power.plant.nameplate_mwh / 5..=power.plant.nameplate_mwh * 13 / 10;
-        let by_drill = state.drill.as_ref().is_some_and(|drill| drill.deep);
-        if believable.contains(&capacity_mwh) {
-            self.record(turn, Fact::BatteryMeasured { capacity_mwh, by_drill });
-        }
-    }
-
-    fn end_outage(&mut self, turn: &mut Turn, to: Mode) {
-        if to != Mode::Line {
-            return;
-        }
-        let Some(Outage { id, started: _, flaps, sessions, sleeps, spent_mwh, drill, .. }) =
-            self.books.power.as_ref().and_then(|state| state.outage.clone())
-        else {
-            return;
-        };
-        let Elapsed { least_ms, most_ms } = self.outage_elapsed(turn.now, id);
-        self.record(
-            turn,
-            Fact::OutageEnded { outage: id, least_ms, most_ms, flaps, sessions, sleeps, spent_mwh, drill },
-        );
-    }
-
-    /// Its length without the time that mains took to settle.
-    fn outage_elapsed(&self, now: Now, id: OutageId) -> Elapsed {
-        let Some(outage) =
-            self.books.power.as_ref().and_then(|state| state.outage.as_ref()).filter(|outage| outage.id == id)
-        else {
-            return Elapsed::default();
-        };
-        let elapsed = outage.elapsed(now.stamp());
-        let settled_ms = self.power.heard.on_line_since.map_or(0, |since| now.mono.since_ms(since));
-        Elapsed {
-            least_ms: elapsed.least_ms.saturating_sub(settled_ms),
-            most_ms: elapsed.most_ms.saturating_sub(settled_ms),
-        }
-    }
-
-    fn alarms_of_mode(&mut self, turn: &mut Turn, from: Mode, to: Mode, why: Why) {
-        if let (Why::MethodFailed, Mode::Asleep { method } | Mode::Manual { method: Some(method) }) = (why, from) {
-            self.raise(turn, Alarm::SleepFailed { method });
-        }
-        if matches!(to, Mode::Manual { .. } | Mode::FallingAsleep { then: Then::Manual, .. }) {
-            self.raise(turn, Alarm::CabinetKeyOnly);
-        } else {
-            self.resolve(turn, |alarm| *alarm == Alarm::CabinetKeyOnly);
-        }
-    }
-
-    fn act_on(&mut self, turn: &mut Turn, to: Mode) {
-        match to {
-            Mode::FallingAsleep { method, then: Then::Asleep } => {
-                self.sound(turn, Sound::Sleeping);
-                self.show(turn, Message::GoingToSleep { method });
-            }
-            Mode::FallingAsleep { then: Then::Manual, .. } => {
-                self.sound(turn, Sound::Sleeping);
-                self.show(turn, Message::CabinetKeyNext);
-            }
-            Mode::Asleep { method } => {
-                self.show(turn, Message::Asleep { method });
-                self.order_sleep(turn, method);
-            }
-            Mode::Manual { method } => {
-                self.show(turn, Message::CabinetKeyOnly);
-                if let Some(method) = method {
-                    self.order_sleep(turn, method);
-                }
-            }
-            Mode::Conserve | Mode::Normal | Mode::Grace | Mode::Restoring { .. } | Mode::Line => {
-                if self.power.is_low && self.books.session.is_none() && !self.desk.is_busy() {
-                    self.show(turn, Message::Ready);
-                }
-            }
-        }
-        self.shed(turn, to.is_low_power());
-    }
-
-    fn order_sleep(&mut self, turn: &mut Turn, method: Method) {
-        if method.is_deep() {
-            let wake_after_ms = self
-                .power_settings()
-                .filter(|power| method == Method::Halt && power.clock_wakes)
-                .map(|power| power.plant.clock_wake_ms)
-                .filter(|ms| *ms > 0);
-            self.command(turn, Action::Sleep { method, wake_after_ms }, Purpose::Sleep { method });
-        }
-    }
-
-    /// Loads off in the order of the config, on in the other one; the UPS is asked seldom while they are off.
-    fn shed(&mut self, turn: &mut Turn, low: bool) {
-        if self.power.is_low == low {
-            return;
-        }
-        self.power.is_low = low;
-        let count = self.power_settings().map_or(0, |power| power.loads.len()) as u8;
-        self.courtesy(turn, Action::Pace { slow: low });
-        let order: Vec<u8> = if low { (1..=count).collect() } else { (1..=count).rev().collect() };
-        for load in order {
-            self.courtesy(turn, Action::SwitchLoad { load, on: !low });
         }
     }
 }

@@ -4,7 +4,8 @@
 //! volatile and live in `room.rs`.
 
 use super::energy::Energy;
-use super::policy::{Method, Mode, Why};
+use super::policy::{Method, Mode, Then, Why};
+use super::reading::Supply;
 use crate::cabinet::fact::{Dark, Fact};
 use crate::cabinet::outage::{Elapsed, Hints, Statement};
 use crate::cabinet::types::Stamp;
@@ -74,8 +75,10 @@ pub struct Outage {
     pub hints: Hints,
     /// Part of a drill: kept apart from real ones.
     pub drill: bool,
-    /// We told upsd to shut down: its `FSD` is ours until the machine comes up anew.
-    pub fsd_ours: bool,
+    /// Mains was seen to be off. Without that it is no more than a shutdown ordered by others, and teaches nothing.
+    pub mains_off: bool,
+    /// Since when mains is back, perhaps for good.
+    pub back: Option<Stamp>,
     /// Charge at its start, percent.
     pub charge_pct: Option<u8>,
     /// Methods that failed in it.
@@ -84,6 +87,14 @@ pub struct Outage {
 }
 
 impl Outage {
+    /// Its length without the time that mains has been back.
+    #[must_use]
+    pub fn dark(&self, now: Stamp) -> Elapsed {
+        let settled_ms = self.back.map_or(0, |back| back.elapsed_ms(now));
+        let Elapsed { least_ms, most_ms } = self.elapsed(now);
+        Elapsed { least_ms: least_ms.saturating_sub(settled_ms), most_ms: most_ms.saturating_sub(settled_ms) }
+    }
+
     /// Its length at a later moment.
     #[must_use]
     pub fn elapsed(&self, now: Stamp) -> Elapsed {
@@ -110,6 +121,38 @@ impl Outage {
     fn count_up_to(&mut self, stamp: Stamp) {
         self.counted = self.elapsed(stamp);
         self.counted_at = stamp;
+    }
+
+    /// `since`: when the mode that ends began.
+    fn switched(&mut self, since: Stamp, from: Mode, to: Mode, why: Why, spent_mwh: u64, stamp: Stamp) {
+        self.count_up_to(stamp);
+        self.spent_mwh += spent_mwh;
+        // What went by while the machine was down was no service.
+        if from == Mode::Normal && since.boot == stamp.boot {
+            self.normal_ms += since.elapsed_ms(stamp);
+        }
+        self.flaps += u32::from(why == Why::MainsLostAgain);
+        self.conserving = match to {
+            Mode::Conserve | Mode::FallingAsleep { .. } | Mode::Asleep { .. } => Some(self.conserving.unwrap_or(stamp)),
+            Mode::Restoring { .. } | Mode::Manual { .. } => self.conserving,
+            Mode::Line | Mode::Grace | Mode::Normal => None,
+        };
+        self.back = match to {
+            Mode::Restoring { .. } => Some(self.back.unwrap_or(stamp)),
+            Mode::Line => self.back,
+            Mode::Grace
+            | Mode::Normal
+            | Mode::Conserve
+            | Mode::FallingAsleep { .. }
+            | Mode::Asleep { .. }
+            | Mode::Manual { .. } => None,
+        };
+        self.sleeps += u32::from(matches!(to, Mode::Asleep { .. }));
+        if let (Why::MethodFailed, Mode::Asleep { method } | Mode::Manual { method: Some(method) }) = (why, from)
+            && !self.failed.contains(&method)
+        {
+            self.failed.push(method);
+        }
     }
 }
 
@@ -209,6 +252,13 @@ pub enum PowerOrder {
     StayAwake { for_minutes: u32 },
 }
 
+/// An order that still counts.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Ordered {
+    pub order: PowerOrder,
+    pub at: Stamp,
+}
+
 /// What was replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "kebab-case")]
@@ -233,9 +283,13 @@ pub struct PowerState {
     pub drained_mwh: u64,
     pub counted_at: Stamp,
     pub outage: Option<Outage>,
+    /// The site's own outages, the oldest first.
     pub history: Vec<PastOutage>,
-    /// Drills lately: a storm told before an outage, and the like, live in the outage.
     pub drill: Option<Drill>,
+    /// What people ordered last, as long as it counts.
+    pub order: Option<Ordered>,
+    /// We told upsd to shut down: its `FSD` is ours until the machine comes up anew, whatever became of it.
+    pub fsd_ours: bool,
     /// A storm was told while no outage was open: the next one begins with it.
     pub storm: bool,
     pub measured: Option<Measured>,
@@ -272,6 +326,8 @@ impl PowerState {
             outage: None,
             history: Vec::new(),
             drill: None,
+            order: None,
+            fsd_ours: false,
             storm: false,
             measured: None,
             proofs: Vec::new(),
@@ -292,6 +348,23 @@ impl PowerState {
         self.history.iter().map(|past| past.lasted_ms).collect()
     }
 
+    /// Whether "sleep now" still waits to be done.
+    #[must_use]
+    pub const fn told_to_sleep(&self) -> bool {
+        matches!(self.order, Some(Ordered { order: PowerOrder::SleepNow, .. }))
+    }
+
+    /// How long "stay awake" still counts, ms; 0 = it does not.
+    #[must_use]
+    pub fn stays_awake_ms(&self, now: Stamp) -> u64 {
+        match self.order {
+            Some(Ordered { order: PowerOrder::StayAwake { for_minutes }, at }) => {
+                (u64::from(for_minutes) * 60_000).saturating_sub(at.elapsed_ms(now))
+            }
+            Some(Ordered { order: PowerOrder::SleepNow, .. }) | None => 0,
+        }
+    }
+
     /// Energy as of the last power record, to be counted on from.
     #[must_use]
     pub const fn energy(&self) -> Energy {
@@ -310,25 +383,31 @@ impl PowerState {
         )
     }
 
-    /// Takes a record in, and says whether it changed anything here. Of those that are not of power, a start counts the outage on and a
-    /// session's end is counted in it.
+    /// Takes a record in, and says whether it changed anything here. Of those that are not of power, a start counts the outage on, a
+    /// session's end is counted in it, and mains seen off or a clock put right make it what it is.
     pub fn apply(&mut self, fact: &Fact, seq: u64, stamp: Stamp) -> bool {
         match fact {
             Fact::Started { dark, .. } => return self.started(dark.as_ref(), stamp),
+            Fact::ClockCorrected { by_ms } => return self.clock_corrected(*by_ms, stamp),
+            Fact::SupplyChanged { to: Supply::OnBattery | Supply::LowBattery, .. } => {
+                let Some(outage) = self.outage.as_mut().filter(|outage| !outage.mains_off) else { return false };
+                outage.mains_off = true;
+            }
             Fact::SessionClosed { .. } => {
                 let Some(outage) = &mut self.outage else { return false };
                 outage.sessions += 1;
             }
             Fact::PowerSwitched { from, to, why, figures } => self.switched(*from, *to, *why, *figures, seq, stamp),
             Fact::OutageEnded { outage, least_ms, drill, .. } => {
+                self.outage = None;
                 if !drill && *least_ms >= SHORTEST_TAUGHT_MS {
                     self.history.push(PastOutage { id: *outage, lasted_ms: *least_ms });
                     let over = self.history.len().saturating_sub(HISTORY);
                     self.history.drain(..over);
                 }
-                self.outage = None;
             }
             Fact::OutageTold { told } => self.told(*told, stamp),
+            Fact::PowerTold { order } => self.order = Some(Ordered { order: *order, at: stamp }),
             Fact::EnergyBooked { spent_mwh, drained_mwh, .. } => {
                 self.drained_mwh = *drained_mwh;
                 self.counted_at = stamp;
@@ -337,17 +416,7 @@ impl PowerState {
                     outage.count_up_to(stamp);
                 }
             }
-            Fact::BatteryReplaced { what, serial } => {
-                if let Some(serial) = serial {
-                    self.serial = Some(serial.clone());
-                }
-                if *what != Replaced::Nothing {
-                    // What was measured and proved was measured and proved on another one.
-                    self.measured = None;
-                    self.proofs.clear();
-                    self.replaced = Some(stamp);
-                }
-            }
+            Fact::BatteryReplaced { what, serial } => self.replaced(*what, serial.as_ref(), stamp),
             Fact::BatteryMeasured { capacity_mwh, by_drill } => {
                 self.measured = Some(Measured { capacity_mwh: *capacity_mwh, at: stamp, by_drill: *by_drill });
             }
@@ -372,6 +441,7 @@ impl PowerState {
                 if let Some(drill) = &mut self.drill {
                     drill.proving = Some((*method, stamp));
                 }
+                self.order = Some(Ordered { order: PowerOrder::SleepNow, at: stamp });
             }
             Fact::DrillEnded { .. } => self.drill = None,
             _ => return false,
@@ -380,15 +450,44 @@ impl PowerState {
     }
 
     fn started(&mut self, dark: Option<&Dark>, stamp: Stamp) -> bool {
-        let Some(outage) = &mut self.outage else { return false };
+        let ours_no_more = self.fsd_ours && self.since.boot != stamp.boot;
+        self.fsd_ours &= !ours_no_more;
+        let Some(outage) = &mut self.outage else { return ours_no_more };
         if let Some(dark) = dark.filter(|dark| dark.from.boot == outage.counted_at.boot) {
             outage.count_up_to(dark.from);
         }
         outage.count_up_to(stamp);
-        if outage.counted_at.boot != self.since.boot {
-            outage.fsd_ours = false;
-        }
         true
+    }
+
+    /// Records of this boot were off by so much: the outage began at another time than it said.
+    fn clock_corrected(&mut self, by_ms: i64, stamp: Stamp) -> bool {
+        let Some(outage) = &mut self.outage else { return false };
+        let started = &mut outage.started;
+        if started.boot != stamp.boot || !stamp.clock.is_trusted() {
+            return false;
+        }
+        started.wall.0 = started.wall.0.saturating_add(by_ms);
+        started.clock = stamp.clock;
+        true
+    }
+
+    fn replaced(&mut self, what: Replaced, serial: Option<&String>, stamp: Stamp) {
+        if let Some(serial) = serial {
+            self.serial = Some(serial.clone());
+        }
+        if what == Replaced::Nothing {
+            return;
+        }
+        // What was measured and proved was measured and proved on another one.
+        self.measured = None;
+        self.proofs.clear();
+        self.replaced = Some(stamp);
+        // A new battery is a full one. Another UPS is not known to have one.
+        if what == Replaced::Battery {
+            self.drained_mwh = 0;
+            self.counted_at = stamp;
+        }
     }
 
     fn switched(&mut self, from: Mode, to: Mode, why: Why, figures: SwitchFigures, seq: u64, stamp: Stamp) {
@@ -407,34 +506,36 @@ impl PowerState {
                 spent_mwh: 0,
                 hints,
                 drill: self.drill.is_some(),
-                fsd_ours: false,
+                mains_off: why == Why::MainsLost,
+                back: None,
                 charge_pct: figures.charge_pct,
                 failed: Vec::new(),
             });
         }
         if let Some(outage) = &mut self.outage {
-            outage.count_up_to(stamp);
-            outage.spent_mwh += figures.spent_mwh;
-            if from == Mode::Normal {
-                outage.normal_ms += self.since.elapsed_ms(stamp);
+            outage.switched(self.since, from, to, why, figures.spent_mwh, stamp);
+        }
+        // A flicker is over with this one record, and what others shut down on mains was none.
+        if to == Mode::Line {
+            self.outage = self.outage.take().filter(|outage| outage.mains_off && why != Why::Flicker);
+        }
+        if matches!(to, Mode::Asleep { method: Method::UpsOff } | Mode::Manual { method: Some(Method::UpsOff) }) {
+            self.fsd_ours = true;
+        }
+        if why == Why::MethodFailed
+            && let Some(drill) = &mut self.drill
+        {
+            drill.proving = None;
+        }
+        let goes_on = match self.order.map(|ordered| ordered.order) {
+            Some(PowerOrder::SleepNow) => matches!(to, Mode::Normal | Mode::Conserve),
+            Some(PowerOrder::StayAwake { .. }) => {
+                !matches!(to, Mode::Line | Mode::Manual { .. } | Mode::FallingAsleep { then: Then::Manual, .. })
             }
-            outage.flaps += u32::from(why == Why::MainsLostAgain);
-            outage.conserving = match to {
-                Mode::Conserve | Mode::FallingAsleep { .. } | Mode::Asleep { .. } => {
-                    Some(outage.conserving.unwrap_or(stamp))
-                }
-                Mode::Restoring { .. } | Mode::Manual { .. } => outage.conserving,
-                Mode::Line | Mode::Grace | Mode::Normal => None,
-            };
-            outage.sleeps += u32::from(matches!(to, Mode::Asleep { .. }));
-            if matches!(to, Mode::Asleep { method: Method::UpsOff } | Mode::Manual { method: Some(Method::UpsOff) }) {
-                outage.fsd_ours = true;
-            }
-            if let (Why::MethodFailed, Mode::Asleep { method } | Mode::Manual { method: Some(method) }) = (why, from)
-                && !outage.failed.contains(&method)
-            {
-                outage.failed.push(method);
-            }
+            None => false,
+        };
+        if !goes_on {
+            self.order = None;
         }
         self.mode = to;
         self.since = stamp;

@@ -161,7 +161,7 @@ impl Cabinet {
                 drill: outage.drill,
             }
         });
-        let usable = self.usable(now);
+        let usable = self.usable();
         Some(PowerView {
             mode: state.mode.into(),
             method,

@@ -142,7 +142,20 @@ fn each_row_has_its_situation() {
         ),
         // Others shut the system down.
         (Mode::Normal, |s| s.shut_down_by_others = true, Some((K::FallingAsleep, Why::ShutDownByOthers))),
-        (Mode::Line, |s| s.shut_down_by_others = true, Some((K::FallingAsleep, Why::ShutDownByOthers))),
+        (
+            Mode::Line,
+            |s| (s.shut_down_by_others, s.mains) = (true, Mains::On { for_ms: HOUR_MS }),
+            Some((K::FallingAsleep, Why::ShutDownByOthers)),
+        ),
+        // On battery the outage opens first; the next row asked is Grace's.
+        (Mode::Line, |s| s.shut_down_by_others = true, Some((K::Grace, Why::MainsLost))),
+        (Mode::Grace, |s| s.shut_down_by_others = true, Some((K::FallingAsleep, Why::ShutDownByOthers))),
+        // Mains does not help who is being shut down: round and round it would go.
+        (
+            Mode::Manual { method: None },
+            |s| (s.shut_down_by_others, s.mains) = (true, Mains::On { for_ms: HOUR_MS }),
+            None,
+        ),
         (FALLING_ASLEEP, |s| s.shut_down_by_others = true, Some((K::FallingAsleep, Why::ShutDownByOthers))),
         (Mode::Manual { method: None }, |s| s.shut_down_by_others = true, None),
         (

@@ -1,0 +1,110 @@
+//! What a switch asks for: recorded first, then carried out.
+
+use super::policy::{Method, Mode, Then, Why};
+use super::state::Outage;
+use crate::cabinet::fact::{Alarm, Fact, SessionEnd};
+use crate::cabinet::outage::Elapsed;
+use crate::cabinet::outcome::{Action, Message, Sound};
+use crate::cabinet::{Cabinet, Purpose, Turn};
+
+impl Cabinet {
+    /// Records the switch, then does what it asks for.
+    pub(super) fn switch(&mut self, turn: &mut Turn, to: Mode, why: Why) {
+        let from = self.power_mode();
+        let figures = self.switch_figures(turn.now);
+        // A deep sleep cuts a session off: its end is in the books before the machine goes.
+        let goes_down = matches!(to, Mode::Asleep { method } if method.is_deep()) || matches!(to, Mode::Manual { .. });
+        if goes_down && self.books.session.is_some() {
+            self.close_visit(turn, SessionEnd::Interrupted);
+        }
+        self.record(turn, Fact::PowerSwitched { from, to, why, figures });
+        self.power.came = false;
+        self.power.method_failed = false;
+        self.power.outlook_at = None;
+        self.measure_battery(turn, from, to);
+        self.end_outage(turn, to);
+        self.alarms_of_mode(turn, from, to, why);
+        self.act_on(turn, from, to);
+    }
+
+    fn end_outage(&mut self, turn: &mut Turn, to: Mode) {
+        if to != Mode::Line {
+            return;
+        }
+        let Some(outage) = self.books.power.as_ref().and_then(|state| state.outage.clone()) else { return };
+        let Elapsed { least_ms, most_ms } = outage.dark(turn.now.stamp());
+        let Outage { id, flaps, sessions, sleeps, spent_mwh, drill, .. } = outage;
+        let fact = Fact::OutageEnded { outage: id, least_ms, most_ms, flaps, sessions, sleeps, spent_mwh, drill };
+        self.record(turn, fact);
+    }
+
+    fn alarms_of_mode(&mut self, turn: &mut Turn, from: Mode, to: Mode, why: Why) {
+        if let (Why::MethodFailed, Mode::Asleep { method } | Mode::Manual { method: Some(method) }) = (why, from) {
+            self.raise(turn, Alarm::SleepFailed { method });
+        }
+        if matches!(to, Mode::Manual { .. } | Mode::FallingAsleep { then: Then::Manual, .. }) {
+            self.raise(turn, Alarm::CabinetKeyOnly);
+        } else {
+            self.resolve(turn, |alarm| *alarm == Alarm::CabinetKeyOnly);
+        }
+    }
+
+    /// What the display says while nobody is here.
+    pub(in crate::cabinet) fn resting_message(&self) -> Message {
+        match self.power_mode() {
+            Mode::Line | Mode::Grace | Mode::Normal | Mode::Conserve | Mode::Restoring { .. } => Message::Ready,
+            Mode::FallingAsleep { method, then: Then::Asleep } => Message::GoingToSleep { method },
+            Mode::FallingAsleep { then: Then::Manual, .. } => Message::CabinetKeyNext,
+            Mode::Asleep { method } => Message::Asleep { method },
+            Mode::Manual { .. } => Message::CabinetKeyOnly,
+        }
+    }
+
+    fn act_on(&mut self, turn: &mut Turn, from: Mode, to: Mode) {
+        let resting = self.resting_message();
+        match to {
+            Mode::FallingAsleep { .. } => {
+                self.sound(turn, Sound::Sleeping);
+                self.show(turn, resting);
+            }
+            Mode::Asleep { method } | Mode::Manual { method: Some(method) } => {
+                self.show(turn, resting);
+                self.order_sleep(turn, method);
+            }
+            Mode::Manual { method: None } => self.show(turn, resting),
+            Mode::Conserve | Mode::Normal | Mode::Grace | Mode::Restoring { .. } | Mode::Line => {
+                let said_otherwise =
+                    matches!(from, Mode::FallingAsleep { .. } | Mode::Asleep { .. } | Mode::Manual { .. });
+                if said_otherwise && self.books.session.is_none() && !self.desk.is_busy() {
+                    self.show(turn, resting);
+                }
+            }
+        }
+        self.shed(turn, to.is_low_power());
+    }
+
+    fn order_sleep(&mut self, turn: &mut Turn, method: Method) {
+        if method.is_deep() {
+            let wake_after_ms = self
+                .power_settings()
+                .filter(|power| method == Method::Halt && power.clock_wakes)
+                .map(|power| power.plant.clock_wake_ms)
+                .filter(|ms| *ms > 0);
+            self.command(turn, Action::Sleep { method, wake_after_ms }, Purpose::Sleep { method });
+        }
+    }
+
+    /// Loads off in the order of the config, on in the other one; the UPS is asked seldom while they are off.
+    pub(super) fn shed(&mut self, turn: &mut Turn, low: bool) {
+        if self.power.is_low == Some(low) {
+            return;
+        }
+        self.power.is_low = Some(low);
+        let count = self.power_settings().map_or(0, |power| power.loads.len()) as u8;
+        self.courtesy(turn, Action::Pace { slow: low });
+        let order: Vec<u8> = if low { (1..=count).collect() } else { (1..=count).rev().collect() };
+        for load in order {
+            self.courtesy(turn, Action::SwitchLoad { load, on: !low });
+        }
+    }
+}
