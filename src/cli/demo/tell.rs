@@ -241,11 +241,11 @@ impl Names {
             ),
             Told::Ups(fault) => ("⚡", Shade::Power, format!("The UPS is broken: {}.", fault.name())),
             Told::Charge { pct } => ("⚡", Shade::Power, format!("The UPS's battery is at {pct} % now.")),
-            Told::Button(Button::TurnedOn) => {
+            Told::UpsButton(Button::TurnedOn) => {
                 ("⚡", Shade::Power, "The UPS's button is pressed; its output is on again.".to_owned())
             }
-            Told::Button(Button::WasOn) => ("⚡", Shade::Power, "The UPS's button is pressed; it beeps.".to_owned()),
-            Told::Button(Button::Empty) => {
+            Told::UpsButton(Button::WasOn) => ("⚡", Shade::Power, "The UPS's button is pressed; it beeps.".to_owned()),
+            Told::UpsButton(Button::Empty) => {
                 ("⚡", Shade::Power, "The UPS's button is pressed; it stays dark, its battery is empty.".to_owned())
             }
             Told::ForeignLoad { watts: 0 } => {

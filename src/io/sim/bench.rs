@@ -91,7 +91,7 @@ pub enum Told {
     Charge {
         pct: u8,
     },
-    Button(Button),
+    UpsButton(Button),
     ForeignLoad {
         watts: u16,
     },
@@ -125,7 +125,7 @@ impl fmt::Debug for Told {
             Self::Mains { on } => f.debug_tuple("Mains").field(on).finish(),
             Self::Ups(fault) => f.debug_tuple("Ups").field(fault).finish(),
             Self::Charge { pct } => f.debug_tuple("Charge").field(pct).finish(),
-            Self::Button(done) => f.debug_tuple("Button").field(done).finish(),
+            Self::UpsButton(done) => f.debug_tuple("UpsButton").field(done).finish(),
             Self::ForeignLoad { watts } => f.debug_struct("ForeignLoad").field("watts", watts).finish(),
             Self::NotKept { why } => f.debug_tuple("NotKept").field(why).finish(),
         }
@@ -338,7 +338,7 @@ impl<T: FnMut(Told)> Bench<T> {
             Word::UpsButton => match &mut self.ups {
                 Some(ups) => {
                     let done = ups.button();
-                    (self.tell)(Told::Button(done));
+                    (self.tell)(Told::UpsButton(done));
                     match done {
                         Button::TurnedOn => Reply::Done("The UPS's output is on again.".to_owned()),
                         Button::WasOn => Reply::Done("The UPS beeps; its output was on already.".to_owned()),
