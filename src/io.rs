@@ -10,3 +10,4 @@ pub mod sleep;
 pub mod store;
 pub mod systemd;
 pub mod ups;
+pub mod upsmon;
