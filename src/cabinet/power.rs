@@ -8,6 +8,7 @@
 //!
 //! `policy` is the table; `room` keeps the mode in the books and feeds the table; the others are figures.
 
+pub mod baseline;
 mod drill;
 pub mod energy;
 pub mod forecast;
