@@ -16,6 +16,7 @@ mod orders;
 pub mod policy;
 pub mod reading;
 pub(in crate::cabinet) mod room;
+pub mod selftest;
 pub mod sentence;
 pub mod state;
 mod view;
