@@ -1,5 +1,6 @@
 //! The commands. Each room below owns some of them; this one finds the config and hands over.
 
+pub mod check;
 pub mod config;
 pub mod demo;
 pub mod desk;
@@ -48,6 +49,8 @@ enum Command {
     Sim(sim::SimArgs),
     #[command(flatten)]
     Live(live::LiveCommand),
+    /// Is the cabinet ready, for today and for an outage? Says what to do where it is not
+    Check(check::CheckArgs),
     /// Read, export and verify the ledger; works with the daemon down
     #[command(after_help = "Examples:\n  \
         cabinetd ledger show --last 20\n  \
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(args, config),
         Command::Notify(args) => notify::run(args),
         Command::Config(args) => config::run(&args),
+        Command::Check(args) => check::run(&args, &Config::locate(config)),
         Command::Run => with_config(config, run),
         Command::Ledger(args) => match &args.state_dir {
             Some(dir) => ledger::run(&args, dir, None),

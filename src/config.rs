@@ -148,6 +148,18 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]: it cannot be read, or the list of everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        match Self::look(path)? {
+            (config, problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(ConfigError::Problems { path: path.to_owned(), problems }),
+        }
+    }
+
+    /// As much of a file as can be read, and everything that is wrong with it: for looking at what it speaks of. What is wrong, or
+    /// missing, has its default here, so nothing may be run by a file with problems.
+    ///
+    /// # Errors
+    /// It cannot be read, is too large, or is no text.
+    pub fn look(path: &Path) -> Result<(Self, Vec<Problem>), ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
         let mut bytes = Vec::new();
         let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -155,14 +167,14 @@ impl Config {
         if bytes.len() as u64 > LIMIT_KIB * 1024 {
             return Err(ConfigError::TooLarge { path: path.to_owned(), limit_kib: LIMIT_KIB });
         }
-        let listed = |problems| ConfigError::Problems { path: path.to_owned(), problems };
         let absolute = std::path::absolute(path).map_err(unreadable)?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             let (wrong, remedy) = ("this is no UTF-8 text".to_owned(), "save the file as UTF-8".to_owned());
-            listed(vec![Problem { line: Some(line), key: String::new(), wrong, remedy }])
+            let problems = vec![Problem { line: Some(line), key: String::new(), wrong, remedy }];
+            ConfigError::Problems { path: path.to_owned(), problems }
         })?;
-        Self::parse(text, &Surroundings::of(&absolute)).map_err(listed)
+        Ok(Self::draft(text, &Surroundings::of(&absolute)))
     }
 
     /// Reads a text.
@@ -170,17 +182,21 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, in the order of the lines.
     pub fn parse(text: &str, around: &Surroundings) -> Result<Self, Vec<Problem>> {
+        let (config, problems) = Self::draft(text, around);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// See [`Self::look`].
+    #[must_use]
+    pub fn draft(text: &str, around: &Surroundings) -> (Self, Vec<Problem>) {
         let (mut reader, document) = Reader::new(text);
         let mut config = Self::blank(text);
         config.read(&mut reader, &document, around);
+        config.entries = reader.entries;
         let mut problems = reader.problems;
-        if problems.is_empty() {
-            config.entries = reader.entries;
-            return Ok(config);
-        }
         problems.sort();
         problems.dedup();
-        Err(problems)
+        (config, problems)
     }
 
     /// Every value in force and where it comes from.

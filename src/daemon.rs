@@ -550,7 +550,7 @@ fn keeps_pins(books: &Books) -> bool {
 }
 
 /// systemd's own credentials folder has other modes than ours.
-fn load_credentials(dir: &Path) -> Result<Credentials, CredentialsError> {
+pub(crate) fn load_credentials(dir: &Path) -> Result<Credentials, CredentialsError> {
     let service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
     if service { Credentials::load_from_service(dir) } else { Credentials::load(dir) }
 }

@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` shows the way in.
 
 pub mod cabinet;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -8,6 +8,7 @@
 //!
 //! `policy` is the table; `room` keeps the mode in the books and feeds the table; the others are figures.
 
+pub mod baseline;
 mod deeds;
 mod drain;
 mod drill;
@@ -17,6 +18,7 @@ mod orders;
 pub mod policy;
 pub mod reading;
 pub(in crate::cabinet) mod room;
+pub mod selftest;
 pub mod sentence;
 pub mod state;
 mod view;

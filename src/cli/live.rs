@@ -12,6 +12,7 @@ mod words;
 pub use keymap::keymap;
 pub use status::{alarms, status};
 pub use words::{Paint, View};
+pub(super) use words::{Tone, clean, paragraph};
 
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;
@@ -192,18 +193,19 @@ pub struct KeymapArgs {
     output: Output,
 }
 
+/// How to print: what commands that show something have in common.
 #[derive(Args, Debug, Clone, Copy)]
-struct Output {
+pub(super) struct Output {
     /// JSON for scripts instead of text for people
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Colours; `auto` also respects `NO_COLOR`
     #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     color: Colour,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-enum Colour {
+pub(super) enum Colour {
     Auto,
     Always,
     Never,
@@ -397,24 +399,12 @@ fn follow(place: &Place, output: Output, ends: &mut Ends<'_>) -> u8 {
 }
 
 fn view(place: &Place, output: Output, seen: &Snapshot, is_terminal: bool) -> View {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let colour = match output.color {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => {
-            let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            is_terminal && !is_set("NO_COLOR") && !is_dumb
-        }
-    };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| is_set(name));
-    let locale = locale.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();
-    let ascii = !(locale.contains("utf-8") || locale.contains("utf8"));
     View {
-        paint: Paint { colour, ascii },
+        paint: output.paint(is_terminal),
         zone: words::zone(place.time_zone.as_deref()),
         age_ms: age_ms(seen),
         without_ups: place.without_ups,
-        columns: if is_terminal { terminal_columns() } else { words::COLUMNS },
+        columns: columns(is_terminal),
     }
 }
 
@@ -425,6 +415,29 @@ fn age_ms(seen: &Snapshot) -> u64 {
         return now.mono.since_ms(seen.as_of.mono);
     }
     u64::try_from(now.wall.0.saturating_sub(seen.as_of.wall.0)).unwrap_or(0)
+}
+
+impl Output {
+    /// What may be printed to standard output, which is a terminal or not.
+    pub(super) fn paint(self, is_terminal: bool) -> Paint {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let colour = match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => {
+                let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                is_terminal && !is_set("NO_COLOR") && !is_dumb
+            }
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| is_set(name));
+        let locale = locale.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();
+        Paint { colour, ascii: !(locale.contains("utf-8") || locale.contains("utf8")) }
+    }
+}
+
+/// How wide text on standard output may be.
+pub(super) fn columns(is_terminal: bool) -> usize {
+    if is_terminal { terminal_columns() } else { words::COLUMNS }
 }
 
 /// How wide standard output is.

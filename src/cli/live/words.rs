@@ -62,7 +62,7 @@ impl View {
     /// A paragraph as wide as the terminal, within reason; the later lines are indented by `hang` more than the first.
     #[must_use]
     pub fn paragraph(&self, indent: usize, hang: usize, text: &str) -> String {
-        wrapped(self.columns.min(LONGEST_LINE), indent, hang, text)
+        paragraph(self.columns, indent, hang, text)
     }
 
     /// "14:03", "Sun 2 Nov 14:03" or "2024-11-03 14:03": as much as is needed to know which moment is meant.
@@ -157,8 +157,9 @@ pub fn width(text: &str) -> usize {
     shown
 }
 
-/// A paragraph of lines of at most `columns` characters, the later ones indented by `hang` more than the first.
-fn wrapped(columns: usize, indent: usize, hang: usize, text: &str) -> String {
+/// A paragraph of lines of at most `columns` characters, within reason; the later ones are indented by `hang` more than the first.
+pub fn paragraph(columns: usize, indent: usize, hang: usize, text: &str) -> String {
+    let columns = columns.min(LONGEST_LINE);
     let mut lines = String::new();
     let mut line = " ".repeat(indent);
     let mut is_bare = true;

@@ -93,7 +93,8 @@ fn positive_milli(text: &str, most: u64) -> Option<u32> {
 }
 
 /// Thousandths of a plain decimal number (`12`, `12.5`, `.5`), exactly; further digits are cut off. No sign, no exponent.
-fn milli(text: &str) -> Option<u64> {
+#[must_use]
+pub fn milli(text: &str) -> Option<u64> {
     let text = text.trim_ascii();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,0 +1,167 @@
+//! Looking at the world, for [`super::judge`]. Nothing here judges; every look has an end, and none leaves a trace.
+
+mod machine;
+mod places;
+
+use super::{Facts, Group, clock, config, power, ups};
+use crate::cabinet::power::baseline::Baseline;
+use crate::cabinet::power::{UpsSilence, UpsState};
+use crate::cabinet::types::{Now, Role};
+use crate::config::{Config, ConfigError, Problem, Surroundings, UpsConfig};
+use crate::io::clock::Clock;
+use crate::io::ups::figures;
+use crate::io::ups::orders::{OrderError, Place, list_clients, list_commands, list_variables};
+use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+/// The site of the annotated default, which nobody's property is called.
+const EXAMPLE_SITE: &str = "site";
+
+/// Looks at what the wanted groups are about. `path` is the config's file. Takes some seconds at most; it blocks.
+#[must_use]
+pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
+    let seen = Seen::of(path);
+    let wants = |group: Group| wanted.contains(&group);
+    let clock = Clock::new(seen.config.time_zone.as_deref()).or_else(|_| Clock::new(None));
+    let now = clock.as_ref().ok().map(Clock::now);
+    let energy = [Group::Ups, Group::Battery, Group::Power].into_iter().any(wants);
+    Facts {
+        wanted: wanted.clone(),
+        config: wants(Group::Config).then(|| seen.judgeable()),
+        daemon: wants(Group::Daemon).then(|| places::daemon(&seen.config)),
+        clock: wants(Group::Clock).then(|| clock::Facts {
+            quality: now
+                .map(|now| now.clock)
+                .ok_or_else(|| clock.as_ref().err().map(ToString::to_string).unwrap_or_default()),
+            configured: seen.config.time_zone.clone(),
+            machine: TimeZone::try_system().ok().and_then(|zone| zone.iana_name().map(str::to_owned)),
+        }),
+        disk: wants(Group::Disk).then(|| machine::disk(&seen.config.state_dir)),
+        credentials: wants(Group::Credentials).then(|| places::credentials(&seen.config)),
+        ledger: wants(Group::Ledger).then(|| places::ledger(&seen.config, seen.is_clean("cabinet"))),
+        ups: energy.then(|| ups_of(&seen)),
+        power: energy.then(|| power_of(&seen, now)),
+    }
+}
+
+/// The config as far as it can be read. Where it cannot, paths are those of the convention.
+struct Seen {
+    config: Config,
+    problems: Vec<Problem>,
+    /// There is no text at all.
+    unreadable: Option<config::Facts>,
+}
+
+impl Seen {
+    fn of(path: &Path) -> Self {
+        match Config::look(path) {
+            Ok((config, problems)) => Self { config, problems, unreadable: None },
+            Err(error) => {
+                let (config, _) = Config::draft("", &Surroundings::of(path));
+                let unreadable = match &error {
+                    ConfigError::Unreadable { .. } | ConfigError::TooLarge { .. } => {
+                        let (what, remedy) = super::words::parted(&error.to_string());
+                        let not_allowed = matches!(&error, ConfigError::Unreadable { source, .. }
+                            if source.kind() == ErrorKind::PermissionDenied);
+                        Some(config::Facts::Unreadable { what, remedy, not_allowed })
+                    }
+                    ConfigError::Problems { .. } => None,
+                };
+                Self { config, problems: error.problems().to_vec(), unreadable }
+            }
+        }
+    }
+
+    /// Whether what the file says under `[section]` can be believed: no mistake there, nor one after which nobody knows where a section
+    /// begins.
+    fn is_clean(&self, section: &str) -> bool {
+        let within = |key: &str| key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.unreadable.is_none() && !self.problems.iter().any(|problem| problem.key.is_empty() || within(&problem.key))
+    }
+
+    fn judgeable(&self) -> config::Facts {
+        if let Some(unreadable) = &self.unreadable {
+            return unreadable.clone();
+        }
+        if !self.problems.is_empty() {
+            return config::Facts::Unsound(self.problems.clone());
+        }
+        let Config { settings, accounts, socket_group, .. } = &self.config;
+        let named = accounts.iter().map(|(group, _): &(String, Role)| ("[accounts]", group));
+        let named = named.chain(socket_group.iter().map(|group| ("control.socket_group", group)));
+        let missing = named.filter(|(_, group)| uzers::get_group_by_name(group).is_none());
+        config::Facts::Sound(config::Sound {
+            slots: settings.slots.len(),
+            doors: settings.doors.len(),
+            example_site: settings.site == EXAMPLE_SITE,
+            badge_alone: settings.access.badge_alone,
+            missing_groups: missing.map(|(key, group)| (key.to_owned(), group.clone())).collect(),
+        })
+    }
+}
+
+fn ups_of(seen: &Seen) -> ups::Facts {
+    match &seen.config.ups {
+        _ if !seen.is_clean("ups") => ups::Facts::NotJudged,
+        None => ups::Facts::NotWatched,
+        Some(ups) => ups::Facts::Watched(ups::Watched {
+            name: ups.name.clone(),
+            host: ups.host.clone(),
+            port: ups.port,
+            timeout_ms: ups.timeout_ms,
+            answer: ask(ups),
+        }),
+    }
+}
+
+/// Asks upsd for everything it has. Nobody is logged in for that.
+fn ask(ups: &UpsConfig) -> Result<ups::Answer, UpsSilence> {
+    let place = Place::new(&ups.name, &ups.host, ups.port).within(Duration::from_millis(ups.timeout_ms));
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return Err(UpsSilence::Refused);
+    };
+    runtime.block_on(async {
+        let variables = list_variables(&place).await.map_err(|error| silence(&error))?;
+        let state: UpsState = figures::parse(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+        Ok(ups::Answer {
+            state,
+            variables: ups::Variables(variables.into_iter().collect()),
+            commands: list_commands(&place).await.ok(),
+            clients: list_clients(&place).await.map_err(|error| error.to_string()),
+        })
+    })
+}
+
+fn silence(error: &OrderError) -> UpsSilence {
+    match error {
+        OrderError::Unreachable { .. } => UpsSilence::Refused,
+        OrderError::TimedOut(_) => UpsSilence::TimedOut,
+        OrderError::UnknownUps(_) => UpsSilence::UnknownUps,
+        OrderError::Stale => UpsSilence::Stale,
+        OrderError::DriverGone => UpsSilence::DriverGone,
+        OrderError::Garbled
+        | OrderError::AccessDenied { .. }
+        | OrderError::NotPrimary { .. }
+        | OrderError::UnknownCommand(_)
+        | OrderError::Failed { .. }
+        | OrderError::Refused(_)
+        | OrderError::NotPlain => UpsSilence::Garbled,
+    }
+}
+
+fn power_of(seen: &Seen, now: Option<Now>) -> power::Facts {
+    let trusted = now.filter(|now| now.clock.is_trusted());
+    power::Facts {
+        settings: seen.config.power.clone(),
+        battery: seen.config.battery.clone(),
+        now: trusted,
+        state: places::power_state(&seen.config),
+        baseline: Baseline::default(),
+        own_test: None,
+        chips: machine::clock_chips(Path::new("/"), trusted.map(|now| now.wall)),
+        upsmon: power::Upsmon::NotLookedAt,
+    }
+}

@@ -1,0 +1,137 @@
+//! What the kernel tells: the disk under a folder, the clocks that run on without power.
+
+use crate::cabinet::types::Wall;
+use crate::check::disk::{Disk, Facts};
+use crate::check::power::ClockChip;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The file system that a folder is on.
+pub(super) fn disk(dir: &Path) -> Facts {
+    let name = dir.display().to_string();
+    match fs::metadata(dir) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Facts { dir: name, disk: Ok(None) },
+        Err(error) => return Facts { dir: name, disk: Err(error.to_string()) },
+    }
+    let seen = rustix::fs::statvfs(dir).map_err(|error| error.to_string());
+    let mount =
+        fs::canonicalize(dir).ok().and_then(|dir| mount_of(&fs::read_to_string("/proc/self/mountinfo").ok()?, &dir));
+    let disk = seen.map(|seen| {
+        let (kind, options) = mount.unzip();
+        Some(Disk {
+            free_bytes: seen.f_bavail.saturating_mul(seen.f_frsize),
+            total_bytes: seen.f_blocks.saturating_mul(seen.f_frsize),
+            kind,
+            options: options.unwrap_or_default(),
+        })
+    });
+    Facts { dir: name, disk }
+}
+
+/// Kind and options of the mount that a path is on: the last of those with the longest mount point above it.
+fn mount_of(mountinfo: &str, path: &Path) -> Option<(String, Vec<String>)> {
+    let mounts = mountinfo.lines().filter_map(|line| {
+        // 36 35 98:0 /root /point rw,noatime master:1 - ext4 /dev/sda1 rw,errors=continue
+        let (mount, system) = line.split_once(" - ")?;
+        let mount: Vec<&str> = mount.split(' ').collect();
+        let system: Vec<&str> = system.split(' ').collect();
+        let point = PathBuf::from(plain(mount.get(4)?));
+        let options = mount.get(5)?.split(',').chain(system.get(2)?.split(','));
+        Some((point, (*system.first()?).to_owned(), options.map(str::to_owned).collect()))
+    });
+    let above = mounts.filter(|(point, _, _)| path.starts_with(point));
+    above.max_by_key(|(point, _, _)| point.components().count()).map(|(_, kind, options)| (kind, options))
+}
+
+/// Spaces and the like are written as octal numbers there.
+fn plain(point: &str) -> String {
+    let mut text = String::new();
+    let mut rest = point;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        if let Some(code) = code.filter(u8::is_ascii) {
+            text.push(char::from(code));
+            rest = &rest[at + 4..];
+        } else {
+            text.push('\\');
+            rest = &rest[at + 1..];
+        }
+    }
+    text + rest
+}
+
+/// The clocks of `/sys/class/rtc`, on a file system that begins at `root`. `wall`: the system's clock, if it is trusted.
+pub(super) fn clock_chips(root: &Path, wall: Option<Wall>) -> Vec<ClockChip> {
+    let Ok(folder) = fs::read_dir(root.join("sys/class/rtc")) else { return Vec::new() };
+    let mut chips: Vec<ClockChip> = folder
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let chip = entry.path();
+            let since_epoch = fs::read_to_string(chip.join("since_epoch")).ok();
+            let seconds = since_epoch.and_then(|text| text.trim().parse::<i64>().ok());
+            Some(ClockChip {
+                name: entry.file_name().into_string().ok()?,
+                has_alarm: chip.join("wakealarm").exists(),
+                off_s: seconds.zip(wall).map(|(seconds, wall)| seconds.abs_diff(wall.0.div_euclid(1_000))),
+            })
+        })
+        .collect();
+    chips.sort_by(|a, b| a.name.cmp(&b.name));
+    chips
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_of_a_path_is_the_nearest_above_it() {
+        let mountinfo = "\
+            22 1 179:2 / / rw,noatime shared:1 - ext4 /dev/root rw,data=ordered\n\
+            23 22 0:21 / /run rw,nosuid shared:2 - tmpfs tmpfs rw,size=91M\n\
+            31 22 8:1 / /var/lib/my\\040disk rw - ext4 /dev/sda1 ro,barrier=0\n\
+            32 22 8:2 / /var/lib rw - xfs /dev/sda2 rw\n\
+            33 22 8:3 / /var/lib ro - f2fs /dev/sda3 rw\n\
+            not a mount\n";
+        let mount = |path: &str| mount_of(mountinfo, Path::new(path)).map(|(kind, options)| (kind, options.join(",")));
+        let is = |kind: &str, options: &str| Some((kind.to_owned(), options.to_owned()));
+        assert_eq!(mount("/home/pi"), is("ext4", "rw,noatime,rw,data=ordered"));
+        assert_eq!(mount("/run/cabinetd"), is("tmpfs", "rw,nosuid,rw,size=91M"));
+        assert_eq!(mount("/runny"), is("ext4", "rw,noatime,rw,data=ordered"), "no part of a name");
+        assert_eq!(mount("/var/lib/my disk/state"), is("ext4", "rw,ro,barrier=0"));
+        assert_eq!(mount("/var/lib/cabinetd"), is("f2fs", "ro,rw"), "the one mounted over the other");
+        assert_eq!(mount_of("", Path::new("/")), None);
+        assert_eq!(plain("a\\040b\\\\c\\9"), "a b\\\\c\\9");
+    }
+
+    #[test]
+    fn clock_chips_are_what_the_kernel_shows() {
+        let root = tempfile::tempdir().expect("a folder");
+        assert_eq!(clock_chips(root.path(), None), []);
+        let chip = |name: &str, alarm: bool, time: &str| {
+            let dir = root.path().join("sys/class/rtc").join(name);
+            fs::create_dir_all(&dir).expect("a folder");
+            fs::write(dir.join("since_epoch"), time).expect("written");
+            if alarm {
+                fs::write(dir.join("wakealarm"), "").expect("written");
+            }
+        };
+        chip("rtc1", false, "1800000100\n");
+        chip("rtc0", true, "nonsense");
+        let is = |name: &str, has_alarm, off_s| ClockChip { name: name.to_owned(), has_alarm, off_s };
+        let wall = Some(Wall(1_800_000_000_500));
+        assert_eq!(clock_chips(root.path(), wall), [is("rtc0", true, None), is("rtc1", false, Some(100))]);
+        assert_eq!(clock_chips(root.path(), None)[1].off_s, None, "a clock that is not trusted measures nothing");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_not_there_yet() {
+        let root = tempfile::tempdir().expect("a folder");
+        assert_eq!(disk(&root.path().join("state")).disk, Ok(None));
+        let disk = disk(root.path()).disk.expect("it can be looked at").expect("it is there");
+        assert!(disk.total_bytes > 0 && disk.kind.is_some() && !disk.options.is_empty(), "{disk:?}");
+    }
+}

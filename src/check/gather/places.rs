@@ -1,0 +1,142 @@
+//! What the daemon keeps and says: its socket, its credentials, its ledger. Looked at as a stranger does, with no lock of the daemon's.
+
+use crate::cabinet::books::Row;
+use crate::cabinet::power::state::PowerState;
+use crate::cabinet::snapshot::StoreIs;
+use crate::check::daemon::AlarmFact;
+use crate::check::ledger::Open;
+use crate::check::words::{parted, sentence};
+use crate::check::{credentials, daemon, ledger};
+use crate::config::Config;
+use crate::daemon::load_credentials;
+use crate::io::control::{Client, ClientError};
+use crate::io::credentials::CredentialsError;
+use crate::io::store::envelope::chain;
+use crate::io::store::{DATABASE, Filter, Reader, StoreError};
+use std::io::ErrorKind;
+
+/// Records at the end that are verified: some milliseconds' worth.
+const TAIL: u64 = 1_000;
+
+/// What answers at the control socket.
+pub(super) fn daemon(config: &Config) -> daemon::Facts {
+    let status = Client::connect(&config.run_dir).and_then(|mut client| client.status());
+    match status {
+        Ok(seen) => daemon::Facts::Running {
+            full: seen.store == StoreIs::Full,
+            alarms: seen
+                .alarms
+                .into_iter()
+                .map(|alarm| AlarmFact {
+                    level: alarm.level,
+                    sentence: alarm.sentence,
+                    acknowledged: alarm.acknowledged_by.is_some(),
+                })
+                .collect(),
+        },
+        Err(ClientError::NoDaemon(_)) => daemon::Facts::Down { ever: config.state_dir.join(DATABASE).exists() },
+        Err(error @ (ClientError::TimedOut | ClientError::Lost)) => daemon::Facts::Stuck { text: error.to_string() },
+        Err(
+            error @ (ClientError::NoPermission { .. }
+            | ClientError::NotUnderstood
+            | ClientError::Refused { .. }
+            | ClientError::Io { .. }),
+        ) => daemon::Facts::Unknown { text: error.to_string() },
+    }
+}
+
+/// Whether the secrets can be used. They are dropped at once.
+pub(super) fn credentials(config: &Config) -> credentials::Facts {
+    let dir = config.credentials_dir.display().to_string();
+    match load_credentials(&config.credentials_dir) {
+        Ok(_) => credentials::Facts::Usable(dir),
+        Err(CredentialsError::Missing(_)) if !config.state_dir.join(DATABASE).exists() => {
+            credentials::Facts::NotYet { dir }
+        }
+        Err(CredentialsError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
+            credentials::Facts::NotAllowed { dir }
+        }
+        Err(error) => {
+            let (what, remedy) = remedied(&error);
+            credentials::Facts::Unusable { what, remedy }
+        }
+    }
+}
+
+/// Most of these errors say at length what to do, behind the first sentence.
+fn remedied(error: &CredentialsError) -> (String, String) {
+    let text = error.to_string();
+    match text.split_once(". ") {
+        Some((what, remedy)) if !what.contains("; ") => (sentence(what), sentence(remedy)),
+        _ => parted(&text),
+    }
+}
+
+/// The ledger beside the daemon. `named`: the config says whose it should be.
+pub(super) fn ledger(config: &Config, named: bool) -> ledger::Facts {
+    let reader = match Reader::open(&config.state_dir) {
+        Ok(reader) => reader,
+        Err(StoreError::NoLedger { .. }) => return ledger::Facts::NotYet,
+        Err(error) => return unopened(&error),
+    };
+    match looked(&reader, config, named) {
+        Ok(open) => ledger::Facts::Open(open),
+        Err(error) => unopened(&error),
+    }
+}
+
+/// What the ledger knows of power: proofs, what was measured. None where there is no ledger, or none that this account may read.
+pub(super) fn power_state(config: &Config) -> Option<PowerState> {
+    let rows = Reader::open(&config.state_dir).and_then(|reader| reader.rows()).ok()?;
+    rows.into_iter().find_map(|(_, row)| match row {
+        Row::Power(state) => Some(*state),
+        _ => None,
+    })
+}
+
+fn unopened(error: &StoreError) -> ledger::Facts {
+    let denied = match error {
+        StoreError::File { source, .. } => source.kind() == ErrorKind::PermissionDenied,
+        // SQLite does not say why it cannot open a file that is there.
+        StoreError::Unreadable { .. } | StoreError::Busy => true,
+        _ => false,
+    };
+    let text = error.to_string();
+    if denied { ledger::Facts::Unknown(text) } else { ledger::Facts::Unreadable(text) }
+}
+
+fn looked(reader: &Reader, config: &Config, named: bool) -> Result<Open, StoreError> {
+    let identity = reader.identity();
+    let head = reader.head()?;
+    let mut open = Open {
+        records: head.seq,
+        found: (identity.site.clone(), identity.cabinet.clone()),
+        wanted: named.then(|| (config.settings.site.clone(), config.settings.cabinet.clone())),
+        lost: reader.lost()?.map(|lost| lost.known.seq),
+        verified: 0,
+        unfit: None,
+        illegible: None,
+    };
+    let everything = Filter { silent: true, ..Filter::default() };
+    for entry in reader.entries(&everything, head.seq.saturating_sub(TAIL)) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(StoreError::Damaged { what }) => {
+                open.illegible = Some(what);
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        let digest = entry.digest();
+        let fits = entry
+            .prev
+            .zip(digest)
+            .is_some_and(|(prev, digest)| chain(&prev, &entry.header.canonical(identity), &digest) == entry.hash);
+        if !fits {
+            open.unfit = Some(entry.header.seq);
+            break;
+        }
+        open.verified += 1;
+    }
+    Ok(open)
+}
