@@ -615,7 +615,7 @@ pub static TABLE: &[Row] = &[
         Why::ShortAndAmple,
     ),
     // Sleep.
-    row(SERVING, &[Test::NotBusy, Test::ToldToSleep], Next::FallAsleep(Then::Asleep), Why::ToldToSleep),
+    row(TOLD, &[Test::NotBusy, Test::NotOnLine, Test::ToldToSleep], Next::FallAsleep(Then::Asleep), Why::ToldToSleep),
     row(
         &[Kind::Conserve],
         &[Test::NotBusy, Test::Idle, Test::NotToldToStay],
@@ -646,6 +646,8 @@ const RESTORING: &[Kind] = &[Kind::Restoring];
 /// Not Manual, not asleep, not falling asleep.
 const UP: &[Kind] = &[Kind::Line, Kind::Grace, Kind::Normal, Kind::Conserve, Kind::Restoring];
 const SERVING: &[Kind] = &[Kind::Normal, Kind::Conserve];
+/// Where "sleep now" is obeyed.
+const TOLD: &[Kind] = &[Kind::Grace, Kind::Normal, Kind::Conserve];
 const AWAKE: &[Kind] = &[Kind::Normal, Kind::Conserve, Kind::Manual];
 /// An outage is open.
 const OUTAGE: &[Kind] =

@@ -419,6 +419,14 @@ fn each_row_has_its_situation() {
         (Mode::Conserve, |s| s.told_to_sleep = true, Some((K::FallingAsleep, Why::ToldToSleep))),
         (Mode::Normal, |s| s.told_to_sleep = true, Some((K::FallingAsleep, Why::ToldToSleep))),
         (
+            Mode::Grace,
+            |s| {
+                s.told_to_sleep = true;
+                s.in_mode_ms = 1_000;
+            },
+            Some((K::FallingAsleep, Why::ToldToSleep)),
+        ),
+        (
             Mode::Conserve,
             |s| {
                 s.told_to_sleep = true;
