@@ -90,6 +90,7 @@ enum Purpose {
     Sleep {
         method: power::Method,
     },
+    TestBattery,
     /// Nothing: a light, a sound, a word, an answer.
     Courtesy,
 }
@@ -122,6 +123,8 @@ pub enum Reason {
     DisplayIdle,
     /// The power policy may have something new to say.
     Power,
+    /// A test of the battery has had its time, or may be due.
+    Upkeep,
 }
 
 /// One step: the moment, by whom, and what came of it so far.
@@ -264,6 +267,7 @@ impl Cabinet {
         self.door_deadlines(turn);
         self.watch_deadlines(turn);
         self.clear_display(turn);
+        self.upkeep_deadline(turn);
         let overdue: Vec<CommandId> =
             self.pending.iter().filter(|(_, pending)| pending.deadline <= turn.mono()).map(|(id, _)| *id).collect();
         for id in overdue {
@@ -329,6 +333,7 @@ impl Cabinet {
             },
             Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
             Purpose::Sleep { method } => self.sleep_ordered(method, result),
+            Purpose::TestBattery => self.test_ordered(turn, result),
             Purpose::Courtesy => {}
         }
     }

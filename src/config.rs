@@ -262,6 +262,8 @@ impl Config {
         self.read_loads(reader, document);
         self.read_ups(reader, document);
         self.power.may_order = self.ups.as_ref().is_some_and(|ups| ups.user.is_some());
+        self.power.rated_w = (self.battery.ups_rated_w > 0).then_some(self.battery.ups_rated_w);
+        self.power.weekly_self_test = self.battery.weekly_self_test;
         self.settings.power = self.ups.as_ref().map(|_| self.power.clone());
         self.read_accounts(reader, document);
         self.check(reader);

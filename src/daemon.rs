@@ -80,7 +80,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = Guard::default();
     guard.listen();
-    let result = guard.run(&runtime, async { Daemon::start(config, &guard).await?.serve(&guard).await });
+    let result = guard.run(&runtime, async { Box::pin(Daemon::start(config, &guard).await?.serve(&guard)).await });
     // A look-up of a name or a PIN under way is nothing to wait for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -371,6 +371,7 @@ impl Daemon {
                 }
             }
             Action::Sleep { method, wake_after_ms } => self.sleeper.order(command.id, method, wake_after_ms),
+            Action::TestBattery => self.sleeper.test_battery(command.id),
             _ => self.hands.perform(command),
         }
     }

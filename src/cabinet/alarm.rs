@@ -32,6 +32,7 @@ impl Alarm {
             | Self::InactiveUser { .. }
             | Self::NoRoom
             | Self::CabinetKeyOnly
+            | Self::ReplaceBattery
             | Self::UpsUnreachable => false,
         }
     }

@@ -586,6 +586,9 @@ impl Books {
             | Fact::EnergyBooked { .. }
             | Fact::BatteryReplaced { .. }
             | Fact::BatteryMeasured { .. }
+            | Fact::LoadLearned { .. }
+            | Fact::SelfTestBegan
+            | Fact::SelfTestEnded { .. }
             | Fact::DrillStarted { .. }
             | Fact::DrillSaw { .. }
             | Fact::DrillProving { .. }

@@ -5,7 +5,9 @@
 
 use super::event::{KeyStep, StopReason};
 use super::outcome::Denial;
+use super::power::baseline::LoadDay;
 use super::power::policy::{Method, Mode, Why};
+use super::power::selftest::Verdict;
 use super::power::state::{DrillEnd, OutageId, PowerOrder, Replaced, Sight, SwitchFigures, Told};
 use super::power::{Supply, UpsFigures};
 use super::roster::Difference;
@@ -269,6 +271,15 @@ pub enum Fact {
         capacity_mwh: u64,
         by_drill: bool,
     },
+    /// What a day taught of the load on the UPS.
+    LoadLearned {
+        day: LoadDay,
+    },
+    /// The UPS took the order to test its battery.
+    SelfTestBegan,
+    SelfTestEnded {
+        verdict: Verdict,
+    },
     DrillStarted {
         deep: bool,
     },
@@ -422,6 +433,8 @@ pub enum Alarm {
     SleepFailed {
         method: Method,
     },
+    /// The UPS wants a new battery, or its test failed.
+    ReplaceBattery,
     /// The battery is empty, or somebody shuts the machine down: only the cabinet key opens.
     CabinetKeyOnly,
     /// The ledger lost records: see [`Fact::RecordsMissing`].

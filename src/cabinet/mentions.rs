@@ -40,6 +40,9 @@ impl Fact {
             | Self::EnergyBooked { .. }
             | Self::BatteryReplaced { .. }
             | Self::BatteryMeasured { .. }
+            | Self::LoadLearned { .. }
+            | Self::SelfTestBegan
+            | Self::SelfTestEnded { .. }
             | Self::DrillStarted { .. }
             | Self::DrillSaw { .. }
             | Self::DrillProving { .. }
@@ -127,6 +130,7 @@ impl Alarm {
             | Self::UpsUnreachable
             | Self::SleepFailed { .. }
             | Self::CabinetKeyOnly
+            | Self::ReplaceBattery
             | Self::RecordsMissing { .. } => {}
             Self::WrongKey { key, session, .. } => {
                 said.keys.extend(key);

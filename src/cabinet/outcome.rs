@@ -76,6 +76,8 @@ pub enum Action {
     Pace { slow: bool },
     /// Put the machine to sleep in a deep way. `wake_after_ms`: its clock is to wake it then.
     Sleep { method: Method, wake_after_ms: Option<u64> },
+    /// Have the UPS test its battery.
+    TestBattery,
     /// Answer a request from outside.
     Reply { request: RequestKey, answer: Answer },
 }

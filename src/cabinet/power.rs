@@ -21,6 +21,7 @@ pub(in crate::cabinet) mod room;
 pub mod selftest;
 pub mod sentence;
 pub mod state;
+mod upkeep;
 mod view;
 
 pub use policy::{Decision, Method, Mode, Situation, decide};

@@ -107,6 +107,7 @@ impl Names<'_> {
             Alarm::NoRoom => "the disk is full: nothing is opened".to_owned(),
             Alarm::UpsUnreachable => "the UPS does not answer".to_owned(),
             Alarm::SleepFailed { method } => format!("sleep by {} was ordered and did not come", method.word()),
+            Alarm::ReplaceBattery => "the UPS's battery is to be replaced".to_owned(),
             Alarm::CabinetKeyOnly => "the battery ends: only the cabinet key opens".to_owned(),
             Alarm::RecordsMissing { after, known } => missing_words(*after, *known),
         }
@@ -322,6 +323,9 @@ impl Display for Sentence<'_> {
             | Fact::EnergyBooked { .. }
             | Fact::BatteryReplaced { .. }
             | Fact::BatteryMeasured { .. }
+            | Fact::LoadLearned { .. }
+            | Fact::SelfTestBegan
+            | Fact::SelfTestEnded { .. }
             | Fact::DrillStarted { .. }
             | Fact::DrillSaw { .. }
             | Fact::DrillProving { .. }

@@ -4,7 +4,6 @@ mod machine;
 mod places;
 
 use super::{Facts, Group, clock, config, power, ups};
-use crate::cabinet::power::baseline::Baseline;
 use crate::cabinet::power::{UpsSilence, UpsState};
 use crate::cabinet::types::{Now, Role};
 use crate::config::{Config, ConfigError, Problem, Surroundings, UpsConfig};
@@ -154,13 +153,20 @@ fn silence(error: &OrderError) -> UpsSilence {
 
 fn power_of(seen: &Seen, now: Option<Now>) -> power::Facts {
     let trusted = now.filter(|now| now.clock.is_trusted());
+    let state = places::power_state(&seen.config);
+    let own_test = state.as_ref().and_then(|state| state.test_ended).map(|(at, verdict)| power::OwnTest {
+        days_ago: trusted
+            .filter(|_| at.clock.is_trusted())
+            .map(|now| u32::try_from(at.elapsed_ms(now.stamp()) / 86_400_000).unwrap_or(u32::MAX)),
+        verdict,
+    });
     power::Facts {
         settings: seen.config.power.clone(),
         battery: seen.config.battery.clone(),
         now: trusted,
-        state: places::power_state(&seen.config),
-        baseline: Baseline::default(),
-        own_test: None,
+        baseline: state.as_ref().map(|state| state.baseline.clone()).unwrap_or_default(),
+        own_test,
+        state,
         chips: machine::clock_chips(Path::new("/"), trusted.map(|now| now.wall)),
         upsmon: power::Upsmon::NotLookedAt,
     }

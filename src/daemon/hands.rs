@@ -97,6 +97,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
         | Action::CheckPin { .. }
         | Action::Pace { .. }
         | Action::Sleep { .. }
+        | Action::TestBattery
         | Action::Reply { .. } => false,
     }
 }
@@ -104,7 +105,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
 /// Whether the core waits for the end of such a command.
 const fn matters(action: &Action) -> bool {
     match action {
-        Action::Unlock { .. } | Action::CheckPin { .. } | Action::Sleep { .. } => true,
+        Action::Unlock { .. } | Action::CheckPin { .. } | Action::Sleep { .. } | Action::TestBattery => true,
         Action::Relock { .. }
         | Action::Unlatch { .. }
         | Action::Relatch { .. }
@@ -135,7 +136,11 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
             outputs.set(Output::Load(load), level, None).await
         }
         // Not for these hands: the loop hashes, answers, and sees to the machine's sleep.
-        Action::CheckPin { .. } | Action::Pace { .. } | Action::Sleep { .. } | Action::Reply { .. } => Ok(()),
+        Action::CheckPin { .. }
+        | Action::Pace { .. }
+        | Action::Sleep { .. }
+        | Action::TestBattery
+        | Action::Reply { .. } => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::cabinet::event::{Event, StopReason};
 use crate::cabinet::outcome::CommandResult;
 use crate::cabinet::power::Method;
+use crate::cabinet::power::selftest::COMMAND;
 use crate::cabinet::types::CommandId;
 use crate::io::sim::lines::Outputs;
 use crate::io::sleep::{GoingDown, Machine, Rtc};
@@ -65,6 +66,25 @@ impl Sleeper {
         });
     }
 
+    /// Has the UPS test its battery; what comes of it shows in its readings.
+    pub fn test_battery(&self, id: CommandId) {
+        let sleeper = self.clone();
+        tokio::spawn(async move {
+            let ordered = match &sleeper.ups {
+                Some((place, login)) => orders::instant_command(place, login, COMMAND, None).await,
+                None => return drop(sleeper.done.send(failed(id, "nobody may tell upsd".into())).await),
+            };
+            let event = match ordered {
+                Ok(_) => Event::CommandDone { id, result: CommandResult::Done },
+                Err(why) => {
+                    tracing::warn!("the UPS does not test its battery: {why}");
+                    failed(id, why.to_string())
+                }
+            };
+            let _ = sleeper.done.send(event).await;
+        });
+    }
+
     async fn sleep(&self, method: Method, wake_after_ms: Option<u64>) -> Result<(), String> {
         match method {
             Method::Standby => Ok(()),
@@ -97,6 +117,10 @@ impl Sleeper {
             },
         }
     }
+}
+
+const fn failed(id: CommandId, why: String) -> Event {
+    Event::CommandDone { id, result: CommandResult::Failed(why) }
 }
 
 /// Where and as whom upsd is told, as the config and the credentials have it.

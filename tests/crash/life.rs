@@ -116,7 +116,7 @@ impl Life {
                 Action::Unlock { .. } if self.rng.below(12) == 0 => {
                     CommandResult::Failed("the relay board is silent".into())
                 }
-                Action::Unlock { .. } | Action::Sleep { .. } => CommandResult::Done,
+                Action::Unlock { .. } | Action::Sleep { .. } | Action::TestBattery => CommandResult::Done,
                 Action::CheckPin { .. } => CommandResult::Pin(match self.rng.below(20) {
                     0 | 1 => PinVerdict::Mismatch,
                     2 => PinVerdict::Duress,
@@ -280,7 +280,11 @@ impl Life {
                 runtime_s: Some(900),
                 ..UpsFigures::default()
             };
-            Ok(UpsState { tokens: status.iter().map(|token| (*token).to_owned()).collect(), figures, serial: None })
+            Ok(UpsState {
+                tokens: status.iter().map(|token| (*token).to_owned()).collect(),
+                figures,
+                ..UpsState::default()
+            })
         };
         Event::UpsRead(UpsReading { at: Mono(self.mono), state })
     }

@@ -150,6 +150,9 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::EnergyBooked { .. }
             | Fact::BatteryReplaced { .. }
             | Fact::BatteryMeasured { .. }
+            | Fact::LoadLearned { .. }
+            | Fact::SelfTestBegan
+            | Fact::SelfTestEnded { .. }
             | Fact::DrillStarted { .. }
             | Fact::DrillSaw { .. }
             | Fact::DrillProving { .. }
@@ -158,7 +161,7 @@ pub fn every_fact() -> Vec<Fact> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 44, "each kind has a sample");
+    assert_eq!(kinds.len(), 47, "each kind has a sample");
     all
 }
 
@@ -189,6 +192,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::RecordsMissing { after: 39, known: 167 },
         Alarm::SleepFailed { method: Method::UpsOff },
         Alarm::CabinetKeyOnly,
+        Alarm::ReplaceBattery,
     ];
     for alarm in &all {
         match alarm {
@@ -212,11 +216,12 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::UpsUnreachable
             | Alarm::SleepFailed { .. }
             | Alarm::CabinetKeyOnly
+            | Alarm::ReplaceBattery
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 21, "each alarm has a sample");
+    assert_eq!(kinds.len(), 22, "each alarm has a sample");
     all
 }
 

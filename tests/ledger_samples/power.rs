@@ -2,7 +2,9 @@
 
 use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::outage::Elapsed;
+use cabinetd::cabinet::power::baseline::LoadDay;
 use cabinetd::cabinet::power::policy::{Method, Mode, Remembered, TABLE, Then};
+use cabinetd::cabinet::power::selftest::{NoVerdict, Verdict};
 use cabinetd::cabinet::power::state::{DrillEnd, OutageId, PowerOrder, Replaced, Sight, SwitchFigures, Told};
 
 const MODES: [Mode; 13] = [
@@ -75,6 +77,32 @@ pub fn samples() -> Vec<Fact> {
         Fact::DrillStarted { deep: false },
         Fact::DrillStarted { deep: true },
     ]);
+    let day = LoadDay {
+        day: 20_515,
+        clock_trusted: true,
+        own_mw: 12_000,
+        base_mw: Some(11_800),
+        threshold_mw: 6_000,
+        judged: 0x00ff_ffff,
+        foreign: 0,
+        foreign_mw: 0,
+        peak_mw: 0,
+    };
+    all.push(Fact::LoadLearned { day });
+    all.push(Fact::LoadLearned { day: LoadDay { base_mw: None, foreign: 0b11 << 9, foreign_mw: 90_000, ..day } });
+    all.push(Fact::SelfTestBegan);
+    for verdict in [
+        Verdict::Passed,
+        Verdict::Weak,
+        Verdict::Failed,
+        Verdict::Aborted,
+        Verdict::Unknown(NoVerdict::NotSeen),
+        Verdict::Unknown(NoVerdict::NoResult),
+        Verdict::Unknown(NoVerdict::Silent),
+        Verdict::Unknown(NoVerdict::Outage),
+    ] {
+        all.push(Fact::SelfTestEnded { verdict });
+    }
     for asleep in [None, Some(Method::Standby), Some(Method::Halt)] {
         all.push(Fact::EnergyBooked { spent_mwh: 12_000, left_mwh: 41_000, drained_mwh: 40_000, asleep });
     }

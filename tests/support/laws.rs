@@ -342,6 +342,9 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
         | Fact::OutageEnded { .. }
         | Fact::EnergyBooked { .. }
         | Fact::BatteryMeasured { .. }
+        | Fact::LoadLearned { .. }
+        | Fact::SelfTestBegan
+        | Fact::SelfTestEnded { .. }
         | Fact::MethodProved { .. } => true,
         Fact::AlarmRaised { alarm } => matches!(
             alarm,
@@ -356,6 +359,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::RecordsMissing { .. }
                 | Alarm::SleepFailed { .. }
                 | Alarm::CabinetKeyOnly
+                | Alarm::ReplaceBattery
                 | Alarm::UpsUnreachable
         ),
         _ => false,

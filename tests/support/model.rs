@@ -334,6 +334,7 @@ impl World {
                 | Action::SwitchLoad { .. }
                 | Action::Pace { .. }
                 | Action::Sleep { .. }
+                | Action::TestBattery
                 | Action::Sound(_) => {}
             }
         }

@@ -56,6 +56,8 @@ pub struct Story {
     /// Deep sleeps that were ordered.
     pub slept: Vec<(CommandId, Method)>,
     pub paced_slowly: bool,
+    /// Tests of the battery that were ordered.
+    pub tests: Vec<CommandId>,
     commands: Vec<Action>,
     // --- book-keeping of the story
     told_until: usize,
@@ -119,6 +121,7 @@ impl Story {
             pin_checks: Vec::new(),
             slept: Vec::new(),
             paced_slowly: false,
+            tests: Vec::new(),
             commands: Vec::new(),
             told_until: 0,
             requests: 0,
@@ -182,6 +185,8 @@ impl Story {
                 Action::SwitchLoad { load, on: false } => drop(self.relays.insert(Output::Load(load))),
                 Action::SwitchLoad { load, on: true } => drop(self.relays.remove(&Output::Load(load))),
                 Action::Pace { slow } => self.paced_slowly = slow,
+                // The UPS takes it.
+                Action::TestBattery => self.tests.push(id),
                 // What becomes of it is the story's to say: it goes dark, or the machine stays up.
                 Action::Sleep { method, .. } => self.slept.push((id, method)),
                 Action::Reply { request, answer } => drop(self.replies.insert(request, answer)),
@@ -485,7 +490,7 @@ impl Story {
         let state = state.map(|tokens| UpsState {
             tokens: tokens.split(' ').map(str::to_owned).collect(),
             figures: UpsFigures::default(),
-            serial: None,
+            ..UpsState::default()
         });
         self.event(Event::UpsRead(UpsReading { at: self.mono, state }));
     }

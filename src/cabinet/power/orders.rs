@@ -1,7 +1,7 @@
 //! What people say and order: how the outage goes on, "sleep now", "stay awake", a new battery.
 
 use super::state::{PowerOrder, Replaced, Told};
-use crate::cabinet::fact::Fact;
+use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::outcome::Denial;
 use crate::cabinet::sentence::duration;
 use crate::cabinet::{Cabinet, Turn};
@@ -67,6 +67,7 @@ impl Cabinet {
             return Err(Denial::NoUps);
         }
         self.record(turn, Fact::BatteryReplaced { what: Replaced::Battery, serial: None });
+        self.resolve(turn, |alarm| *alarm == Alarm::ReplaceBattery);
         self.energy_of_a_new_battery(turn.mono());
         Ok("noted: a new battery; its capacity is not measured and no sleep method is proved on it (`cabinetd drill`)"
             .into())

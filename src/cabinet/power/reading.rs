@@ -21,6 +21,11 @@ pub struct UpsState {
     pub figures: UpsFigures,
     /// `ups.serial`, to notice a replaced unit.
     pub serial: Option<String>,
+    /// `ups.realpower.nominal`, else `ups.power.nominal`: what it may carry, W.
+    pub rated_w: Option<u32>,
+    /// `ups.test.result` and `ups.test.date`, as the UPS words them.
+    pub test_result: Option<String>,
+    pub test_date: Option<String>,
 }
 
 /// The figures of a reading: integers, each unknown when the UPS does not say it or says nonsense.

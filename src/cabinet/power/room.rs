@@ -11,6 +11,7 @@ use super::forecast::{Ahead, Demand, Outlook};
 use super::policy::{self, Decision, Kind, Mains, Method, Mode, Rules, Situation, Then, Usable, Why, Woken};
 use super::reading::{Supply, UpsFigures, UpsReading};
 use super::state::{PowerState, SwitchFigures};
+use super::upkeep::Upkeep;
 use crate::cabinet::event::{Ask, Start, StopReason};
 use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::outage::{Elapsed, Projection};
@@ -34,6 +35,10 @@ pub struct PowerSettings {
     pub loads: Vec<String>,
     /// Whether upsd may be told to shut down: a user is configured for that.
     pub may_order: bool,
+    /// What the UPS is rated for, W; none = what it says itself.
+    pub rated_w: Option<u32>,
+    /// Whether it is told to test its battery once a week.
+    pub weekly_self_test: bool,
 }
 
 impl Default for PowerSettings {
@@ -47,6 +52,8 @@ impl Default for PowerSettings {
             wakes_on_mains: false,
             loads: Vec::new(),
             may_order: false,
+            rated_w: None,
+            weekly_self_test: false,
         }
     }
 }
@@ -58,6 +65,7 @@ pub(in crate::cabinet) struct Room {
     /// The energy count when the session began.
     pub(super) session_began_uj: Option<u64>,
     pub(super) heard: Heard,
+    pub(super) upkeep: Upkeep,
     /// Since when nobody was here, as far as known: whoever was here before this core may have been so until it began.
     pub(super) idle_since: Mono,
     /// Somebody came since the last switch.
@@ -128,7 +136,7 @@ impl Room {
     }
 
     pub(in crate::cabinet) fn next_deadline(&self) -> Option<(Mono, Reason)> {
-        self.again_at.map(|at| (at, Reason::Power))
+        self.again_at.map(|at| (at, Reason::Power)).into_iter().chain(self.upkeep.next_deadline()).min()
     }
 
     pub(super) fn mains(&self, now: Mono) -> Mains {
@@ -173,6 +181,11 @@ impl Cabinet {
 
     /// Which supply the cabinet is on; each change is a record. Then the table is asked.
     pub(in crate::cabinet) fn ups_read(&mut self, turn: &mut Turn, reading: &UpsReading) {
+        self.upkeep_heard(turn, reading);
+        if self.power.upkeep.explains(reading.supply(), reading.at) {
+            // On battery for its own test: no news of mains.
+            return;
+        }
         self.note_supply(turn, reading);
         self.count_energy(turn.now);
         let supply = reading.supply();

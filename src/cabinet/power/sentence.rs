@@ -1,6 +1,7 @@
 //! Power's records as sentences that a manager understands, with the figures that decided.
 
 use super::policy::{Method, Mode, Then, Why};
+use super::selftest::{NoVerdict, Verdict};
 use super::state::{DrillEnd, PowerOrder, Replaced, Sight, SwitchFigures, Told};
 use crate::cabinet::fact::Fact;
 use crate::cabinet::sentence::duration;
@@ -51,6 +52,33 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             let by = if *by_drill { "a deep drill" } else { "this outage" };
             write!(f, "By {by} the battery holds {}.", wh(*capacity_mwh))
         }
+        Fact::LoadLearned { day } => {
+            let base =
+                day.base_mw.map_or_else(|| "too little for the UPS to show".to_owned(), |mw| watts(u64::from(mw)));
+            write!(f, "Load: the cabinet alone draws {base} from the UPS")?;
+            match day.foreign.count_ones() {
+                0 => f.write_str("."),
+                hours => {
+                    write!(
+                        f,
+                        "; in {} something else drew {} more.",
+                        count(hours, "hour"),
+                        watts(u64::from(day.foreign_mw))
+                    )
+                }
+            }
+        }
+        Fact::SelfTestBegan => f.write_str("The UPS was told to test its battery."),
+        Fact::SelfTestEnded { verdict } => f.write_str(match verdict {
+            Verdict::Passed => "The UPS's test of its battery passed.",
+            Verdict::Weak => "The UPS's test of its battery passed with a warning: replace it soon.",
+            Verdict::Failed => "The UPS's test of its battery failed: replace it.",
+            Verdict::Aborted => "The UPS's test of its battery was broken off; it is tried again.",
+            Verdict::Unknown(NoVerdict::NotSeen) => "Nothing shows that the UPS tested its battery.",
+            Verdict::Unknown(NoVerdict::NoResult) => "The UPS tested its battery and does not say with what result.",
+            Verdict::Unknown(NoVerdict::Silent) => "The UPS fell silent in the test of its battery.",
+            Verdict::Unknown(NoVerdict::Outage) => "Mains failed in the middle of the test of the battery.",
+        }),
         Fact::DrillStarted { deep: false } => f.write_str("A drill began, with somebody there."),
         Fact::DrillStarted { deep: true } => f.write_str("A deep drill began, to the end of the battery."),
         Fact::DrillSaw { what, figure } => f.write_str(&match what {

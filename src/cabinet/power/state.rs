@@ -3,9 +3,11 @@
 //! Everything here can be had again from the ledger. The running energy count, what was heard of the UPS last and who was here are
 //! volatile and live in `room.rs`.
 
+use super::baseline::Baseline;
 use super::energy::Energy;
 use super::policy::{Method, Mode, Then, Why};
 use super::reading::Supply;
+use super::selftest::Verdict;
 use crate::cabinet::fact::{Dark, Fact};
 use crate::cabinet::outage::{Elapsed, Hints, Statement};
 use crate::cabinet::types::Stamp;
@@ -296,12 +298,20 @@ pub struct PowerState {
     pub proofs: Vec<Proof>,
     pub serial: Option<String>,
     pub replaced: Option<Stamp>,
+    /// What the cabinet alone draws, day by day.
+    #[serde(default)]
+    pub baseline: Baseline,
+    /// The last test of the battery that was ordered, and what came of the last one.
+    #[serde(default)]
+    pub test_began: Option<Stamp>,
+    #[serde(default)]
+    pub test_ended: Option<(Stamp, Verdict)>,
 }
 
 impl PowerState {
     /// On line, nothing known.
     #[must_use]
-    pub const fn new(now: Stamp) -> Self {
+    pub fn new(now: Stamp) -> Self {
         Self {
             mode: Mode::Line,
             since: now,
@@ -333,6 +343,9 @@ impl PowerState {
             proofs: Vec::new(),
             serial: None,
             replaced: None,
+            baseline: Baseline::default(),
+            test_began: None,
+            test_ended: None,
         }
     }
 
@@ -380,6 +393,8 @@ impl PowerState {
                 | Fact::OutageTold { .. }
                 | Fact::BatteryReplaced { .. }
                 | Fact::DrillStarted { .. }
+                | Fact::LoadLearned { .. }
+                | Fact::SelfTestBegan
         )
     }
 
@@ -427,6 +442,9 @@ impl PowerState {
                     drill.proving = None;
                 }
             }
+            Fact::LoadLearned { day } => self.baseline.learn(*day),
+            Fact::SelfTestBegan => self.test_began = Some(stamp),
+            Fact::SelfTestEnded { verdict } => self.test_ended = Some((stamp, *verdict)),
             Fact::DrillStarted { deep } => {
                 self.drill = Some(Drill { id: seq, started: stamp, deep: *deep, proving: None, seen: Vec::new() });
             }

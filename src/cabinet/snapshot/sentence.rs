@@ -27,6 +27,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::UpsUnreachable => "ups-unreachable",
         Alarm::SleepFailed { .. } => "sleep-failed",
         Alarm::CabinetKeyOnly => "cabinet-key-only",
+        Alarm::ReplaceBattery => "replace-battery",
         Alarm::RecordsMissing { .. } => "records-missing",
     }
 }
@@ -44,6 +45,7 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::SensorFault { .. }
         | Alarm::LoneEmergency { .. }
         | Alarm::SleepFailed { .. }
+        | Alarm::ReplaceBattery
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
@@ -113,6 +115,9 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "Sleep by {} was ordered and did not come; a lighter way was taken. See `journalctl -u cabinetd`, and drill again.",
             method.word()
         ),
+        Alarm::ReplaceBattery => {
+            "The UPS's battery is to be replaced. Put in a new one, then say `cabinetd power battery-replaced`.".to_owned()
+        }
         Alarm::CabinetKeyOnly => {
             "The battery ends: only the cabinet key opens now. Fetch it, and write down who takes what.".to_owned()
         }

@@ -7,7 +7,7 @@ use crate::cabinet::power::{UpsFigures, UpsSilence, UpsState};
 use std::collections::BTreeSet;
 
 /// The variables that are read. Nothing else of an answer is kept.
-pub const WANTED: [&str; 8] = [
+pub const WANTED: [&str; 12] = [
     STATUS,
     "battery.charge",
     "battery.runtime",
@@ -16,12 +16,17 @@ pub const WANTED: [&str; 8] = [
     "ups.realpower",
     "ups.serial",
     "device.serial",
+    "ups.realpower.nominal",
+    "ups.power.nominal",
+    "ups.test.result",
+    "ups.test.date",
 ];
 const STATUS: &str = "ups.status";
 
 const MOST_TOKENS: usize = 32;
 const LONGEST_TOKEN: usize = 32;
 const LONGEST_SERIAL: usize = 64;
+const LONGEST_WORDS: usize = 80;
 /// What drivers report for "I do not know" or "very long": 16 bits, all ones.
 const RUNTIME_NONSENSE_S: u64 = 65_535;
 
@@ -39,7 +44,20 @@ where
             values[place].get_or_insert(value);
         }
     }
-    let [status, charge, runtime, voltage, load, real_power, ups_serial, device_serial] = values;
+    let [
+        status,
+        charge,
+        runtime,
+        voltage,
+        load,
+        real_power,
+        ups_serial,
+        device_serial,
+        rated_real,
+        rated,
+        test_result,
+        test_date,
+    ] = values;
     Ok(UpsState {
         tokens: tokens(status.unwrap_or_default())?,
         figures: UpsFigures {
@@ -50,7 +68,22 @@ where
             battery_mv: voltage.and_then(|text| positive_milli(text, 1_000)),
         },
         serial: ups_serial.and_then(serial).or_else(|| device_serial.and_then(serial)),
+        rated_w: rated_real.and_then(watts).or_else(|| rated.and_then(watts)),
+        test_result: test_result.and_then(words),
+        test_date: test_date.and_then(words),
     })
+}
+
+/// A rating: whole watts from 1 to 100,000.
+fn watts(text: &str) -> Option<u32> {
+    let whole = positive_milli(text, 100_000)? / 1_000;
+    (1..=100_000).contains(&whole).then_some(whole)
+}
+
+/// A text of the UPS's own wording, its beginning.
+fn words(text: &str) -> Option<String> {
+    let text: String = text.trim().chars().take(LONGEST_WORDS).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// The words of a status.

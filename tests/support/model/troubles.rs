@@ -59,7 +59,7 @@ impl World {
         let state = state.map(|tokens| UpsState {
             tokens: tokens.split(' ').map(str::to_owned).collect(),
             figures: UpsFigures { charge_pct: Some(90), ..UpsFigures::default() },
-            serial: None,
+            ..UpsState::default()
         });
         self.event(Event::UpsRead(UpsReading { at: self.mono, state }))
     }
