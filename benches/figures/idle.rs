@@ -4,8 +4,11 @@ use crate::days::{BADGE, PIN};
 use crate::gauge::{children, memory, now, report, threads, wake_ups};
 use crate::nut::{RealNut, UPS, give_to_nut};
 use crate::place::{Place, write_seed};
-use cabinetd::cabinet::outcome::Message;
+use cabinetd::cabinet::outcome::{Answer, Message};
+use cabinetd::cabinet::power::state::PowerOrder;
 use cabinetd::cabinet::types::{DoorNo, Input, Level, Output};
+use cabinetd::io::control::wire::Ask;
+use cabinetd::io::control::{Client, new_request_key};
 use cabinetd::io::sim::wire::{FromHardware, Order};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use std::fs;
@@ -73,6 +76,34 @@ pub fn measure() {
         own[0] / python[0]
     );
     report("idle RSS (PSS, of this in no file) after a PIN check, MiB", "≤ upsd + upsmon, ≤ 1/3 of Python", &measured);
+}
+
+/// What standby saves: wake-ups of the daemon on battery, awake and asleep, in the same life.
+pub fn measure_asleep() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let nut = RealNut::start();
+    std::thread::sleep(Duration::from_secs(3));
+    let place = Place::new(dir.path(), Some((UPS, nut.port)));
+    write_seed(dir.path(), &place);
+    let _hardware = place.hardware();
+    let (daemon, _) = place.start();
+    nut.set("ups.status", "OB DISCHRG");
+    // The slow poll of line power sees it within 30 s; then it is awake on battery.
+    std::thread::sleep(Duration::from_secs(35) + SETTLING);
+    let per_second = |pid: u32| {
+        let (before, begin) = (wake_ups(pid), now());
+        std::thread::sleep(WATCHED);
+        (wake_ups(pid) - before) as f64 / begin.elapsed().as_secs_f64()
+    };
+    let awake = per_second(daemon.pid());
+    let mut client = Client::connect(&place.run_dir()).expect("the daemon listens");
+    let answer = client.ask(&new_request_key(), &Ask::OrderPower(PowerOrder::SleepNow)).expect("an answer");
+    assert!(matches!(answer, Answer::Done { .. }), "{answer:?}");
+    drop(client);
+    std::thread::sleep(SETTLING);
+    let asleep = per_second(daemon.pid());
+    let measured = format!("{asleep:.2} asleep, {awake:.2} awake on battery (over {} s each)", WATCHED.as_secs());
+    report("wake-ups per second in standby", "≤ 0.1", &measured);
 }
 
 /// upsmon as Debian runs it: started by root, it keeps a small parent, and a child does the work. (Without root there is one process.)

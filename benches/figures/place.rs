@@ -44,6 +44,10 @@ impl Place {
         Self { dir: dir.to_owned(), credentials }
     }
 
+    pub fn run_dir(&self) -> std::path::PathBuf {
+        self.dir.join("run")
+    }
+
     pub fn pin_hash(&self) -> PinHash {
         hash_pin(&self.credentials.pepper, &Pin::new(crate::days::PIN), None).expect("a hash")
     }
