@@ -66,6 +66,8 @@ impl Level {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
     pub id: Id,
+    /// Which of several things under the same id, where another part names them.
+    pub about: Option<&'static str>,
     pub level: Level,
     /// How it is, with its figures.
     pub what: String,
@@ -75,11 +77,11 @@ pub struct Finding {
 
 impl Finding {
     fn fine(id: Id, what: impl Into<String>) -> Self {
-        Self { id, level: Level::Fine, what: what.into(), remedy: None }
+        Self { id, about: None, level: Level::Fine, what: what.into(), remedy: None }
     }
 
     fn new(level: Level, id: Id, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { id, level, what: what.into(), remedy: Some(remedy.into()) }
+        Self { id, about: None, level, what: what.into(), remedy: Some(remedy.into()) }
     }
 
     fn note(id: Id, what: impl Into<String>, remedy: impl Into<String>) -> Self {

@@ -205,6 +205,10 @@ fn no_output_of_a_cabinets_life_holds_a_secret() {
     ] {
         demo.ok(arguments);
     }
+    // Its exit code says how the cabinet is.
+    for arguments in [&["check"][..], &["check", "--json"]] {
+        assert!([1, 3].contains(&demo.run(arguments).code));
+    }
     // Files that are wrong, with secrets in them: what is said of them names the place, not the value.
     let wrong = dir.join("wrong.toml");
     fs::write(&wrong, format!("[[users]]\nid = \"a\"\nname = \"A\"\nrole = \"staff\"\nbadge = \"{BADGE}\"\n\n[[users]]\nid = \"b\"\nname = \"B\"\nrole = \"staff\"\nbadge = \"{BADGE}\"\npin = \"{CHOSEN_PIN}\"\n")).expect("written");

@@ -1,6 +1,7 @@
 //! Looking at the world, for [`super::judge`]. Nothing here judges; every look has an end, and none leaves a trace.
 
 mod machine;
+mod nut;
 mod places;
 
 use super::{Facts, Group, clock, config, power, ups};
@@ -9,7 +10,7 @@ use crate::cabinet::types::{Now, Role};
 use crate::config::{Config, ConfigError, Problem, Surroundings, UpsConfig};
 use crate::io::clock::Clock;
 use crate::io::ups::figures;
-use crate::io::ups::orders::{OrderError, Place, list_clients, list_commands, list_variables};
+use crate::io::ups::orders::{OrderError, Place, list_clients, list_commands, list_variables, server_version};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -26,7 +27,7 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
     let wants = |group: Group| wanted.contains(&group);
     let clock = Clock::new(seen.config.time_zone.as_deref()).or_else(|_| Clock::new(None));
     let now = clock.as_ref().ok().map(Clock::now);
-    let energy = [Group::Ups, Group::Battery, Group::Power].into_iter().any(wants);
+    let ups = [Group::Ups, Group::Battery, Group::Power].into_iter().any(wants).then(|| ups_of(&seen));
     Facts {
         wanted: wanted.clone(),
         config: wants(Group::Config).then(|| seen.judgeable()),
@@ -41,8 +42,8 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
         disk: wants(Group::Disk).then(|| machine::disk(&seen.config.state_dir)),
         credentials: wants(Group::Credentials).then(|| places::credentials(&seen.config)),
         ledger: wants(Group::Ledger).then(|| places::ledger(&seen.config, seen.is_clean("cabinet"))),
-        ups: energy.then(|| ups_of(&seen)),
-        power: energy.then(|| power_of(&seen, now)),
+        power: ups.as_ref().map(|ups| power_of(&seen, ups, now)),
+        ups,
     }
 }
 
@@ -106,13 +107,13 @@ fn ups_of(seen: &Seen) -> ups::Facts {
     match &seen.config.ups {
         _ if !seen.is_clean("ups") => ups::Facts::NotJudged,
         None => ups::Facts::NotWatched,
-        Some(ups) => ups::Facts::Watched(ups::Watched {
+        Some(ups) => ups::Facts::Watched(Box::new(ups::Watched {
             name: ups.name.clone(),
             host: ups.host.clone(),
             port: ups.port,
             timeout_ms: ups.timeout_ms,
             answer: ask(ups),
-        }),
+        })),
     }
 }
 
@@ -128,6 +129,7 @@ fn ask(ups: &UpsConfig) -> Result<ups::Answer, UpsSilence> {
         Ok(ups::Answer {
             state,
             variables: ups::Variables(variables.into_iter().collect()),
+            version: server_version(&place).await.ok(),
             commands: list_commands(&place).await.ok(),
             clients: list_clients(&place).await.map_err(|error| error.to_string()),
         })
@@ -151,7 +153,7 @@ fn silence(error: &OrderError) -> UpsSilence {
     }
 }
 
-fn power_of(seen: &Seen, now: Option<Now>) -> power::Facts {
+fn power_of(seen: &Seen, ups: &ups::Facts, now: Option<Now>) -> power::Facts {
     let trusted = now.filter(|now| now.clock.is_trusted());
     let state = places::power_state(&seen.config);
     let own_test = state.as_ref().and_then(|state| state.test_ended).map(|(at, verdict)| power::OwnTest {
@@ -168,6 +170,6 @@ fn power_of(seen: &Seen, now: Option<Now>) -> power::Facts {
         own_test,
         state,
         chips: machine::clock_chips(Path::new("/"), trusted.map(|now| now.wall)),
-        upsmon: power::Upsmon::NotLookedAt,
+        upsmon: nut::upsmon(&seen.config, ups),
     }
 }

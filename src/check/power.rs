@@ -59,6 +59,8 @@ pub enum Upsmon {
 /// A finding that another part made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outside {
+    /// Its own word for it.
+    pub about: &'static str,
     pub level: Level,
     pub what: String,
     pub remedy: String,
@@ -137,6 +139,11 @@ pub(super) fn judge(facts: &ups::Facts, power: &Facts) -> Vec<Finding> {
     findings.extend(answer.map(|answer| draw(answer, power)));
     findings.extend(answer.map(|answer| method(answer, power)));
     findings.extend(answer.map(|answer| cold_start(facts, answer, power)));
+    if answer.is_some_and(ups::Answer::is_simulated) {
+        findings.push(ups::simulated(Id::PowerRtc, "and so is the clock chip of its machine"));
+        findings.push(ups::simulated(Id::PowerUpsmon, "and NUT's files on this machine do not speak of it"));
+        return findings;
+    }
     findings.push(rtc(power));
     findings.extend(upsmon(&power.upsmon));
     findings
@@ -370,7 +377,11 @@ fn upsmon(upsmon: &Upsmon) -> Vec<Finding> {
             vec![Finding::fine(id, "upsmon owns the shutdown, and leaves the decision to cabinetd.")]
         }
         Upsmon::Judged(found) => {
-            found.iter().map(|found| Finding::new(found.level, id, &*found.what, &*found.remedy)).collect()
+            let handed_on = |found: &Outside| Finding {
+                about: Some(found.about),
+                ..Finding::new(found.level, id, &*found.what, &*found.remedy)
+            };
+            found.iter().map(handed_on).collect()
         }
     }
 }

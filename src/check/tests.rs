@@ -65,7 +65,7 @@ const GOOD: [(&str, &str); 20] = [
 fn answer(variables: &BTreeMap<String, String>) -> Result<Answer, crate::cabinet::power::UpsSilence> {
     let state = figures::parse(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
     let clients = Ok(vec!["127.0.0.1".to_owned()]);
-    Ok(Answer { state, variables: Variables(variables.clone()), commands: None, clients })
+    Ok(Answer { state, variables: Variables(variables.clone()), version: None, commands: None, clients })
 }
 
 fn load_day(day: i32) -> LoadDay {
@@ -124,13 +124,13 @@ fn good() -> Facts {
             unfit: None,
             illegible: None,
         })),
-        ups: Some(ups::Facts::Watched(Watched {
+        ups: Some(ups::Facts::Watched(Box::new(Watched {
             name: "ups".into(),
             host: "127.0.0.1".into(),
             port: 3_493,
             timeout_ms: 3_000,
             answer: answer(&variables),
-        })),
+        }))),
         power: Some(power::Facts {
             settings,
             battery: BatteryConfig {

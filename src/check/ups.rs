@@ -19,7 +19,7 @@ pub enum Facts {
     NotWatched,
     /// What the config says of it cannot be used.
     NotJudged,
-    Watched(Watched),
+    Watched(Box<Watched>),
 }
 
 /// The UPS that the config names.
@@ -38,6 +38,8 @@ pub struct Watched {
 pub struct Answer {
     pub state: UpsState,
     pub variables: Variables,
+    /// Of the upsd that answered.
+    pub version: Option<String>,
     /// Instant commands that it offers; none if it was not told.
     pub commands: Option<Vec<String>>,
     /// Addresses of those who are logged in; or why they are not known.
@@ -86,8 +88,8 @@ impl Facts {
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
         match self {
-            Self::Watched(Watched { answer: Ok(answer), .. }) => Some(answer),
-            Self::Watched(_) | Self::NotWatched | Self::NotJudged => None,
+            Self::Watched(watched) => watched.answer.as_ref().ok(),
+            Self::NotWatched | Self::NotJudged => None,
         }
     }
 }
@@ -109,6 +111,13 @@ impl Answer {
     #[must_use]
     pub fn says(&self, token: &str) -> bool {
         self.state.tokens.contains(token)
+    }
+
+    /// Whether it is the simulated one of the demo, with a simulated machine behind it: NUT's files and the clock chips of the machine
+    /// that it runs on are not theirs.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.variables.text("ups.mfr") == Some("cabinetd") && self.variables.text("ups.model") == Some("simulated UPS")
     }
 
     /// Whether it offers an instant command, as far as known.
@@ -169,6 +178,11 @@ pub(super) fn judge(facts: &Facts, power: &power::Facts) -> Vec<Finding> {
         ]);
     }
     findings
+}
+
+/// What a simulated UPS cannot have.
+pub(super) fn simulated(id: Id, what: &str) -> Finding {
+    Finding::note(id, format!("The UPS is simulated, {what}."), "Look at it again with a real one.")
 }
 
 fn answers(watched: &Watched, power: &power::Facts) -> Finding {

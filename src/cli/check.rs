@@ -116,7 +116,8 @@ fn report(path: &Path, findings: &[Finding], look: Look) -> String {
         // Not a place to break the line.
         let gap = "\u{a0}".repeat(MARGIN - 3 - word.len());
         let word = look.paint.tone(tone, word) + &gap;
-        let name = look.paint.tone(Tone::Faint, &format!("[{}]", finding.id));
+        let about = finding.about.map_or_else(String::new, |about| format!(": {about}"));
+        let name = look.paint.tone(Tone::Faint, &format!("[{}{about}]", finding.id));
         let name = if finding.level == Level::Fine { String::new() } else { format!(" {name}") };
         let what = clean(&finding.what);
         text.push_str(&paragraph(look.columns, 2, MARGIN - 2, &format!("{word} {what}{name}")).replace('\u{a0}', " "));
@@ -174,6 +175,7 @@ fn to_json(path: &Path, findings: &[Finding]) -> Value {
     let found = findings.iter().map(|finding| {
         json!({
             "id": finding.id.word(),
+            "about": finding.about,
             "group": finding.id.group().word(),
             "level": finding.level.word(),
             "what": finding.what,

@@ -145,10 +145,12 @@ fn the_clock_chip_for_the_sleep_that_needs_it() {
 fn what_is_said_of_upsmon_is_handed_on() {
     let id = Id::PowerUpsmon;
     expect(&edited(|power| power.upsmon = Upsmon::NotLookedAt), id, Level::Unknown, "not looked at");
-    let outside = |level, what: &str| Outside { level, what: what.into(), remedy: "Do this.".into() };
+    let outside =
+        |level, what: &str| Outside { about: "upsmon.dead-time", level, what: what.into(), remedy: "Do this.".into() };
     let found = vec![outside(Level::Failure, "DEADTIME is 15."), outside(Level::Warning, "FINALDELAY is 5.")];
     let findings = judge(&edited(|power| power.upsmon = Upsmon::Judged(found)));
     let said: Vec<_> = findings.iter().filter(|finding| finding.id == id).collect();
     assert_eq!(said.len(), 2, "{said:#?}");
     assert_eq!((said[0].level, said[0].what.as_str()), (Level::Failure, "DEADTIME is 15."));
+    assert_eq!(said[1].about, Some("upsmon.dead-time"));
 }

@@ -188,6 +188,18 @@ fn who_else_is_shut_down_with_it() {
     expect(&refused, id, Level::Unknown, "Upsd refused.");
 }
 
+/// The demo's UPS and machine are not this machine's.
+#[test]
+fn a_simulated_ups_has_no_upsmon_and_no_clock_chip() {
+    let mut demo = with(&[("ups.mfr", "cabinetd"), ("ups.model", "simulated UPS")]);
+    of_power(&mut demo).chips.clear();
+    of_power(&mut demo).upsmon = Upsmon::NotLookedAt;
+    watched(&mut demo).answer.as_mut().expect("it answers").clients = Ok(Vec::new());
+    for id in [Id::UpsClients, Id::PowerRtc, Id::PowerUpsmon] {
+        expect(&demo, id, Level::Note, "The UPS is simulated");
+    }
+}
+
 #[test]
 fn a_battery_that_counts_as_low_too_early() {
     let id = Id::UpsLowBattery;

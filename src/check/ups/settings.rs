@@ -2,7 +2,7 @@
 
 use super::super::words::{listed, sentence};
 use super::super::{Finding, Id, power};
-use super::{Answer, Watched, is_loopback};
+use super::{Answer, Watched, is_loopback, simulated};
 use crate::cabinet::power::Method;
 
 pub(super) fn clients(watched: &Watched, answer: &Answer) -> Finding {
@@ -17,6 +17,9 @@ pub(super) fn clients(watched: &Watched, answer: &Answer) -> Finding {
             );
         }
     };
+    if answer.is_simulated() && clients.is_empty() {
+        return simulated(id, "and nobody needs to be logged in at it");
+    }
     let recipe = "Start nut-monitor here (`cabinetd power recipe` writes its files): it owns the shutdown.";
     let (own, others): (Vec<&String>, Vec<&String>) = clients.iter().partition(|client| is_loopback(client));
     if !is_loopback(&watched.host) {

@@ -13,7 +13,7 @@ fn parsed(words: &[&str]) -> Result<CheckArgs, clap::Error> {
 }
 
 fn finding(id: Id, level: Level, what: &str, remedy: Option<&str>) -> Finding {
-    Finding { id, level, what: what.to_owned(), remedy: remedy.map(str::to_owned) }
+    Finding { id, about: None, level, what: what.to_owned(), remedy: remedy.map(str::to_owned) }
 }
 
 fn some() -> Vec<Finding> {
@@ -95,6 +95,7 @@ fn json_has_every_finding_and_how_many_of_each_level() {
         value["findings"][3],
         json!({
             "id": "battery.replace",
+            "about": null,
             "group": "battery",
             "level": "failure",
             "what": "The UPS asks for a new battery (RB).",
