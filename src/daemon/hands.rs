@@ -96,6 +96,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
         | Action::SwitchLoad { .. }
         | Action::CheckPin { .. }
         | Action::Pace { .. }
+        | Action::ReadLines
         | Action::Sleep { .. }
         | Action::Reply { .. } => false,
     }
@@ -104,7 +105,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
 /// Whether the core waits for the end of such a command.
 const fn matters(action: &Action) -> bool {
     match action {
-        Action::Unlock { .. } | Action::CheckPin { .. } | Action::Sleep { .. } => true,
+        Action::Unlock { .. } | Action::CheckPin { .. } | Action::ReadLines | Action::Sleep { .. } => true,
         Action::Relock { .. }
         | Action::Unlatch { .. }
         | Action::Relatch { .. }
@@ -134,6 +135,7 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
             let level = if on { Level::Inactive } else { Level::Active };
             outputs.set(Output::Load(load), level, None).await
         }
+        Action::ReadLines => outputs.read_lines().await,
         // Not for these hands: the loop hashes, answers, and sees to the machine's sleep.
         Action::CheckPin { .. } | Action::Pace { .. } | Action::Sleep { .. } | Action::Reply { .. } => Ok(()),
     }

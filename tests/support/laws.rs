@@ -342,7 +342,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
         | Fact::OutageEnded { .. }
         | Fact::EnergyBooked { .. }
         | Fact::BatteryMeasured { .. }
-        | Fact::MethodProved { .. } => true,
+        | Fact::MethodProved { by_stopwatch: false, .. } => true,
         Fact::AlarmRaised { alarm } => matches!(
             alarm,
             Alarm::DoorLeftOpen { .. }

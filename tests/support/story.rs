@@ -182,6 +182,7 @@ impl Story {
                 Action::SwitchLoad { load, on: false } => drop(self.relays.insert(Output::Load(load))),
                 Action::SwitchLoad { load, on: true } => drop(self.relays.remove(&Output::Load(load))),
                 Action::Pace { slow } => self.paced_slowly = slow,
+                Action::ReadLines => ended.push((id, CommandResult::Done)),
                 // What becomes of it is the story's to say: it goes dark, or the machine stays up.
                 Action::Sleep { method, .. } => self.slept.push((id, method)),
                 Action::Reply { request, answer } => drop(self.replies.insert(request, answer)),
