@@ -48,6 +48,13 @@ fn the_tour_with_the_demo_ends_in_order() {
     sources(home);
     let lines: Vec<String> = commands("Ten minutes with the demo").into_iter().map(str::to_owned).collect();
     let said = typed(home, &lines);
+    // The outage goes on in the same terminal.
+    let begin = lines.iter().take(2).cloned();
+    let outage: Vec<String> = begin.chain(commands("An outage").into_iter().map(str::to_owned)).collect();
+    let told = typed(home, &outage);
+    for seen in ["Asleep", "somebody is here", "mains came back", "ups-off"] {
+        assert!(told.contains(seen), "\"{seen}\" is not shown:\n{told}");
+    }
     for seen in
         ["on battery", "was opened with no session", "Unit 205 was taken from slot 8", "changed while nobody saw it"]
     {

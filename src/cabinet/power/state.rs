@@ -486,6 +486,10 @@ impl PowerState {
         self.measured = None;
         self.proofs.clear();
         self.replaced = Some(stamp);
+        // The load was another UPS's reading of it.
+        if what == Replaced::Ups {
+            self.baseline = Baseline::default();
+        }
         // A new battery is a full one. Another UPS is not known to have one.
         if what == Replaced::Battery {
             self.drained_mwh = 0;
