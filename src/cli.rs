@@ -9,6 +9,7 @@ pub mod key;
 pub mod ledger;
 pub mod live;
 pub mod notify;
+pub mod power;
 pub mod roster;
 pub mod sim;
 pub mod user;
@@ -96,6 +97,9 @@ enum Command {
     Key(key::KeyCommand),
     /// Make the pepper, the device key and the claim code: once, before the first start
     Init(init::InitArgs),
+    /// What to set up on the machine for the power policy: NUT, power-off, clock, firmware
+    #[command(subcommand)]
+    Power(power::PowerCommand),
     /// Show the config in force, or check it
     Config(config::ConfigArgs),
     /// Tell the daemon to look at the UPS now (upsmon's NOTIFYCMD)
@@ -133,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Roster(command) => with_config(config, |config| at_desk(&config, |desk| roster::run(command, desk))),
         Command::User(command) => with_config(config, |config| at_desk(&config, |desk| user::run(command, desk))),
         Command::Key(command) => with_config(config, |config| at_desk(&config, |desk| key::run(command, desk))),
+        Command::Power(command) => with_config(config, |config| power::run(command, &config)),
         Command::Init(args) => with_config(config, |config| {
             init::run(&args, &config.credentials_dir, &mut io::stdout(), &mut io::stderr())
         }),

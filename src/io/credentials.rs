@@ -124,6 +124,23 @@ impl fmt::Debug for Pepper {
 pub struct UpsdPassword(String);
 
 impl UpsdPassword {
+    /// A new one: 24 letters and digits, 120 bits.
+    ///
+    /// # Errors
+    /// The kernel gave no random bytes.
+    pub fn make() -> Result<Self, CredentialsError> {
+        let bytes = Zeroizing::new(random::<24>()?);
+        Ok(Self(bytes.iter().map(|byte| char::from(CLAIM_ALPHABET[usize::from(byte % 32)])).collect()))
+    }
+
+    /// The one in a credentials folder of ours, if there is one.
+    ///
+    /// # Errors
+    /// It is readable by others, or no password.
+    pub fn read(dir: &Path) -> Result<Option<Self>, CredentialsError> {
+        read_password(dir, 0o077)
+    }
+
     /// The password, for upsd alone.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -192,7 +192,7 @@ impl<'a> Findings<'a> {
         );
         let what = "the machine waits forever for the UPS to cut it off; if mains returns meanwhile it stays down";
         let (well, remedy) =
-            ("mains that returns during a shutdown starts it again", "write POWEROFF_WAIT=15m in nut.conf");
+            ("mains that returns during a shutdown starts it again", "write POWEROFF_WAIT=3m in nut.conf");
         let is = conf.poweroff_wait.is_some();
         if self.our.sleep == Method::UpsOff {
             self.must(is, "nut.poweroff-wait", well, what, remedy);
