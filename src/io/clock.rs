@@ -20,9 +20,9 @@ use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::time::{ClockId, Timespec};
+use sim::SimTime;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use sim::SimTime;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 

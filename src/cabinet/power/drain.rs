@@ -118,8 +118,8 @@ impl Cabinet {
 
     /// An hour on battery is over: the count is kept.
     pub(super) fn book_by_the_hour(&mut self, turn: &mut Turn) {
-        let due = (self.books.power.as_ref())
-            .is_some_and(|state| state.counted_at.elapsed_ms(turn.now.stamp()) >= BOOK_MS);
+        let due =
+            (self.books.power.as_ref()).is_some_and(|state| state.counted_at.elapsed_ms(turn.now.stamp()) >= BOOK_MS);
         if due && self.store == StoreState::Writable {
             self.book_energy(turn);
         }
@@ -226,7 +226,9 @@ impl Cabinet {
 /// The method that the machine was sent to sleep by, if that is a start to wake from.
 fn deep_sleep(mode: Mode) -> Option<Method> {
     match mode {
-        Mode::Asleep { method } | Mode::Manual { method: Some(method) } => Some(method).filter(|method| method.is_deep()),
+        Mode::Asleep { method } | Mode::Manual { method: Some(method) } => {
+            Some(method).filter(|method| method.is_deep())
+        }
         Mode::Line
         | Mode::Grace
         | Mode::Normal
