@@ -22,6 +22,14 @@ mod doors;
 mod drill;
 #[path = "stories/keys.rs"]
 mod keys;
+#[path = "stories/outage.rs"]
+mod outage;
+#[path = "stories/outage_end.rs"]
+mod outage_end;
+#[path = "stories/outage_sleep.rs"]
+mod outage_sleep;
+#[path = "stories/outage_starts.rs"]
+mod outage_starts;
 #[path = "stories/requests.rs"]
 mod requests;
 #[path = "stories/returns.rs"]

@@ -22,6 +22,9 @@ macro_rules! law {
     };
 }
 
+#[path = "power_laws.rs"]
+mod power_laws;
+
 /// The second book-keeper.
 pub struct Laws {
     settings: Settings,
@@ -33,6 +36,7 @@ pub struct Laws {
     intents: BTreeMap<CommandId, u64>,
     committed_seq: u64,
     last_performed: CommandId,
+    power: power_laws::Power,
     /// The fold as of a committed record, so that a long ledger need not be folded from its beginning each time.
     mark: Option<Box<Mark>>,
 }
@@ -43,6 +47,7 @@ struct Mark {
     fold: Books,
     sessions: BTreeMap<SessionId, BTreeSet<UserId>>,
     seen_alarms: BTreeSet<AlarmId>,
+    spent_mwh: u64,
 }
 
 impl Laws {
@@ -56,8 +61,15 @@ impl Laws {
             intents: BTreeMap::new(),
             committed_seq: 0,
             last_performed: CommandId(0),
+            power: power_laws::Power::default(),
             mark: None,
         }
+    }
+
+    /// The config is another one from the next start on.
+    #[allow(dead_code, reason = "the simulation keeps its config")]
+    pub fn reconfigured(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     /// A step was made; nothing is committed yet.
@@ -78,6 +90,7 @@ impl Laws {
             law!(due > now.mono, "after {event:?} a deadline ({why:?}, {due:?}) is not in the future ({:?})", now.mono);
         }
         self.intents_precede_unlocks(cabinet, out)?;
+        self.power_step(cabinet, now, event, out)?;
         let books_moved = folded.iter().any(|(view, _)| matches!(view, View::Slot(_) | View::Custody(_)));
         if books_moved { self.custody_is_sound() } else { Ok(()) }
     }
@@ -108,7 +121,8 @@ impl Laws {
     #[allow(dead_code, reason = "the stories are too short for it")]
     pub fn mark(&mut self) {
         let (fold, sessions, seen_alarms) = (self.fold.clone(), self.sessions.clone(), self.seen_alarms.clone());
-        self.mark = Some(Box::new(Mark { seq: self.committed_seq, fold, sessions, seen_alarms }));
+        let (seq, spent_mwh) = (self.committed_seq, self.power.spent_mwh);
+        self.mark = Some(Box::new(Mark { seq, fold, sessions, seen_alarms, spent_mwh }));
     }
 
     /// From here on the whole ledger counts again.
@@ -121,6 +135,7 @@ impl Laws {
     pub fn performed(&mut self, id: CommandId, action: &Action) -> Law {
         law!(id > self.last_performed, "command {id} is performed a second time, or out of order");
         self.last_performed = id;
+        self.power_performed(id, action)?;
         if matches!(action, Action::Unlock { .. }) {
             let Some(intent) = self.intents.remove(&id) else {
                 return Err(format!("unlock command {id} is of a core that is gone"));
@@ -131,14 +146,15 @@ impl Laws {
     }
 
     /// The core was rebuilt from the rows of the store: these must be what the records add up to.
-    pub fn restored(&mut self, ledger: &[Record], cabinet: &Cabinet) -> Law {
+    pub fn restored(&mut self, ledger: &[Record], cabinet: &Cabinet, now: Now) -> Law {
         let settings = self.settings.clone();
-        let last_performed = self.last_performed;
+        let (last_performed, power) = (self.last_performed, self.power_restored(now.mono));
         let mark = self.mark.take();
-        *self = Self { last_performed, ..Self::new(settings) };
+        *self = Self { last_performed, power, ..Self::new(settings) };
         if let Some(mark) = &mark {
-            let Mark { fold, sessions, seen_alarms, .. } = (**mark).clone();
+            let Mark { fold, sessions, seen_alarms, spent_mwh, .. } = (**mark).clone();
             (self.fold, self.sessions, self.seen_alarms) = (fold, sessions, seen_alarms);
+            self.power.spent_mwh = spent_mwh;
         }
         let from = mark.as_ref().map_or(0, |mark| mark.seq);
         self.mark = mark;
@@ -185,6 +201,7 @@ impl Laws {
         }
         self.alarm_life(record)?;
         self.evidence(record)?;
+        self.power_record(record)?;
         match &record.fact {
             Fact::SessionStarted { user, .. } => {
                 law!(self.fold.session.is_none(), "{}: another session is under way", said());

@@ -402,7 +402,7 @@ impl World {
         let books = Books::from_rows(next_seq, self.rows.clone().into_iter().collect());
         let first = self.cabinet.next_command();
         self.cabinet = Cabinet::restore(self.settings.clone(), books, self.store, first, self.now());
-        self.laws.restored(&self.ledger, &self.cabinet)?;
+        self.laws.restored(&self.ledger, &self.cabinet, self.now())?;
         if self.life.bug == Bug::RepeatsAfterRestore
             && let Some(unlock) = self.last_unlock.clone()
         {

@@ -4,6 +4,9 @@
 //! Time passes from deadline to deadline, never past one. A PIN check is answered by the story, right, wrong or under duress.
 //! The laws of `support/laws.rs` are checked after every event.
 
+#[path = "mains.rs"]
+mod mains;
+
 use crate::laws::Laws;
 pub use crate::sample::{MONDAY_NINE_MS, edit_user, now_of, person, pull_of, sample_roster, some_hash, unit_key};
 use crate::words::{alarm_words, custody_words, open_alarms, say};
@@ -19,6 +22,7 @@ use cabinetd::cabinet::types::{
     Output, Pin, Reason, RequestKey, Role, SlotNo, Stamp, UserId,
 };
 use cabinetd::cabinet::{Cabinet, Event};
+use mains::Ups;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the lock relay does when told to unlock.
@@ -43,6 +47,8 @@ pub struct Story {
     wall_minus_mono: i64,
     quality: ClockQuality,
     boot: BootId,
+    /// How far the wall clock is behind, since it stood still while the machine was off.
+    behind_ms: i64,
     // --- the hardware
     pub levels: BTreeMap<Input, Level>,
     relays: BTreeSet<Output>,
@@ -58,6 +64,7 @@ pub struct Story {
     pub paced_slowly: bool,
     /// Tests of the battery that were ordered.
     pub tests: Vec<CommandId>,
+    pub ups: Option<Ups>,
     commands: Vec<Action>,
     // --- book-keeping of the story
     told_until: usize,
@@ -111,6 +118,7 @@ impl Story {
             wall_minus_mono,
             quality,
             boot,
+            behind_ms: 0,
             levels,
             relays: BTreeSet::new(),
             lock: Lock::Works,
@@ -122,6 +130,7 @@ impl Story {
             slept: Vec::new(),
             paced_slowly: false,
             tests: Vec::new(),
+            ups: None,
             commands: Vec::new(),
             told_until: 0,
             requests: 0,
@@ -193,17 +202,21 @@ impl Story {
                 Action::Reply { request, answer } => drop(self.replies.insert(request, answer)),
             }
         }
+        self.laws.all_performed(&self.cabinet).unwrap_or_else(|broken| panic!("{broken}\n{}", self.tail()));
         for (id, result) in ended {
             self.event(Event::CommandDone { id, result });
         }
     }
 
-    /// Time passes, stopping at every deadline on the way.
+    /// Time passes, stopping at every deadline on the way, and whenever the UPS is asked.
     pub fn wait_ms(&mut self, ms: u64) {
         let until = self.mono.plus_ms(ms);
-        while let Some((due, _)) = self.cabinet.next_deadline().filter(|(due, _)| *due <= until) {
-            self.mono = self.mono.max(due);
-            self.event(Event::Tick);
+        loop {
+            let deadline = self.cabinet.next_deadline().map(|(due, _)| due);
+            let poll = self.next_poll();
+            let Some(next) = deadline.into_iter().chain(poll).min().filter(|next| *next <= until) else { break };
+            self.mono = self.mono.max(next);
+            if poll == Some(next) { self.polls() } else { self.event(Event::Tick) }
         }
         self.mono = until;
     }
@@ -251,13 +264,15 @@ impl Story {
         let first = self.cabinet.next_command();
         self.cabinet = Cabinet::restore(self.settings.clone(), books, store, first, self.now());
         self.pin_checks.clear();
-        self.laws.restored(&self.ledger, &self.cabinet).unwrap_or_else(|broken| panic!("{broken}\n{}", self.tail()));
+        self.laws
+            .restored(&self.ledger, &self.cabinet, self.now())
+            .unwrap_or_else(|broken| panic!("{broken}\n{}", self.tail()));
     }
 
     /// The power goes for some time, and comes back: a new boot. All outputs fall off; whatever moves meanwhile is not seen.
     pub fn power_cut(&mut self, dark_s: u64, meanwhile: impl FnOnce(&mut BTreeMap<Input, Level>)) {
         let wall = self.now().wall.0 + i64::try_from(dark_s * 1_000).expect("a story is short");
-        self.relays.clear();
+        self.outputs_fall_off();
         meanwhile(&mut self.levels);
         self.boot = BootId(self.boot.0 + 1);
         self.mono = Mono(8_000);
@@ -269,7 +284,7 @@ impl Story {
 
     /// The process alone is killed and started again at once, in the same boot.
     pub fn kill(&mut self, meanwhile: impl FnOnce(&mut BTreeMap<Input, Level>)) {
-        self.relays.clear();
+        self.outputs_fall_off();
         meanwhile(&mut self.levels);
         self.mono = self.mono.plus_ms(2_000);
         self.rebuild(StoreState::Writable);
@@ -279,13 +294,19 @@ impl Story {
 
     /// Killed and started again; the start is recorded, and then the disk is full before the lines were compared.
     pub fn starts_onto_a_full_disk(&mut self, meanwhile: impl FnOnce(&mut BTreeMap<Input, Level>)) {
-        self.relays.clear();
+        self.outputs_fall_off();
         meanwhile(&mut self.levels);
         self.mono = self.mono.plus_ms(2_000);
         self.rebuild(StoreState::Writable);
         self.start(self.proof);
         self.rebuild(StoreState::Reserve);
         self.read_lines();
+    }
+
+    fn outputs_fall_off(&mut self) {
+        self.relays.clear();
+        self.paced_slowly = false;
+        self.laws.outputs_fell_off();
     }
 
     pub fn stop(&mut self) {

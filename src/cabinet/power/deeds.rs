@@ -80,7 +80,9 @@ impl Cabinet {
             Mode::Conserve | Mode::Normal | Mode::Grace | Mode::Restoring { .. } | Mode::Line => {
                 let said_otherwise =
                     matches!(from, Mode::FallingAsleep { .. } | Mode::Asleep { .. } | Mode::Manual { .. });
-                if said_otherwise && self.books.session.is_none() && !self.desk.is_busy() {
+                // Who woke it and was told something reads that first.
+                let is_told = turn.out.commands.iter().any(|command| matches!(command.action, Action::Show(_)));
+                if said_otherwise && !is_told && self.books.session.is_none() && !self.desk.is_busy() {
                     self.show(turn, resting);
                 }
             }

@@ -126,6 +126,9 @@ pub struct Energy {
     pub charge: Option<Witness>,
     /// … on its runtime: `said` is the energy that it stands for, mWh.
     pub runtime: Option<Witness>,
+    /// What was left by the last record, mWh: it stands in for the UPS until that speaks again.
+    #[serde(default)]
+    pub recorded: Option<Witness>,
 }
 
 /// A figure that ages.
@@ -143,7 +146,13 @@ impl Energy {
     /// A battery of which so much was drained.
     #[must_use]
     pub const fn drained(drained_mwh: u64, at: Mono) -> Self {
-        Self { drained_uj: drained_mwh * UJ_PER_MWH, at, charge: None, runtime: None }
+        Self { drained_uj: drained_mwh.saturating_mul(UJ_PER_MWH), at, charge: None, runtime: None, recorded: None }
+    }
+
+    /// The same, of which a record says how much was left.
+    #[must_use]
+    pub fn recorded(self, left_mwh: Option<u64>) -> Self {
+        Self { recorded: left_mwh.map(|said| Witness { said, drained_since_uj: 0 }), ..self }
     }
 
     /// Time went by on battery, with this draw (as the battery feels it).
@@ -156,7 +165,7 @@ impl Energy {
     pub fn drain_for(&mut self, ms: u64, felt_mw: u64) {
         let uj = felt_mw.saturating_mul(ms);
         self.drained_uj = self.drained_uj.saturating_add(uj);
-        for witness in [&mut self.charge, &mut self.runtime].into_iter().flatten() {
+        for witness in [&mut self.charge, &mut self.runtime, &mut self.recorded].into_iter().flatten() {
             witness.drained_since_uj = witness.drained_since_uj.saturating_add(uj);
         }
     }
@@ -174,7 +183,7 @@ impl Energy {
         // Whatever it gave beyond what it was taken to hold: it is empty, not more than that.
         self.drained_uj = self.drained_uj.min(full_uj).saturating_sub(uj);
         // What they said was before this charging.
-        (self.charge, self.runtime) = (None, None);
+        (self.charge, self.runtime, self.recorded) = (None, None, None);
     }
 
     /// The same count, but no more than so much of a full battery is left.
@@ -199,6 +208,9 @@ impl Energy {
         {
             self.runtime = Some(witness(super::forecast::mwh(normal_mw, u64::from(runtime_s) * 1_000)));
         }
+        if self.charge.is_some() || self.runtime.is_some() {
+            self.recorded = None;
+        }
     }
 
     /// What is left of a battery that holds `full_mwh` when full: the least that a witness says.
@@ -208,7 +220,8 @@ impl Energy {
         let after = |witness: Witness, mwh: u64| mwh.saturating_sub(witness.drained_since_uj / UJ_PER_MWH);
         let by_charge = self.charge.map(|charge| after(charge, full_mwh * charge.said / 100));
         let by_runtime = self.runtime.map(|runtime| after(runtime, runtime.said));
-        [by_charge, by_runtime].into_iter().flatten().fold(by_drain, u64::min)
+        let by_record = self.recorded.map(|recorded| after(recorded, recorded.said));
+        [by_charge, by_runtime, by_record].into_iter().flatten().fold(by_drain, u64::min)
     }
 
     /// Drained since full, mWh.

@@ -112,6 +112,8 @@ const ASK_MS: (u64, u64) = (30_000, 300_000);
 const DOOR_COUNTS_LEVEL: u8 = 2;
 /// Of whom nothing was heard for so long, whatever they were doing, does not count as busy either.
 const BUSY_MOST_MS: u64 = 600_000;
+/// So long after the last sign of somebody, they may still be there.
+const HERE_MS: u64 = 60_000;
 /// A start so near to the time that the machine's clock was set to is the clock's doing.
 const BY_CLOCK_MS: u64 = 60_000;
 /// A chain of switches in one step ends somewhere.
@@ -398,6 +400,7 @@ impl Cabinet {
         let outage = state.and_then(|state| state.outage.as_ref());
         let runs_on = mode == Mode::Normal && state.is_some_and(|state| state.since.boot == now.boot);
         let (busy, in_session) = self.counts_as_busy(now.mono);
+        let idle_ms = now.mono.since_ms(self.power.idle_since);
         Situation {
             mode,
             in_mode_ms,
@@ -417,8 +420,9 @@ impl Cabinet {
             outlook: self.power.outlook,
             busy,
             in_session,
-            someone: self.power.came,
-            idle_ms: now.mono.since_ms(self.power.idle_since),
+            // Who came in vain, and is not there any more, is nobody.
+            someone: self.power.came && idle_ms <= HERE_MS,
+            idle_ms,
             told_to_sleep: state.is_some_and(PowerState::told_to_sleep),
             told_to_stay: self.drill_keeps_awake() || state.is_some_and(|state| state.stays_awake_ms(stamp) > 0),
             // Nothing is copied upstream yet: there is nothing to wait for.
@@ -430,7 +434,10 @@ impl Cabinet {
 
     /// Asks the table until it has no more to say. Runs at the end of every step; on quiet line power it looks at nothing.
     pub(in crate::cabinet) fn ask_table(&mut self, turn: &mut Turn) {
-        let Some(power) = &self.settings.power else { return };
+        let Some(power) = &self.settings.power else {
+            self.power.again_at = None;
+            return;
+        };
         let quiet = self.power_mode() == Mode::Line
             && !self.power.shut_down_by_others
             && !matches!(self.power.mains(turn.mono()), Mains::Off);

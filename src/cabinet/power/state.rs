@@ -243,6 +243,8 @@ pub struct PowerState {
     pub figures: SwitchFigures,
     /// Drained since the battery was full, mWh, as of `counted_at`.
     pub drained_mwh: u64,
+    /// What was left then by all witnesses, mWh; none = nobody said.
+    pub left_mwh: Option<u64>,
     pub counted_at: Stamp,
     pub outage: Option<Outage>,
     /// The site's own outages, the oldest first.
@@ -292,6 +294,7 @@ impl PowerState {
                 charge_pct: None,
             },
             drained_mwh: 0,
+            left_mwh: None,
             counted_at: now,
             outage: None,
             history: Vec::new(),
@@ -340,8 +343,8 @@ impl PowerState {
 
     /// Energy as of the last power record, to be counted on from.
     #[must_use]
-    pub const fn energy(&self) -> Energy {
-        Energy::drained(self.drained_mwh, self.counted_at.mono)
+    pub fn energy(&self) -> Energy {
+        Energy::drained(self.drained_mwh, self.counted_at.mono).recorded(self.left_mwh)
     }
 
     /// Whether a fact is of power, so that the row begins with it.
@@ -384,8 +387,9 @@ impl PowerState {
             }
             Fact::OutageTold { told } => self.told(*told, stamp),
             Fact::PowerTold { order } => self.order = Some(Ordered { order: *order, at: stamp }),
-            Fact::EnergyBooked { spent_mwh, drained_mwh, .. } => {
+            Fact::EnergyBooked { spent_mwh, left_mwh, drained_mwh, .. } => {
                 self.drained_mwh = *drained_mwh;
+                self.left_mwh = Some(*left_mwh);
                 self.counted_at = stamp;
                 if let Some(outage) = &mut self.outage {
                     outage.spent_mwh += spent_mwh;
@@ -493,6 +497,7 @@ impl PowerState {
         // A new battery is a full one. Another UPS is not known to have one.
         if what == Replaced::Battery {
             self.drained_mwh = 0;
+            self.left_mwh = None;
             self.counted_at = stamp;
         }
     }
@@ -548,6 +553,7 @@ impl PowerState {
         self.why = Some(why);
         self.figures = figures;
         self.drained_mwh = figures.drained_mwh;
+        self.left_mwh = Some(figures.energy_mwh);
         self.counted_at = stamp;
     }
 

@@ -197,13 +197,8 @@ impl Cabinet {
     pub fn power_view(&self, now: Now) -> Option<PowerView> {
         let power = self.power_settings()?;
         let outlook = self.outlook(now)?;
-        let fresh;
-        let state = if let Some(state) = &self.books().power {
-            state
-        } else {
-            fresh = PowerState::new(now.stamp());
-            &fresh
-        };
+        let nothing_yet = PowerState::new(now.stamp());
+        let state = self.books().power.as_ref().unwrap_or(&nothing_yet);
         let stamp = now.stamp();
         let energy_mwh = self.energy_left_mwh()?;
         let for_ms = state.since.elapsed_ms(stamp);

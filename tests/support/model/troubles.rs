@@ -45,7 +45,7 @@ impl World {
         self.flush()?;
         // The whole ledger, from its first record.
         self.laws.unmark();
-        self.laws.restored(&self.ledger, &self.cabinet)
+        self.laws.restored(&self.ledger, &self.cabinet, self.now())
     }
 
     fn ups(&mut self) -> Law {
