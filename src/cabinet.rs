@@ -91,6 +91,10 @@ enum Purpose {
         method: power::Method,
     },
     TestBattery,
+    /// Somebody pressed, and the hardware answers again.
+    Wake {
+        pressed: Mono,
+    },
     /// Nothing: a light, a sound, a word, an answer.
     Courtesy,
 }
@@ -211,7 +215,7 @@ impl Cabinet {
         self.notice_clock(turn_ref, &event);
         self.deadlines_passed(turn_ref);
         self.notice_someone(turn_ref, &event);
-        self.drill_watches(turn_ref, &event);
+        let read = matches!(event, Event::CodeRead(_) | Event::LoginTyped(_));
         match event {
             Event::Started(start) => self.started(turn_ref, start),
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
@@ -230,6 +234,7 @@ impl Cabinet {
         }
         self.deadlines_passed(turn_ref);
         turn_ref.by = Origin::cabinet();
+        self.drill_watches(turn_ref, read);
         self.ask_table(turn_ref);
         let mut out = turn.out;
         out.rows = self.books.take_changes();
@@ -328,12 +333,16 @@ impl Cabinet {
         let Some(pending) = self.pending.remove(&id) else { return };
         match pending.purpose {
             Purpose::Unlock { door, session } => match result {
-                CommandResult::Done | CommandResult::Pin(_) => self.lock_energised(turn, door),
+                CommandResult::Done | CommandResult::Pin(_) => {
+                    self.drill_sees_lock(turn);
+                    self.lock_energised(turn, door);
+                }
                 CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door, session),
             },
             Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
             Purpose::Sleep { method } => self.sleep_ordered(method, result),
             Purpose::TestBattery => self.test_ordered(turn, result),
+            Purpose::Wake { pressed } => self.drill_woke(turn, pressed, result),
             Purpose::Courtesy => {}
         }
     }

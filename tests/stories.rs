@@ -18,6 +18,8 @@ mod access;
 mod cabinet_life;
 #[path = "stories/doors.rs"]
 mod doors;
+#[path = "stories/drill.rs"]
+mod drill;
 #[path = "stories/keys.rs"]
 mod keys;
 #[path = "stories/requests.rs"]

@@ -2,7 +2,7 @@
 //! answers each with an [`super::Outcome`].
 
 use super::outcome::CommandResult;
-use super::power::state::{PowerOrder, Sight, Told};
+use super::power::state::{PowerOrder, Told};
 use super::power::{Method, UpsReading};
 use super::roster::RosterChange;
 use super::types::{
@@ -153,10 +153,14 @@ pub enum DrillStep {
     Prove {
         method: Method,
     },
-    /// The command saw something that the cabinet cannot see itself; `figure` as [`Sight`] says.
-    Saw {
-        what: Sight,
-        figure: u64,
+    /// The network answered the command after so long: the cabinet itself asks nobody.
+    NetworkAnswered {
+        after_ms: u64,
+    },
+    /// From the press to ready, by the stop-watch of whoever pressed: the machine's clock does not know its firmware's seconds.
+    Timed {
+        method: Method,
+        ready_ms: u64,
     },
     Finish,
     Abort,

@@ -291,10 +291,13 @@ pub enum Fact {
     DrillProving {
         method: Method,
     },
-    /// `ready_ms`: from the start of the machine (standby: from the press) to ready.
+    /// `ready_ms`: from the start of the machine's kernel to ready; in standby from the press to the answer of the hardware.
+    /// `by_stopwatch`: from the press to ready, as a person timed it; an addition to a proof.
     MethodProved {
         method: Method,
         ready_ms: u64,
+        #[serde(default, skip_serializing_if = "is_false")]
+        by_stopwatch: bool,
     },
     DrillEnded {
         drill: u64,

@@ -179,6 +179,8 @@ impl Denial {
             | Self::NoDrill
             | Self::UpsSilent
             | Self::BatteryNotFull { .. }
+            | Self::NotServingOnBattery
+            | Self::StopwatchWrong
             | Self::NotPrepared { .. }
             | Self::SecondPersonNotEntitled
             | Self::SamePerson

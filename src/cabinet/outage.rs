@@ -48,6 +48,40 @@ pub struct Hints {
     pub statements: Vec<Statement>,
 }
 
+/// What an outage's hints come to at one moment: each makes it be expected to last longer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Signs {
+    pub storm: bool,
+    /// The utility is listened to, and stated nothing within the first hour.
+    pub silent: bool,
+    /// A stated time was moved by half an hour or more.
+    pub pushed_back: bool,
+    /// More than eight hours were stated.
+    pub stated_long: bool,
+}
+
+impl Hints {
+    /// What they come to when the outage has lasted so long.
+    #[must_use]
+    pub fn signs(&self, elapsed_ms: u64) -> Signs {
+        let said = || self.said_by(elapsed_ms);
+        let silent = self.statements_followed
+            && elapsed_ms >= SILENT_AFTER_MS
+            && !said().any(|statement| statement.at_ms <= SILENT_AFTER_MS);
+        let mut earliest_ms = u64::MAX;
+        let pushed_back = said().any(|statement| {
+            earliest_ms = earliest_ms.min(statement.ends_at_ms);
+            statement.ends_at_ms - earliest_ms >= PUSHED_BACK_MS
+        });
+        let stated_long = said().any(|statement| statement.ends_at_ms > STATED_LONG_MS);
+        Signs { storm: self.storm, silent, pushed_back, stated_long }
+    }
+
+    fn said_by(&self, elapsed_ms: u64) -> impl Iterator<Item = &Statement> {
+        self.statements.iter().filter(move |statement| statement.at_ms <= elapsed_ms)
+    }
+}
+
 /// The utility states when the outage will be over. Milliseconds since the outage began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Statement {
@@ -157,19 +191,12 @@ impl Projection {
     /// stretches what remains towards it; a short one changes nothing.
     #[must_use]
     pub fn with_hints(&self, hints: &Hints, elapsed_ms: u64) -> Self {
-        let said = || hints.statements.iter().filter(|statement| statement.at_ms <= elapsed_ms);
-        let silent = hints.statements_followed
-            && elapsed_ms >= SILENT_AFTER_MS
-            && !said().any(|statement| statement.at_ms <= SILENT_AFTER_MS);
-        let mut earliest_ms = u64::MAX;
-        let pushed_back = said().any(|statement| {
-            earliest_ms = earliest_ms.min(statement.ends_at_ms);
-            statement.ends_at_ms - earliest_ms >= PUSHED_BACK_MS
-        });
-        let odds = [(hints.storm, STORM_ODDS), (silent, SILENCE_ODDS), (pushed_back, PUSHED_BACK_ODDS)].into_iter();
+        let Signs { storm, silent, pushed_back, stated_long: _ } = hints.signs(elapsed_ms);
+        let odds = [(storm, STORM_ODDS), (silent, SILENCE_ODDS), (pushed_back, PUSHED_BACK_ODDS)].into_iter();
         let odds = odds.filter(|(is_so, _)| *is_so).map(|(_, odds)| odds).fold(1.0, f64::max);
         let raised = if odds > 1.0 { self.with_odds_of_the_long_kind(odds) } else { self.clone() };
-        let stretch = said().map(|statement| raised.stretch_towards(*statement)).fold(raised.stretch, f64::max);
+        let said = hints.said_by(elapsed_ms);
+        let stretch = said.map(|statement| raised.stretch_towards(*statement)).fold(raised.stretch, f64::max);
         Self { stretch, ..raised }
     }
 

@@ -74,6 +74,8 @@ pub enum Action {
     SwitchLoad { load: u8, on: bool },
     /// How often the UPS is asked and life is proved.
     Pace { slow: bool },
+    /// Read every input line anew. Its end shows that the hardware answers, and that the loads before it are switched.
+    ReadLines,
     /// Put the machine to sleep in a deep way. `wake_after_ms`: its clock is to wake it then.
     Sleep { method: Method, wake_after_ms: Option<u64> },
     /// Have the UPS test its battery.
@@ -208,7 +210,12 @@ pub enum Denial {
     UpsSilent,
     BatteryNotFull {
         charge_pct: u8,
+        needed_pct: u8,
     },
+    /// A sleep is proved while the cabinet serves on battery: not in the first minutes, not while mains settles, not asleep.
+    NotServingOnBattery,
+    /// Nobody times a wake faster than the machine's own clock, nor one that was not.
+    StopwatchWrong,
     /// Something that the ask needs is not there.
     NotPrepared {
         what: String,
@@ -274,12 +281,16 @@ impl fmt::Display for Denial {
             Self::DrillUnderWay => f.write_str("a drill is under way; `cabinetd drill --abort` ends it"),
             Self::NoDrill => f.write_str("no drill is under way; `cabinetd drill` begins one"),
             Self::UpsSilent => f.write_str("the UPS does not answer; `cabinetd check` says why"),
-            Self::BatteryNotFull { charge_pct } => {
-                write!(
-                    f,
-                    "the battery is at {charge_pct} %: wait until it has 90 %, so that an outage in the middle finds it ready"
-                )
-            }
+            Self::BatteryNotFull { charge_pct, needed_pct } => write!(
+                f,
+                "the battery is at {charge_pct} %: wait until it has {needed_pct} %, so that an outage in the middle finds it ready"
+            ),
+            Self::NotServingOnBattery => f.write_str(
+                "not at this moment: the cabinet has to be awake and on battery, some two minutes after the plug was pulled",
+            ),
+            Self::StopwatchWrong => f.write_str(
+                "that is less than the machine itself counted from its start, or this way of sleeping was not proved in this drill",
+            ),
             Self::NotPrepared { what } => write!(f, "this needs {what}"),
         }
     }

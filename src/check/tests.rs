@@ -86,7 +86,7 @@ fn load_day(day: i32) -> LoadDay {
 fn good() -> Facts {
     let variables = GOOD.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let sound = config::Sound { slots: 24, doors: 1, ..config::Sound::default() };
-    let proof = |method| Proof { method, at: days_ago(30), ready_ms: 43_500 };
+    let proof = |method| Proof { method, at: days_ago(30), ready_ms: 43_500, by_stopwatch: false };
     let state = PowerState {
         measured: Some(Measured { capacity_mwh: 120_000, at: days_ago(30), by_drill: true }),
         proofs: vec![proof(Method::Standby), proof(Method::UpsOff)],

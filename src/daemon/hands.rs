@@ -96,6 +96,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
         | Action::SwitchLoad { .. }
         | Action::CheckPin { .. }
         | Action::Pace { .. }
+        | Action::ReadLines
         | Action::Sleep { .. }
         | Action::TestBattery
         | Action::Reply { .. } => false,
@@ -105,7 +106,11 @@ const fn is_for_a_relay(action: &Action) -> bool {
 /// Whether the core waits for the end of such a command.
 const fn matters(action: &Action) -> bool {
     match action {
-        Action::Unlock { .. } | Action::CheckPin { .. } | Action::Sleep { .. } | Action::TestBattery => true,
+        Action::Unlock { .. }
+        | Action::CheckPin { .. }
+        | Action::ReadLines
+        | Action::Sleep { .. }
+        | Action::TestBattery => true,
         Action::Relock { .. }
         | Action::Unlatch { .. }
         | Action::Relatch { .. }
@@ -135,6 +140,7 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
             let level = if on { Level::Inactive } else { Level::Active };
             outputs.set(Output::Load(load), level, None).await
         }
+        Action::ReadLines => outputs.read_lines().await,
         // Not for these hands: the loop hashes, answers, and sees to the machine's sleep.
         Action::CheckPin { .. }
         | Action::Pace { .. }

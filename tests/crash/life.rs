@@ -116,7 +116,9 @@ impl Life {
                 Action::Unlock { .. } if self.rng.below(12) == 0 => {
                     CommandResult::Failed("the relay board is silent".into())
                 }
-                Action::Unlock { .. } | Action::Sleep { .. } | Action::TestBattery => CommandResult::Done,
+                Action::Unlock { .. } | Action::ReadLines | Action::Sleep { .. } | Action::TestBattery => {
+                    CommandResult::Done
+                }
                 Action::CheckPin { .. } => CommandResult::Pin(match self.rng.below(20) {
                     0 | 1 => PinVerdict::Mismatch,
                     2 => PinVerdict::Duress,

@@ -109,19 +109,21 @@ pub fn samples() -> Vec<Fact> {
     for what in [
         Sight::OnBattery,
         Sight::Load,
+        Sight::LoadShare,
         Sight::Reader,
         Sight::Lock,
         Sight::Door,
         Sight::Sensor,
-        Sight::StandbyWake,
         Sight::Network,
+        Sight::RestartOnMains,
         Sight::MainsBack,
     ] {
         all.push(Fact::DrillSaw { what, figure: 11_850 });
     }
     for method in Method::ALL {
         all.push(Fact::DrillProving { method });
-        all.push(Fact::MethodProved { method, ready_ms: 38_500 });
+        all.push(Fact::MethodProved { method, ready_ms: 38_500, by_stopwatch: false });
+        all.push(Fact::MethodProved { method, ready_ms: 51_000, by_stopwatch: true });
     }
     for how in
         [DrillEnd::Finished, DrillEnd::Aborted, DrillEnd::NeededElsewhere, DrillEnd::BatteryLow, DrillEnd::Interrupted]

@@ -345,7 +345,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
         | Fact::LoadLearned { .. }
         | Fact::SelfTestBegan
         | Fact::SelfTestEnded { .. }
-        | Fact::MethodProved { .. } => true,
+        | Fact::MethodProved { by_stopwatch: false, .. } => true,
         Fact::AlarmRaised { alarm } => matches!(
             alarm,
             Alarm::DoorLeftOpen { .. }

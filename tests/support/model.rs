@@ -333,6 +333,7 @@ impl World {
                 | Action::Light { .. }
                 | Action::SwitchLoad { .. }
                 | Action::Pace { .. }
+                | Action::ReadLines
                 | Action::Sleep { .. }
                 | Action::TestBattery
                 | Action::Sound(_) => {}

@@ -187,6 +187,7 @@ impl Story {
                 Action::Pace { slow } => self.paced_slowly = slow,
                 // The UPS takes it.
                 Action::TestBattery => self.tests.push(id),
+                Action::ReadLines => ended.push((id, CommandResult::Done)),
                 // What becomes of it is the story's to say: it goes dark, or the machine stays up.
                 Action::Sleep { method, .. } => self.slept.push((id, method)),
                 Action::Reply { request, answer } => drop(self.replies.insert(request, answer)),

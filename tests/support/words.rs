@@ -225,6 +225,7 @@ pub fn say(record: &Record) -> String {
         Fact::DrillStarted { deep } => format!("drill{}", flag(*deep, ", deep")),
         Fact::DrillSaw { what, .. } => format!("drill saw {what:?}"),
         Fact::DrillProving { method } => format!("drill: sleep by {}", method.word()),
+        Fact::MethodProved { method, by_stopwatch: true, .. } => format!("timed: {}", method.word()),
         Fact::MethodProved { method, .. } => format!("proved: {}", method.word()),
         Fact::DrillEnded { how, .. } => format!("drill over: {how:?}"),
     }

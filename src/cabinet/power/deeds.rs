@@ -21,8 +21,12 @@ impl Cabinet {
         self.power.came = false;
         self.power.method_failed = false;
         self.power.outlook_at = None;
+        self.drill_switched(turn, why);
         self.measure_battery(turn, from, to);
         self.end_outage(turn, to);
+        if to == Mode::Line {
+            self.drill_back_on_line(turn, why);
+        }
         self.alarms_of_mode(turn, from, to, why);
         self.act_on(turn, from, to);
     }
@@ -33,7 +37,8 @@ impl Cabinet {
         }
         let Some(outage) = self.books.power.as_ref().and_then(|state| state.outage.clone()) else { return };
         let Elapsed { least_ms, most_ms } = outage.dark(turn.now.stamp());
-        let Outage { id, flaps, sessions, sleeps, spent_mwh, drill, .. } = outage;
+        let drill = outage.is_drill(turn.now.stamp());
+        let Outage { id, flaps, sessions, sleeps, spent_mwh, .. } = outage;
         let fact = Fact::OutageEnded { outage: id, least_ms, most_ms, flaps, sessions, sleeps, spent_mwh, drill };
         self.record(turn, fact);
     }

@@ -18,6 +18,8 @@ const BOOK_MS: u64 = 3_600_000;
 const MEASURING_PCT: u64 = 40;
 /// … from at least this charge.
 const MEASURING_FROM_PCT: u8 = 95;
+/// No battery holds more than this much of what is printed on it.
+const MOST_PCT: u64 = 130;
 /// A serial that is another one must come so many times in a row: one garbled answer would void what was proved.
 const SERIALS: u32 = 3;
 
@@ -34,6 +36,10 @@ impl Cabinet {
 
     pub(super) fn full_mwh(&self) -> u64 {
         let Some(power) = self.power_settings() else { return 0 };
+        if self.drill_measures() {
+            // What is to be found out is not presumed: only the UPS's charge says how far down it is.
+            return power.plant.nameplate_mwh * MOST_PCT / 100;
+        }
         let measured = self.books.power.as_ref().and_then(|state| state.measured).map(|measured| measured.capacity_mwh);
         power.plant.full_mwh(measured, self.power.heard.replace)
     }
@@ -177,7 +183,15 @@ impl Cabinet {
             | Mode::FallingAsleep { .. }
             | Mode::Asleep { .. } => false,
         };
-        let Some(state) = self.books.power.as_ref().filter(|_| ended) else { return };
+        let drill = self.books.power.as_ref().and_then(|state| state.drill.as_ref());
+        if ended && drill.is_none_or(|drill| drill.measured_mwh.is_none()) {
+            self.measure_discharge(turn);
+        }
+    }
+
+    /// What the battery holds, by the discharge so far.
+    pub(super) fn measure_discharge(&mut self, turn: &mut Turn) {
+        let Some(state) = &self.books.power else { return };
         let (Some(outage), Some(power)) = (&state.outage, &self.settings.power) else { return };
         let (Some(began), Some(now)) = (outage.charge_pct, self.power.heard.figures.charge_pct) else { return };
         // "0 %" is what a confused unit says.
@@ -188,7 +202,7 @@ impl Cabinet {
         if fell < MEASURING_PCT {
             return;
         }
-        let capacity_mwh = outage.spent_mwh * 100 / fell;
+        let capacity_mwh = (outage.spent_mwh + self.spent_mwh()) * 100 / fell;
         let by_drill = state.drill.as_ref().is_some_and(|drill| drill.deep);
         if believable(&power.plant, capacity_mwh) {
             self.record(turn, Fact::BatteryMeasured { capacity_mwh, by_drill });
@@ -241,5 +255,5 @@ fn deep_sleep(mode: Mode) -> Option<Method> {
 
 /// A battery holds between a fifth of what is printed on it and a third more.
 fn believable(plant: &Plant, capacity_mwh: u64) -> bool {
-    (plant.nameplate_mwh / 5..=plant.nameplate_mwh * 13 / 10).contains(&capacity_mwh)
+    (plant.nameplate_mwh / 5..=plant.nameplate_mwh * MOST_PCT / 100).contains(&capacity_mwh)
 }

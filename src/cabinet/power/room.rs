@@ -6,6 +6,7 @@
 //!
 //! `drain.rs` counts the energy, `deeds.rs` carries the switches out.
 
+use super::drill::Watching;
 use super::energy::{Energy, Plant};
 use super::forecast::{Ahead, Demand, Outlook};
 use super::policy::{self, Decision, Kind, Mains, Method, Mode, Rules, Situation, Then, Usable, Why, Woken};
@@ -79,6 +80,7 @@ pub(in crate::cabinet) struct Room {
     pub(super) outlook_at: Option<Mono>,
     /// When the table is asked again at the latest.
     pub(super) again_at: Option<Mono>,
+    pub(super) watching: Watching,
 }
 
 /// What the UPS said.
@@ -91,7 +93,7 @@ pub(super) struct Heard {
     /// The last good word.
     pub(super) last: Option<(Supply, Mono)>,
     on_line_since: Option<Mono>,
-    low_polls: u32,
+    pub(super) low_polls: u32,
     pub(super) replace: bool,
     pub(super) figures: UpsFigures,
     /// A serial that is not the known one, and how often it came in a row.
@@ -288,7 +290,7 @@ impl Cabinet {
         self.power.woken = Some((woken, turn.mono().plus_ms(FIRST_WORD_MS)));
         self.power.idle_since = turn.mono();
         if new_boot {
-            self.drill_woke(turn, &state);
+            self.drill_starts(turn, &state);
         }
     }
 
@@ -418,7 +420,7 @@ impl Cabinet {
             someone: self.power.came,
             idle_ms: now.mono.since_ms(self.power.idle_since),
             told_to_sleep: state.is_some_and(PowerState::told_to_sleep),
-            told_to_stay: state.is_some_and(|state| state.stays_awake_ms(stamp) > 0),
+            told_to_stay: self.drill_keeps_awake() || state.is_some_and(|state| state.stays_awake_ms(stamp) > 0),
             // Nothing is copied upstream yet: there is nothing to wait for.
             flushed: true,
             method_failed: self.power.method_failed,
@@ -501,7 +503,8 @@ impl Cabinet {
         let woken = self.power.woken.map(|(_, until)| until);
         let ask_ms = if situation.mode.is_low_power() { ASK_MS.1 } else { ASK_MS.0 };
         let at_least = (situation.mode != Mode::Line).then(|| now.plus_ms(ask_ms));
-        self.power.again_at = timers.into_iter().flatten().chain(woken).chain(at_least).min();
+        let drill = self.drill_ends_at(turn.now);
+        self.power.again_at = timers.into_iter().flatten().chain(woken).chain(at_least).chain(drill).min();
     }
 
     /// When the battery is empty, if all goes on as it does.

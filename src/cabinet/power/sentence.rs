@@ -80,30 +80,40 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             Verdict::Unknown(NoVerdict::Outage) => "Mains failed in the middle of the test of the battery.",
         }),
         Fact::DrillStarted { deep: false } => f.write_str("A drill began, with somebody there."),
-        Fact::DrillStarted { deep: true } => f.write_str("A deep drill began, to the end of the battery."),
+        Fact::DrillStarted { deep: true } => {
+            f.write_str("A deep drill began, to measure the battery, with somebody there.")
+        }
         Fact::DrillSaw { what, figure } => f.write_str(&match what {
             Sight::OnBattery => "Drill: the UPS says that it is on battery.".to_owned(),
-            Sight::Load => format!("Drill: the load is {}.", watts(*figure)),
+            Sight::Load => format!("Drill: the load was {}, on average.", watts(*figure)),
+            Sight::LoadShare => format!("Drill: the load was {figure} % of what the UPS may carry, on average."),
             Sight::Reader => "Drill: the reader lives on battery.".to_owned(),
             Sight::Lock => "Drill: the lock lives on battery.".to_owned(),
             Sight::Door => "Drill: the door's contact lives on battery.".to_owned(),
             Sight::Sensor => "Drill: a slot's sensor lives on battery.".to_owned(),
-            Sight::StandbyWake => format!("Drill: out of standby it was ready after {}.", duration(*figure)),
-            Sight::Network => "Drill: the network lives on battery.".to_owned(),
+            Sight::Network => format!("Drill: the network lives on battery, it answered after {}.", duration(*figure)),
+            Sight::RestartOnMains => {
+                format!("Drill: the machine came up by itself when mains was back, ready {} later.", duration(*figure))
+            }
             Sight::MainsBack => "Drill: mains is back, and the UPS says so.".to_owned(),
         }),
         Fact::DrillProving { method } => write!(f, "Drill: the cabinet is to sleep by {} and to wake.", method.word()),
-        Fact::MethodProved { method, ready_ms: 0 } => {
-            write!(f, "Sleep by {} is proved: it slept and woke.", method.word())
+        Fact::MethodProved { method, ready_ms, by_stopwatch: true } => {
+            write!(f, "Timed by hand: out of {} it was ready {} after the press.", method.word(), duration(*ready_ms))
         }
-        Fact::MethodProved { method, ready_ms } => {
+        Fact::MethodProved { method: Method::Standby, ready_ms, by_stopwatch: false } => {
             write!(
                 f,
-                "Sleep by {} is proved: it slept, woke, and was ready after {}.",
-                method.word(),
+                "Sleep by standby is proved: it slept, woke, and its hardware answered {} later.",
                 duration(*ready_ms)
             )
         }
+        Fact::MethodProved { method, ready_ms, by_stopwatch: false } => write!(
+            f,
+            "Sleep by {} is proved: it slept, was woken on battery, and was ready {} after the machine's start.",
+            method.word(),
+            duration(*ready_ms)
+        ),
         Fact::DrillEnded { drill, how, lasted_ms } => {
             let how = match how {
                 DrillEnd::Finished => "was finished",

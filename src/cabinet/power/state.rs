@@ -3,6 +3,10 @@
 //! Everything here can be had again from the ledger. The running energy count, what was heard of the UPS last and who was here are
 //! volatile and live in `room.rs`.
 
+mod drill;
+
+pub use drill::{Drill, DrillEnd, Proof, Seen, Sight};
+
 use super::baseline::Baseline;
 use super::energy::Energy;
 use super::policy::{Method, Mode, Then, Why};
@@ -32,6 +36,8 @@ const SHORTEST_TAUGHT_MS: u64 = 120_000;
 pub const HISTORY: usize = 32;
 /// So many statements of the utility are kept.
 const STATEMENTS: usize = 16;
+/// Mains that stays out longer than this after a drill is out for real, not for want of a plug.
+const PLUG_BACK_MS: u64 = 15 * 60_000;
 
 /// The figures of a switch, as they stood when it was decided. Lengths in ms, energies in mWh.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
@@ -75,8 +81,11 @@ pub struct Outage {
     /// Spent from the battery in it, mWh, up to the last power record.
     pub spent_mwh: u64,
     pub hints: Hints,
-    /// Part of a drill: kept apart from real ones.
+    /// It began in a drill. Whether it is the drill's own to its end says [`Outage::is_drill`].
     pub drill: bool,
+    /// When that drill ended, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill_over: Option<Stamp>,
     /// Mains was seen to be off. Without that it is no more than a shutdown ordered by others, and teaches nothing.
     pub mains_off: bool,
     /// Since when mains is back, perhaps for good.
@@ -109,6 +118,13 @@ impl Outage {
         }
         self.by_the_wall(now)
             .unwrap_or(Elapsed { least_ms: least_ms + now.mono.0, most_ms: most_ms + UNSEEN_MOST_MS + now.mono.0 })
+    }
+
+    /// Whether it is part of a drill, and so kept apart from real ones: it began in one, and mains came back soon after that.
+    #[must_use]
+    pub fn is_drill(&self, now: Stamp) -> bool {
+        let out_ms = |over: Stamp| over.elapsed_ms(self.back.unwrap_or(now));
+        self.drill && self.drill_over.is_none_or(|over| out_ms(over) <= PLUG_BACK_MS)
     }
 
     fn by_the_wall(&self, now: Stamp) -> Option<Elapsed> {
@@ -162,16 +178,12 @@ impl Outage {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct PastOutage {
     pub id: OutageId,
+    /// At least; exactly, where the clock was trusted.
     pub lasted_ms: u64,
-}
-
-/// That a deep method puts the cabinet to sleep and wakes it, as a drill saw it, on the battery and UPS of then.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct Proof {
-    pub method: Method,
-    pub at: Stamp,
-    /// From the start of the machine to ready.
-    pub ready_ms: u64,
+    /// At most.
+    pub most_ms: u64,
+    /// When mains counted as back for good.
+    pub ended: Stamp,
 }
 
 /// A measured battery.
@@ -180,58 +192,6 @@ pub struct Measured {
     pub capacity_mwh: u64,
     pub at: Stamp,
     pub by_drill: bool,
-}
-
-/// A drill under way.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct Drill {
-    pub id: u64,
-    pub started: Stamp,
-    /// To the end of the battery, to measure it.
-    pub deep: bool,
-    /// The method that is being proved, and since when.
-    pub proving: Option<(Method, Stamp)>,
-    /// What was seen on battery so far.
-    pub seen: Vec<Sight>,
-}
-
-/// What a drill wants to see on battery.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sight {
-    /// The UPS says that it is on battery.
-    OnBattery,
-    /// The load was measured (the figure: mW).
-    Load,
-    /// A badge or login was read.
-    Reader,
-    /// The lock was energised.
-    Lock,
-    /// The door was seen open.
-    Door,
-    /// A slot's sensor changed.
-    Sensor,
-    /// Standby slept and woke (the figure: ms from the press to awake).
-    StandbyWake,
-    /// The network answered.
-    Network,
-    /// Mains is back and the UPS says so.
-    MainsBack,
-}
-
-/// How a drill ended.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
-#[serde(rename_all = "kebab-case")]
-pub enum DrillEnd {
-    Finished,
-    /// A person ended it.
-    Aborted,
-    /// Somebody needed the cabinet.
-    NeededElsewhere,
-    /// The battery got too low for it.
-    BatteryLow,
-    /// It took too long, or the process started anew without a method being proved.
-    Interrupted,
 }
 
 /// What people say of an outage.
@@ -413,10 +373,11 @@ impl PowerState {
                 outage.sessions += 1;
             }
             Fact::PowerSwitched { from, to, why, figures } => self.switched(*from, *to, *why, *figures, seq, stamp),
-            Fact::OutageEnded { outage, least_ms, drill, .. } => {
+            Fact::OutageEnded { outage, least_ms, most_ms, drill, .. } => {
                 self.outage = None;
                 if !drill && *least_ms >= SHORTEST_TAUGHT_MS {
-                    self.history.push(PastOutage { id: *outage, lasted_ms: *least_ms });
+                    let past = PastOutage { id: *outage, lasted_ms: *least_ms, most_ms: *most_ms, ended: stamp };
+                    self.history.push(past);
                     let over = self.history.len().saturating_sub(HISTORY);
                     self.history.drain(..over);
                 }
@@ -434,25 +395,43 @@ impl PowerState {
             Fact::BatteryReplaced { what, serial } => self.replaced(*what, serial.as_ref(), stamp),
             Fact::BatteryMeasured { capacity_mwh, by_drill } => {
                 self.measured = Some(Measured { capacity_mwh: *capacity_mwh, at: stamp, by_drill: *by_drill });
-            }
-            Fact::MethodProved { method, ready_ms } => {
-                self.proofs.retain(|proof| proof.method != *method);
-                self.proofs.push(Proof { method: *method, at: stamp, ready_ms: *ready_ms });
                 if let Some(drill) = &mut self.drill {
-                    drill.proving = None;
+                    drill.measured_mwh = Some(*capacity_mwh);
+                }
+            }
+            Fact::MethodProved { method, ready_ms, by_stopwatch } => {
+                let proof = Proof { method: *method, at: stamp, ready_ms: *ready_ms, by_stopwatch: *by_stopwatch };
+                let put = |proofs: &mut Vec<Proof>| {
+                    proofs.retain(|known| known.method != *method);
+                    proofs.push(proof);
+                };
+                put(&mut self.proofs);
+                if let Some(drill) = &mut self.drill {
+                    put(&mut drill.proved);
+                    drill.failed.retain(|failed| failed != method);
+                    if !by_stopwatch {
+                        drill.proving = None;
+                    }
                 }
             }
             Fact::LoadLearned { day } => self.baseline.learn(*day),
             Fact::SelfTestBegan => self.test_began = Some(stamp),
             Fact::SelfTestEnded { verdict } => self.test_ended = Some((stamp, *verdict)),
             Fact::DrillStarted { deep } => {
-                self.drill = Some(Drill { id: seq, started: stamp, deep: *deep, proving: None, seen: Vec::new() });
+                self.drill = Some(Drill::new(seq, stamp, *deep));
             }
-            Fact::DrillSaw { what, .. } => {
+            Fact::SessionStarted { user, .. } => {
+                let on_battery = self.mode.is_on_battery();
+                let Some(drill) = self.drill.as_mut().filter(|drill| on_battery && !drill.has_slept()) else {
+                    return false;
+                };
+                drill.visitor = Some(user.clone());
+            }
+            Fact::DrillSaw { what, figure } => {
                 if let Some(drill) = &mut self.drill
-                    && !drill.seen.contains(what)
+                    && !drill.saw(*what)
                 {
-                    drill.seen.push(*what);
+                    drill.seen.push(Seen { what: *what, figure: *figure });
                 }
             }
             Fact::DrillProving { method } => {
@@ -461,7 +440,13 @@ impl PowerState {
                 }
                 self.order = Some(Ordered { order: PowerOrder::SleepNow, at: stamp });
             }
-            Fact::DrillEnded { .. } => self.drill = None,
+            Fact::DrillEnded { .. } => {
+                self.drill = None;
+                self.order = self.order.filter(|ordered| ordered.order != PowerOrder::SleepNow);
+                if let Some(outage) = self.outage.as_mut().filter(|outage| outage.drill) {
+                    outage.drill_over = Some(stamp);
+                }
+            }
             _ => return false,
         }
         true
@@ -524,6 +509,7 @@ impl PowerState {
                 spent_mwh: 0,
                 hints,
                 drill: self.drill.is_some(),
+                drill_over: None,
                 mains_off: why == Why::MainsLost,
                 back: None,
                 charge_pct: figures.charge_pct,
@@ -540,10 +526,8 @@ impl PowerState {
         if matches!(to, Mode::Asleep { method: Method::UpsOff } | Mode::Manual { method: Some(Method::UpsOff) }) {
             self.fsd_ours = true;
         }
-        if why == Why::MethodFailed
-            && let Some(drill) = &mut self.drill
-        {
-            drill.proving = None;
+        if let Some(drill) = &mut self.drill {
+            drill.switched(from, to, why);
         }
         let goes_on = match self.order.map(|ordered| ordered.order) {
             Some(PowerOrder::SleepNow) => matches!(to, Mode::Normal | Mode::Conserve),

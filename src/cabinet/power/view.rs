@@ -2,10 +2,10 @@
 
 use super::policy::{Kind, Method, Mode, Then};
 use super::sentence::switched;
-use super::state::{OutageId, PowerState, Sight};
+use super::state::{Drill, Outage, OutageId, PowerState, Proof, Seen};
 use crate::cabinet::Cabinet;
-use crate::cabinet::outage::Elapsed;
-use crate::cabinet::types::Now;
+use crate::cabinet::outage::{Elapsed, Signs};
+use crate::cabinet::types::{Now, Stamp, Wall};
 use serde::{Deserialize, Serialize};
 
 /// The policy's state.
@@ -31,8 +31,12 @@ pub struct PowerView {
     pub pulls_left: u64,
     /// The deepest method that may be used now.
     pub deepest: Method,
+    /// The one that the config asks for, proved or not.
+    pub configured: Method,
     pub proofs: Vec<ProofView>,
     pub outage: Option<OutageView>,
+    /// The last outage of two minutes or more that was no drill.
+    pub last_outage: Option<LastOutageView>,
     pub drill: Option<DrillView>,
     /// When the next switch may come without anything happening, in words; none on mains.
     pub next: Option<String>,
@@ -74,8 +78,27 @@ impl From<Mode> for ModeWord {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct ProofView {
     pub method: Method,
+    /// From the press to ready, ms; for a deep method the firmware's seconds are in it only if it was timed by hand.
     pub ready_ms: u64,
-    /// How long ago, ms.
+    pub by_stopwatch: bool,
+    /// How long ago, ms; a lower bound if a clock was not trusted.
+    pub ago_ms: u64,
+}
+
+impl ProofView {
+    fn of(proof: &Proof, now: Stamp) -> Self {
+        let Proof { method, at, ready_ms, by_stopwatch } = *proof;
+        Self { method, ready_ms, by_stopwatch, ago_ms: at.elapsed_ms(now) }
+    }
+}
+
+/// An outage that is over.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct LastOutageView {
+    pub id: OutageId,
+    pub lasted: Elapsed,
+    /// When it was over, by the wall clock of then, and how long ago, ms; a lower bound if a clock was not trusted.
+    pub ended: Wall,
     pub ago_ms: u64,
 }
 
@@ -83,6 +106,8 @@ pub struct ProofView {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct OutageView {
     pub id: OutageId,
+    /// When it began, by the wall clock of then.
+    pub started: Wall,
     pub elapsed: Elapsed,
     /// Projected length in all, and the remainders that 80 and 95 of 100 do not exceed, ms.
     pub total_ms: u64,
@@ -98,7 +123,41 @@ pub struct OutageView {
     pub storm: bool,
     /// What the utility stated last: the end, ms from now; negative = that moment has passed.
     pub stated_end_ms: Option<i64>,
+    /// What makes it be expected to last longer than others.
+    pub signs: Signs,
+    /// So many of the site's own outages are reckoned in.
+    pub own_outages: u32,
     pub drill: bool,
+}
+
+impl OutageView {
+    /// What the outage itself tells; what is projected is zero.
+    fn of(outage: &Outage, now: Stamp) -> Self {
+        let elapsed = outage.elapsed(now);
+        let stated = outage.hints.statements.last();
+        Self {
+            id: outage.id,
+            started: outage.started.wall,
+            elapsed,
+            total_ms: 0,
+            r80_ms: 0,
+            r95_ms: 0,
+            need_mwh: 0,
+            requests: 0,
+            flaps: outage.flaps,
+            sessions: outage.sessions,
+            sleeps: outage.sleeps,
+            spent_mwh: outage.spent_mwh,
+            storm: outage.hints.storm,
+            stated_end_ms: stated.map(|stated| {
+                let end = i64::try_from(stated.ends_at_ms).unwrap_or(i64::MAX);
+                end.saturating_sub_unsigned(elapsed.least_ms)
+            }),
+            signs: outage.hints.signs(elapsed.longer_ms()),
+            own_outages: 0,
+            drill: outage.is_drill(now),
+        }
+    }
 }
 
 /// The drill under way.
@@ -108,7 +167,28 @@ pub struct DrillView {
     pub for_ms: u64,
     pub deep: bool,
     pub proving: Option<Method>,
-    pub seen: Vec<Sight>,
+    /// What was seen on battery, each with its figure.
+    pub seen: Vec<Seen>,
+    /// Methods that were proved in it, and those that were tried in vain.
+    pub proved: Vec<ProofView>,
+    pub failed: Vec<Method>,
+    /// What the battery holds, as this drill measured it, mWh.
+    pub measured_mwh: Option<u64>,
+}
+
+impl DrillView {
+    fn of(drill: &Drill, now: Stamp) -> Self {
+        Self {
+            id: drill.id,
+            for_ms: drill.started.elapsed_ms(now),
+            deep: drill.deep,
+            proving: drill.proving.map(|(method, _)| method),
+            seen: drill.seen.clone(),
+            proved: drill.proved.iter().map(|proof| ProofView::of(proof, now)).collect(),
+            failed: drill.failed.clone(),
+            measured_mwh: drill.measured_mwh,
+        }
+    }
 }
 
 impl Cabinet {
@@ -131,28 +211,14 @@ impl Cabinet {
             Mode::Line | Mode::Grace | Mode::Normal | Mode::Conserve | Mode::Restoring { .. } => None,
         };
         let asleep_ms = (outlook.sleep_mw > 0).then(|| energy_mwh.saturating_mul(3_600_000) / outlook.sleep_mw);
-        let outage = state.outage.as_ref().map(|outage| {
-            let elapsed = outage.elapsed(stamp);
-            let stated = outage.hints.statements.last();
-            OutageView {
-                id: outage.id,
-                elapsed,
-                total_ms: outlook.total_ms,
-                r80_ms: outlook.r80_ms,
-                r95_ms: outlook.r95_ms,
-                need_mwh: outlook.need_mwh,
-                requests: outlook.requests,
-                flaps: outage.flaps,
-                sessions: outage.sessions,
-                sleeps: outage.sleeps,
-                spent_mwh: outage.spent_mwh,
-                storm: outage.hints.storm,
-                stated_end_ms: stated.map(|stated| {
-                    let end = i64::try_from(stated.ends_at_ms).unwrap_or(i64::MAX);
-                    end.saturating_sub_unsigned(elapsed.least_ms)
-                }),
-                drill: outage.drill,
-            }
+        let outage = state.outage.as_ref().map(|outage| OutageView {
+            total_ms: outlook.total_ms,
+            r80_ms: outlook.r80_ms,
+            r95_ms: outlook.r95_ms,
+            need_mwh: outlook.need_mwh,
+            requests: outlook.requests,
+            own_outages: state.history.len() as u32,
+            ..OutageView::of(outage, stamp)
         });
         let usable = self.usable();
         Some(PowerView {
@@ -167,23 +233,16 @@ impl Cabinet {
             asleep_ms,
             pulls_left: outlook.pulls_left(energy_mwh, &power.rules),
             deepest: usable.deepest(),
-            proofs: state
-                .proofs
-                .iter()
-                .map(|proof| ProofView {
-                    method: proof.method,
-                    ready_ms: proof.ready_ms,
-                    ago_ms: proof.at.elapsed_ms(stamp),
-                })
-                .collect(),
+            configured: power.sleep,
+            proofs: state.proofs.iter().map(|proof| ProofView::of(proof, stamp)).collect(),
             outage,
-            drill: state.drill.as_ref().map(|drill| DrillView {
-                id: drill.id,
-                for_ms: drill.started.elapsed_ms(stamp),
-                deep: drill.deep,
-                proving: drill.proving.map(|(method, _)| method),
-                seen: drill.seen.clone(),
+            last_outage: state.history.last().map(|past| LastOutageView {
+                id: past.id,
+                lasted: Elapsed { least_ms: past.lasted_ms, most_ms: past.most_ms },
+                ended: past.ended.wall,
+                ago_ms: past.ended.elapsed_ms(stamp),
             }),
+            drill: state.drill.as_ref().map(|drill| DrillView::of(drill, stamp)),
             next: self.what_is_next(now),
         })
     }
