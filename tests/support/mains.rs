@@ -106,7 +106,7 @@ impl Ups {
             battery_mv: None,
         };
         let tokens = tokens.into_iter().map(str::to_owned).collect();
-        UpsState { tokens, figures, serial: self.serial.map(str::to_owned) }
+        UpsState { tokens, figures, serial: self.serial.map(str::to_owned), ..UpsState::default() }
     }
 }
 
