@@ -141,9 +141,9 @@ timeout_ms = 900
 }
 
 /// A discharge in steps of `step_s` real seconds, from `from` percent down by `by` each.
-fn discharge(script: &mut String, from: i32, by: i32, steps: i32, step_s: u32) {
+fn discharge(script: &mut String, from: i32, by: i32, steps: i32, each_s: u32) {
     for step in 0..steps {
-        let _ = writeln!(script, "ups.status: OB DISCHRG\nbattery.charge: {}\nTIMER {step_s}", from - by * step);
+        let _ = writeln!(script, "ups.status: OB DISCHRG\nbattery.charge: {}\nTIMER {each_s}", from - by * step);
     }
 }
 
