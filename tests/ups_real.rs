@@ -154,7 +154,7 @@ async fn upsmon_wakes_a_slow_poller() {
     );
     fs::write(nut.dir.path().join("upsmon.conf"), config).unwrap();
     nut::give_to_nut(nut.dir.path());
-    let _upsmon = nut.spawn("/lib/nut/upsmon", &["-F", "-p"]);
+    let _upsmon = nut.spawn_upsmon();
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     for (status, expected) in [("OB DISCHRG", Supply::OnBattery), ("OL", Supply::OnLine)] {

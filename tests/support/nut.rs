@@ -17,6 +17,9 @@ pub const UPS: &str = "office";
 pub const KEEPER: &str = "keeper";
 #[allow(dead_code, reason = "not every test gives orders")]
 pub const KEEPER_PASSWORD: &str = r#"key "of" \ #7"#;
+/// The number of no process.
+#[allow(dead_code, reason = "not every test has an upsmon")]
+pub const NO_PROCESS: &str = "4194303";
 /// Seconds without news of the driver until upsd calls its data stale.
 pub const MAXAGE_S: u64 = 3;
 
@@ -58,6 +61,7 @@ pub struct RealNut {
     pub port: u16,
     pub upsd: Guarded,
     pub driver: Guarded,
+    driver_program: String,
 }
 
 impl RealNut {
@@ -68,7 +72,13 @@ impl RealNut {
 
     /// The same with a driver that plays a script (`.seq`: variables, `TIMER` and seconds) once, from its start on.
     pub fn start_playing(script: Option<&str>) -> Self {
-        for program in ["/lib/nut/upsd", "/lib/nut/dummy-ups", "/lib/nut/upsmon", "/usr/bin/upsrw", "/usr/bin/upsc"] {
+        Self::start_with("dummy-ups", |dir, port| write_config(dir, port, script))
+    }
+
+    /// The same with another driver and with files that `configure` puts into the folder, for an upsd at this port.
+    pub fn start_with(driver: &str, configure: impl Fn(&Path, u16)) -> Self {
+        let driver_program = format!("/lib/nut/{driver}");
+        for program in ["/lib/nut/upsd", &driver_program, "/lib/nut/upsmon", "/usr/bin/upsrw", "/usr/bin/upsc"] {
             assert!(Path::new(program).exists(), "{program} is missing: apt-get install nut-server nut-client");
         }
         let dir = tempfile::tempdir().unwrap();
@@ -77,12 +87,12 @@ impl RealNut {
         // Somebody else may take the port between our look and upsd's start: then another one.
         for _ in 0..5 {
             let port = free_port();
-            write_config(dir.path(), port, script);
+            configure(dir.path(), port);
             give_to_nut(dir.path());
-            let driver = spawn(dir.path(), "/lib/nut/dummy-ups", &["-a", UPS, "-F"]);
+            let driver = spawn(dir.path(), &driver_program, &["-a", UPS, "-F"]);
             let mut upsd = spawn(dir.path(), "/lib/nut/upsd", &["-F"]);
             if answers(port, &mut upsd) {
-                return Self { dir, port, upsd, driver };
+                return Self { dir, port, upsd, driver, driver_program };
             }
         }
         panic!("upsd does not start:\n{}", fs::read_to_string(dir.path().join("upsd.log")).unwrap_or_default());
@@ -102,7 +112,14 @@ impl RealNut {
     }
 
     pub fn restart_driver(&mut self) {
-        self.driver = self.spawn("/lib/nut/dummy-ups", &["-a", UPS, "-F"]);
+        self.driver = self.spawn(&self.driver_program, &["-a", UPS, "-F"]);
+    }
+
+    /// upsmon with the folder's `upsmon.conf`, as one process of NUT's account. Several of them may run at a time: each is told
+    /// that the one in the system's pid file is another process.
+    #[allow(dead_code, reason = "not every test has one")]
+    pub fn spawn_upsmon(&self) -> Guarded {
+        self.spawn("/lib/nut/upsmon", &["-F", "-p", "-P", NO_PROCESS])
     }
 
     /// Sets a variable of the driver and waits until it says it has it.
@@ -151,7 +168,7 @@ fn write_config(dir: &Path, port: u16, script: Option<&str>) {
     );
 }
 
-fn nut_account() -> Option<(u32, u32)> {
+pub fn nut_account() -> Option<(u32, u32)> {
     rustix::process::getuid().is_root().then(|| {
         let nut = uzers::get_user_by_name("nut").expect("no account nut: apt-get install nut-server nut-client");
         (nut.uid(), nut.primary_group_id())
@@ -175,6 +192,8 @@ fn spawn(dir: &Path, program: &str, args: &[&str]) -> Guarded {
     for variable in ["NUT_CONFPATH", "NUT_STATEPATH", "NUT_ALTPIDPATH"] {
         command.env(variable, dir);
     }
+    // Programs that a test puts into the folder go before the system's.
+    command.env("PATH", format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", dir.display()));
     command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     if let Some((uid, gid)) = nut_account() {
         command.uid(uid).gid(gid);
