@@ -53,6 +53,11 @@ fn cabinet_weeks_under_the_laws() {
         sum.cuts += tally.cuts;
         sum.failed_commits += tally.failed_commits;
         sum.truths_compared += tally.truths_compared;
+        sum.outages += tally.outages;
+        sum.sleeps += tally.sleeps;
+        sum.boots += tally.boots;
+        sum.died += tally.died;
+        sum.drills += tally.drills;
     }
     println!("{days} cabinet-days: {sum:?}");
     assert!(sum.visits > 10 * days && sum.cuts > 0 && sum.failed_commits > 0 && sum.truths_compared > days, "{sum:?}");
@@ -98,6 +103,15 @@ fn the_lives_are_eventful() {
         "alarm-acknowledged",
         "alarm-cleared",
         "supply-changed",
+        "power-switched",
+        "outage-ended",
+        "outage-told",
+        "power-told",
+        "energy-booked",
+        "battery-replaced",
+        "drill-started",
+        "drill-ended",
+        "method-proved",
     ] {
         assert!(seen.contains(kind), "no life had a {kind} record: {seen:?}");
     }
@@ -116,7 +130,7 @@ fn noticed(bug: Bug, laws: &[&str]) {
 
 #[test]
 fn planted_acting_before_the_commit_is_noticed() {
-    noticed(Bug::ActsBeforeCommit, &["before the intent"]);
+    noticed(Bug::ActsBeforeCommit, &["before the intent", "before that (record"]);
 }
 
 #[test]

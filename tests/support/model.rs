@@ -4,6 +4,8 @@
 //! requests. One seed is one life, to the last event. The shell is played as the daemon plays it: a batch is stepped, committed, then performed;
 //! a commit that fails discards the core; a power cut also takes what was not committed.
 
+#[path = "model/mains.rs"]
+mod mains;
 #[path = "model/people.rs"]
 mod people;
 #[path = "model/troubles.rs"]
@@ -13,7 +15,7 @@ use crate::laws::{Law, Laws};
 use crate::sample::{MONDAY_NINE_MS, now_of, sample_roster};
 use crate::words::say;
 use cabinetd::cabinet::books::{Books, Presence, Row, View};
-use cabinetd::cabinet::event::{Ask, Request, Start, StoreState};
+use cabinetd::cabinet::event::{Ask, Request, StoreState};
 use cabinetd::cabinet::fact::{Fact, Record};
 use cabinetd::cabinet::outcome::{Action, Answer, Command, CommandResult, Message, Outcome, PinVerdict};
 use cabinetd::cabinet::roster::Window;
@@ -98,6 +100,12 @@ pub struct Tally {
     pub cuts: u64,
     pub failed_commits: u64,
     pub truths_compared: u64,
+    /// Mains failed; the machine was told to sleep, came up, died of an empty battery; drills.
+    pub outages: u64,
+    pub sleeps: u64,
+    pub boots: u64,
+    pub died: u64,
+    pub drills: u64,
     /// FNV-1a over all records.
     pub fingerprint: u64,
 }
@@ -140,9 +148,12 @@ struct World {
     wall_minus_mono: i64,
     quality: ClockQuality,
     boot: BootId,
+    /// When this boot began, in the world's own time.
+    boot_began: u64,
     scheduled: BTreeMap<(Mono, u64), Event>,
     deliveries: u64,
     // --- the truth
+    supply: mains::Supply,
     hangs: BTreeMap<SlotNo, KeyId>,
     hands: BTreeMap<KeyId, UserId>,
     unlocked_until: BTreeMap<DoorNo, Mono>,
@@ -170,6 +181,11 @@ impl World {
         settings.sessions.ask_required = !dice.once_in(4);
         settings.alerts.office_hours = vec![Window { weekdays: 0b001_1111, from: 7 * 60, to: 19 * 60 }];
         settings.alerts.inactive_days = 3;
+        let power = mains::power_settings(&mut dice, life.rough);
+        let capacity_pct = if life.rough { dice.between(40, 100) } else { 75 };
+        let first_outage = dice.between(DAY_MS / 4, DAY_MS);
+        let supply = mains::Supply::new(&power, capacity_pct, first_outage);
+        settings.power = Some(power);
         let boot = BootId(1);
         let mono = Mono(5_000);
         // Monday 06:00
@@ -201,8 +217,10 @@ impl World {
             wall_minus_mono,
             quality: ClockQuality::Synced,
             boot,
+            boot_began: 0,
             scheduled: BTreeMap::new(),
             deliveries: 0,
+            supply,
             hangs,
             hands: BTreeMap::new(),
             unlocked_until: BTreeMap::new(),
@@ -231,6 +249,12 @@ impl World {
 
     #[expect(clippy::needless_pass_by_value, reason = "an event is used up, as in the daemon")]
     fn event(&mut self, event: Event) -> Law {
+        if self.supply.off.is_some() {
+            return Ok(()); // Nobody hears it.
+        }
+        if laws_touch(&event) {
+            self.touched();
+        }
         if self.last.len() == LAST {
             self.last.pop_front();
         }
@@ -285,7 +309,10 @@ impl World {
         }
         self.laws.committed();
         self.proof = Some(self.now().stamp());
-        if self.life.bug == Bug::ActsBeforeCommit { Ok(()) } else { self.perform(batch.commands) }
+        if self.life.bug != Bug::ActsBeforeCommit {
+            self.perform(batch.commands)?;
+        }
+        self.laws.all_performed(&self.cabinet)
     }
 
     fn fingerprint(&mut self, record: &Record) {
@@ -332,11 +359,11 @@ impl World {
                 | Action::Relatch { .. }
                 | Action::Light { .. }
                 | Action::SwitchLoad { .. }
-                | Action::Pace { .. }
                 | Action::ReadLines
-                | Action::Sleep { .. }
                 | Action::TestBattery
                 | Action::Sound(_) => {}
+                Action::Pace { slow } => self.supply.slow = *slow,
+                Action::Sleep { method, wake_after_ms } => self.told_to_sleep(id, *method, *wake_after_ms),
             }
         }
         Ok(())
@@ -346,28 +373,6 @@ impl World {
         let after_ms = self.dice.between(after_ms / 2, after_ms * 2);
         self.deliveries += 1;
         self.scheduled.insert((self.mono.plus_ms(after_ms), self.deliveries), event);
-    }
-
-    /// Time passes: whatever is due on the way is delivered, each at its moment.
-    fn pass(&mut self, ms: u64) -> Law {
-        let until = self.mono.plus_ms(ms);
-        self.flush()?;
-        loop {
-            let deadline = self.cabinet.next_deadline().map(|(due, _)| due);
-            let delivery = self.scheduled.keys().next().map(|(due, _)| *due);
-            let Some(next) = deadline.into_iter().chain(delivery).min().filter(|next| *next <= until) else { break };
-            self.mono = self.mono.max(next);
-            if delivery == Some(next) {
-                let (_, event) = self.scheduled.pop_first().expect("it was looked at");
-                self.event(event)?;
-            } else {
-                self.event(Event::Tick)?;
-            }
-            self.flush()?;
-            self.presence_is_seen()?;
-        }
-        self.mono = until;
-        Ok(())
     }
 
     /// Slots are as their lines have been for longer than the debounce time.
@@ -402,6 +407,7 @@ impl World {
         let books = Books::from_rows(next_seq, self.rows.clone().into_iter().collect());
         let first = self.cabinet.next_command();
         self.cabinet = Cabinet::restore(self.settings.clone(), books, self.store, first, self.now());
+        self.core_is_new();
         self.laws.restored(&self.ledger, &self.cabinet, self.now())?;
         if self.life.bug == Bug::RepeatsAfterRestore
             && let Some(unlock) = self.last_unlock.clone()
@@ -420,19 +426,14 @@ impl World {
 
     /// The process dies with all that was not committed; perhaps the whole machine. In the dark somebody may use the cabinet key.
     fn power_cut(&mut self) -> Law {
-        self.tally.cuts += 1;
-        self.batch = Outcome::default();
-        self.scheduled.clear();
-        self.unlocked_until.clear();
-        let dark_ms = self.dice.between(1_000, 3 * 3_600_000);
-        if self.dice.once_in(2) {
-            self.mono = self.mono.plus_ms(dark_ms % 10_000);
-        } else {
-            let wall = self.now().wall.0 + i64::try_from(dark_ms).expect("hours");
-            self.boot = BootId(self.boot.0 + 1);
-            self.mono = Mono(9_000);
-            self.wall_minus_mono = wall - 9_000;
+        if self.supply.off.is_some() {
+            return Ok(());
         }
+        self.tally.cuts += 1;
+        self.process_ends();
+        let dark_ms = self.dice.between(1_000, 3 * 3_600_000);
+        let machine = self.dice.once_in(2);
+        self.mono = self.mono.plus_ms(if machine { dark_ms } else { dark_ms % 10_000 });
         if self.dice.once_in(4) {
             let slots: Vec<SlotNo> = self.hangs.keys().copied().collect();
             if let Some(slot) = self.dice.pick(&slots).copied() {
@@ -445,10 +446,7 @@ impl World {
         if self.dice.once_in(8) {
             self.levels.insert(Input::Door(DoorNo(1)), Level::Inactive);
         }
-        self.restore_core()?;
-        let start = Start { version: "sim".into(), last_proof: self.proof, missing: None, config_hash: "c0".into() };
-        self.event(Event::Started(start))?;
-        self.read_lines()
+        if machine { self.boots() } else { self.starts() }
     }
 
     // ------------------------------------------------------------ hands and lines
@@ -526,6 +524,21 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether it is a person's doing at the cabinet.
+const fn laws_touch(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::CodeRead(_)
+            | Event::LoginTyped(_)
+            | Event::PinTyped(_)
+            | Event::CancelPressed
+            | Event::ButtonPressed
+            | Event::LineChanged { .. }
+            | Event::LinesRead(_)
+            | Event::Requested(_)
+    )
 }
 
 fn guess_keys(out: &mut Outcome) {

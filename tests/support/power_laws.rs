@@ -316,6 +316,7 @@ fn bears_out(
     let (rules, plant) = (&power.rules, &power.plant);
     let felt_mw = plant.felt_mw(plant.normal_mw);
     let supply = fold.supply.as_ref().map_or(Supply::Unknown, |state| state.supply);
+    let supply_ms = fold.supply.as_ref().map_or(0, |state| state.since.elapsed_ms(record.stamp));
     let on_battery = matches!(supply, Supply::OnBattery | Supply::LowBattery);
     let outage = fold.power.as_ref().and_then(|state| state.outage.as_ref());
     let tight = figures.energy_mwh.saturating_sub(mwh(felt_mw, rules.budget_ahead_ms)) < figures.need_mwh;
@@ -323,7 +324,7 @@ fn bears_out(
     let holds = match why {
         Why::MainsLost | Why::MainsLostAgain => on_battery,
         Why::MainsBack | Why::StartedOnLine => supply == Supply::OnLine,
-        Why::Flicker => supply == Supply::OnLine && figures.lasted_ms >= rules.flicker_ms,
+        Why::Flicker => supply == Supply::OnLine && supply_ms >= rules.flicker_ms,
         Why::GraceOver => figures.lasted_ms >= rules.grace_ms,
         Why::GraceOverTight => figures.lasted_ms >= rules.grace_ms && tight,
         Why::LowAtOnce => supply == Supply::LowBattery,
@@ -355,7 +356,8 @@ fn bears_out(
         Why::ToldToSleep => fold.power.as_ref().is_some_and(PowerState::told_to_sleep),
         Why::MainsForGood => {
             let flapped = outage.is_some_and(|outage| outage.flaps > 0);
-            figures.lasted_ms >= if flapped { rules.settle_flapped_ms } else { rules.settle_ms }
+            let settle_ms = if flapped { rules.settle_flapped_ms } else { rules.settle_ms };
+            supply == Supply::OnLine && supply_ms >= settle_ms
         }
         Why::WokenByClock => from == Mode::Asleep { method: Method::Halt } && power.clock_wakes,
         Why::Ready => {

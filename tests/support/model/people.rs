@@ -44,7 +44,8 @@ impl World {
     /// Somebody comes, asks, opens, hangs, takes, closes.
     pub(super) fn visit(&mut self) -> Law {
         self.tally.visits += 1;
-        let user: UserId = self.dice.pick(&PEOPLE).copied().expect("people").into();
+        let user = self.somebody();
+        self.press_the_button()?;
         self.comes(&user)?;
         if !self.is_here(&user) {
             return Ok(());
