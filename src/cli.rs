@@ -9,10 +9,12 @@ pub mod key;
 pub mod ledger;
 pub mod live;
 pub mod notify;
+pub mod outage;
 pub mod power;
 pub mod roster;
 pub mod sim;
 pub mod user;
+mod whole_file;
 
 use crate::config::{Config, ConfigError};
 use clap::{Parser, Subcommand};
@@ -50,6 +52,8 @@ enum Command {
     Sim(sim::SimArgs),
     #[command(flatten)]
     Live(live::LiveCommand),
+    /// What is expected of an outage, what you know of it, and what became of those that are over
+    Outage(outage::OutageArgs),
     /// Is the cabinet ready, for today and for an outage? Says what to do where it is not
     Check(check::CheckArgs),
     /// Read, export and verify the ledger; works with the daemon down
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
         Command::Run => with_config(config, run),
+        Command::Outage(args) => outage::run(args, config),
         Command::Ledger(args) => match &args.state_dir {
             Some(dir) => ledger::run(&args, dir, None),
             None => match Config::load(&Config::locate(config)) {

@@ -4,10 +4,11 @@
 //! over the shoulder.
 
 mod export;
-mod lines;
+pub(super) mod lines;
 mod pick;
-mod when;
+pub(super) mod when;
 
+use super::whole_file::{self, Unwritten};
 use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError, ViewsFound};
@@ -120,8 +121,8 @@ enum Failure {
     Store(#[from] StoreError),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    #[error("cannot write {}: {what}", path.display())]
-    File { path: PathBuf, what: String },
+    #[error(transparent)]
+    File(#[from] Unwritten),
 }
 
 /// Runs the command on the terminal, on the ledger in `state_dir`, with times in this zone (none = the machine's).
@@ -153,7 +154,7 @@ pub fn execute(
         // Whoever reads has seen enough: `ledger show | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return OK,
         Err(Failure::Usage(message)) => (USAGE, message),
-        Err(failure @ (Failure::Output(_) | Failure::File { .. })) => (UNWRITABLE, failure.to_string()),
+        Err(failure @ (Failure::Output(_) | Failure::File(_))) => (UNWRITABLE, failure.to_string()),
         Err(failure @ Failure::Store(StoreError::Damaged { .. })) if matches!(args.what, What::Verify(_)) => {
             (UNSOUND, failure.to_string())
         }
@@ -275,40 +276,18 @@ impl Export {
         Ok(OK)
     }
 
-    /// Beside the file first: a failed export leaves no half of one, and a former one as it was.
     fn write_file(
         &self,
         path: &Path,
         write: impl FnOnce(&mut dyn Write) -> Result<u64, Failure>,
     ) -> Result<u64, Failure> {
-        let failed = |what: String| Failure::File { path: path.to_owned(), what };
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if !found.is_file() => {
-                return Err(failed("it is there and is no plain file; name another".to_owned()));
-            }
-            Ok(_) if !self.force => {
-                return Err(failed("it is there already; name another, or replace it with --force".to_owned()));
-            }
-            Ok(_) | Err(_) => {}
-        }
-        let io_failed = |error: io::Error| failed(format!("{error}; name another place, or make room"));
-        let mut partial = path.to_owned().into_os_string();
-        partial.push(".part");
-        let partial = PathBuf::from(partial);
-        let written = (|| {
-            let mut file = io::BufWriter::new(std::fs::File::create(&partial).map_err(io_failed)?);
-            let count = write(&mut file).map_err(|failure| match failure {
-                Failure::Output(error) => io_failed(error),
+        let write = |out: &mut dyn Write| {
+            write(out).map_err(|failure| match failure {
+                Failure::Output(error) => Unwritten::io(path, &error).into(),
                 other => other,
-            })?;
-            file.into_inner()
-                .map_err(io::IntoInnerError::into_error)
-                .and_then(|file| file.sync_all())
-                .map_err(io_failed)?;
-            std::fs::rename(&partial, path).map_err(io_failed)?;
-            Ok(count)
-        })();
-        written.inspect_err(|_| drop(std::fs::remove_file(&partial)))
+            })
+        };
+        whole_file::write(path, self.force, write)
     }
 
     fn write(

@@ -7,9 +7,10 @@
 mod keymap;
 mod power;
 mod status;
-mod words;
+pub(super) mod words;
 
 pub use keymap::keymap;
+pub(super) use power::battery;
 pub use status::{alarms, status};
 pub use words::{Paint, View};
 pub(super) use words::{Tone, clean, paragraph};
@@ -26,7 +27,7 @@ use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it.";
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it.";
 
 /// What the person at the cabinet wants, and what the cabinet looks like.
 #[derive(Subcommand, Debug)]
@@ -262,9 +263,9 @@ impl std::fmt::Debug for Ends<'_> {
     }
 }
 
-const DONE: u8 = 0;
-const REFUSED: u8 = 1;
-const NO_ANSWER: u8 = 4;
+pub(super) const DONE: u8 = 0;
+pub(super) const REFUSED: u8 = 1;
+pub(super) const NO_ANSWER: u8 = 4;
 
 impl Place {
     /// As the config says. Without a readable one, unless it was named: where the daemon is by convention; an account that may use
@@ -328,7 +329,7 @@ pub fn run_with(command: LiveCommand, place: &Place, ends: &mut Ends<'_>) -> u8 
 }
 
 /// Asks for something and says how it went.
-fn act(place: &Place, output: Output, ask: &Ask, ends: &mut Ends<'_>) -> u8 {
+pub(super) fn act(place: &Place, output: Output, ask: &Ask, ends: &mut Ends<'_>) -> u8 {
     let answer = match Client::connect(&place.run_dir).and_then(|mut client| client.ask(&new_request_key(), ask)) {
         Ok(answer) => answer,
         Err(error) => return ends.failed(output, &error),
@@ -358,7 +359,7 @@ fn act(place: &Place, output: Output, ask: &Ask, ends: &mut Ends<'_>) -> u8 {
 const SERIALISES: &str = "texts, numbers and lists always serialise";
 
 /// Reads the state and shows it.
-fn show(
+pub(super) fn show(
     place: &Place,
     output: Output,
     read: fn(&mut Client) -> Result<Snapshot, ClientError>,
@@ -435,14 +436,12 @@ impl Output {
     }
 }
 
-/// How wide text on standard output may be.
+/// How wide standard output is, and 80 where it is no terminal.
 pub(super) fn columns(is_terminal: bool) -> usize {
-    if is_terminal { terminal_columns() } else { words::COLUMNS }
-}
-
-/// How wide standard output is.
-fn terminal_columns() -> usize {
     const NARROWEST: usize = 40;
+    if !is_terminal {
+        return words::COLUMNS;
+    }
     match rustix::termios::tcgetwinsize(std::io::stdout()) {
         Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).max(NARROWEST),
         Ok(_) | Err(_) => words::COLUMNS,
@@ -451,16 +450,21 @@ fn terminal_columns() -> usize {
 
 impl Ends<'_> {
     /// Prints a text; says whether anybody still reads.
-    fn say(&mut self, text: &str) -> bool {
+    pub(super) fn say(&mut self, text: &str) -> bool {
         writeln!(self.out, "{text}").and_then(|()| self.out.flush()).is_ok()
     }
 
-    fn complain(&mut self, text: &str) {
+    pub(super) fn complain(&mut self, text: &str) {
         // Nobody is left to be told that telling failed.
         let _ = writeln!(self.err, "cabinetd: {}", words::clean(text));
     }
 
-    fn failed(&mut self, output: Output, error: &ClientError) -> u8 {
+    /// The same for a text of several lines.
+    pub(super) fn complain_lines(&mut self, text: &str) {
+        text.lines().for_each(|line| self.complain(line));
+    }
+
+    pub(super) fn failed(&mut self, output: Output, error: &ClientError) -> u8 {
         let text = error.to_string();
         if output.json {
             self.say(&serde_json::json!({ "error": { "text": text } }).to_string());

@@ -27,6 +27,12 @@ impl Site {
         Self { zone: named.unwrap_or_else(TimeZone::system) }
     }
 
+    /// The zone itself.
+    #[must_use]
+    pub const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// ISO 8601 with the offset, to the second: `2026-03-01T08:00:00-05:00`.
     #[must_use]
     pub fn time(&self, wall: Wall) -> String {

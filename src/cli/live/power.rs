@@ -61,7 +61,8 @@ fn outage_words(outage: &OutageView) -> String {
     text
 }
 
-fn battery(policy: &PowerView) -> String {
+/// The battery in hours and visits.
+pub(in crate::cli) fn battery(policy: &PowerView) -> String {
     let known = if policy.measured { "measured" } else { "never measured" };
     let asleep = match policy.asleep_ms {
         Some(ms) => format!("{} asleep", lasting(ms)),

@@ -1,0 +1,174 @@
+//! The outages in a ledger: where each begins and ends.
+
+use super::Failure;
+use crate::cabinet::books::{Row, View};
+use crate::cabinet::fact::Fact;
+use crate::cabinet::outage::Elapsed;
+use crate::cabinet::power::Mode;
+use crate::cabinet::power::policy::Why;
+use crate::cabinet::power::state::Outage;
+use crate::cabinet::types::{BootId, Stamp, Wall};
+use crate::io::store::{Filter, Reader, StoreError};
+use std::collections::BTreeSet;
+
+/// An outage as it is found in the ledger.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Found {
+    /// The record that opened it.
+    pub id: u64,
+    pub started: Stamp,
+    /// The switch that took it back on line.
+    pub closed: Option<u64>,
+    pub end: End,
+}
+
+/// What became of it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum End {
+    /// It is open, as far as the ledger goes.
+    Open(Box<Outage>),
+    /// Mains was back within seconds: no outage to speak of.
+    Flicker,
+    /// Others shut the machine down on mains: no outage at all.
+    NoOutage,
+    Over(Over),
+}
+
+/// An outage that is over, as its last record has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Over {
+    /// That record, and its time.
+    pub seq: u64,
+    pub stamp: Stamp,
+    pub lasted: Elapsed,
+    pub flaps: u32,
+    pub sessions: u32,
+    pub sleeps: u32,
+    pub spent_mwh: u64,
+    pub drill: bool,
+}
+
+/// What records of one boot were off by, as later records of it tell.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Corrections(Vec<(u64, BootId, i64)>);
+
+impl Corrections {
+    /// Those of a ledger.
+    pub fn read(reader: &Reader) -> Result<Self, StoreError> {
+        let mut found = Vec::new();
+        for entry in reader.entries(&of_kinds(&["clock-corrected"]), 0) {
+            let entry = entry?;
+            if let Some((_, Fact::ClockCorrected { by_ms })) = entry.fact() {
+                found.push((entry.header.seq, entry.header.stamp.boot, by_ms));
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// A record's wall time, put right, and whether it can be trusted: its own clock was, or became known later in the same boot.
+    #[must_use]
+    pub fn wall(&self, seq: u64, stamp: Stamp) -> (Wall, bool) {
+        let later = self.0.iter().filter(|(at, boot, _)| *at > seq && *boot == stamp.boot);
+        let by_ms: i64 = later.clone().map(|(_, _, by_ms)| by_ms).sum();
+        (Wall(stamp.wall.0.saturating_add(by_ms)), stamp.clock.is_trusted() || later.count() > 0)
+    }
+}
+
+impl Found {
+    /// The last record of it, if it is over.
+    #[must_use]
+    pub const fn last_seq(&self) -> Option<u64> {
+        match &self.end {
+            End::Over(over) => Some(over.seq),
+            End::Open(_) => None,
+            End::Flicker | End::NoOutage => self.closed,
+        }
+    }
+
+    /// Whether it is part of a drill.
+    #[must_use]
+    pub fn is_drill(&self) -> bool {
+        match &self.end {
+            End::Over(over) => over.drill,
+            End::Open(outage) => outage.drill && outage.drill_over.is_none(),
+            End::Flicker | End::NoOutage => false,
+        }
+    }
+
+    /// Whether there is anything to tell of it.
+    #[must_use]
+    pub const fn is_worth_telling(&self) -> bool {
+        matches!(self.end, End::Over(_) | End::Open(_))
+    }
+}
+
+/// All of a ledger's, the oldest first.
+pub fn all(reader: &Reader) -> Result<Vec<Found>, StoreError> {
+    let open = reader.rows()?.into_iter().find_map(|(view, row)| match (view, row) {
+        (View::Power, Row::Power(state)) => state.outage,
+        _ => None,
+    });
+    let mut found: Vec<Found> = Vec::new();
+    for entry in reader.entries(&of_kinds(&["power-switched", "outage-ended"]), 0) {
+        let entry = entry?;
+        let (seq, stamp) = (entry.header.seq, entry.header.stamp);
+        match entry.fact() {
+            Some((_, Fact::PowerSwitched { from: Mode::Line, .. })) => {
+                found.push(Found { id: seq, started: stamp, closed: None, end: End::NoOutage });
+            }
+            Some((_, Fact::PowerSwitched { to: Mode::Line, why, .. })) => {
+                if let Some(last) = found.last_mut() {
+                    last.closed = Some(seq);
+                    if why == Why::Flicker {
+                        last.end = End::Flicker;
+                    }
+                }
+            }
+            Some((
+                _,
+                Fact::OutageEnded { outage, least_ms, most_ms, flaps, sessions, sleeps, spent_mwh, drill },
+            )) => {
+                let lasted = Elapsed { least_ms, most_ms };
+                let over = Over { seq, stamp, lasted, flaps, sessions, sleeps, spent_mwh, drill };
+                if let Some(of) = found.iter_mut().rev().find(|found| found.id == outage.0) {
+                    of.end = End::Over(over);
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some(open) = open
+        && let Some(last) = found.iter_mut().rev().find(|found| found.id == open.id.0)
+    {
+        last.end = End::Open(Box::new(open));
+    }
+    Ok(found)
+}
+
+/// The one of this number; else which was meant.
+pub fn named(found: &[Found], id: u64) -> Result<&Found, Failure> {
+    if let Some(found) = found.iter().find(|found| found.id == id) {
+        return Ok(found);
+    }
+    let told: Vec<u64> = found.iter().filter(|found| found.is_worth_telling()).map(|found| found.id).collect();
+    // Any record of an outage may have been meant by its number.
+    let within = |found: &&Found| found.id <= id && found.last_seq().is_some_and(|last| id <= last);
+    let meant = found.iter().find(within).map(|found| found.id);
+    let nearest = meant.or_else(|| told.iter().copied().min_by_key(|known| known.abs_diff(id)));
+    Err(Failure::Usage(match nearest {
+        None => "no outage was recorded yet".to_owned(),
+        Some(nearest) => {
+            let last: Vec<String> = told.iter().rev().take(5).map(ToString::to_string).collect();
+            format!(
+                "there is no outage {id} (an outage has the number of the record that began it); did you mean {nearest}? The last ones \
+                 are {}; `cabinetd outage list` shows all",
+                last.join(", ")
+            )
+        }
+    }))
+}
+
+fn of_kinds(kinds: &[&str]) -> Filter {
+    let kinds: BTreeSet<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    Filter { kinds, ..Filter::default() }
+}

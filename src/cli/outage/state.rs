@@ -1,0 +1,189 @@
+//! What is expected of the outage that is open, and why, in sentences; on mains what the last one was.
+
+use crate::cabinet::power::sentence::{length, wh};
+use crate::cabinet::power::{LastOutageView, ModeWord, OutageView, PowerView};
+use crate::cabinet::snapshot::Snapshot;
+use crate::cli::live::{self, View};
+use crate::cli::live::words::{Tone, lasting};
+
+/// The answer of `cabinetd outage`.
+pub fn text(seen: &Snapshot, view: &View) -> String {
+    let Some(power) = &seen.power else {
+        return view.paragraph(0, 0, "No UPS is watched, so no outage can be seen; name one under [ups] in the config.");
+    };
+    let mut said = Said { view, text: String::new() };
+    match &power.outage {
+        Some(outage) => of_outage(&mut said, seen, power, outage),
+        None => on_mains(&mut said, seen, power),
+    }
+    said.text
+}
+
+struct Said<'a> {
+    view: &'a View,
+    text: String,
+}
+
+impl Said<'_> {
+    fn paragraph(&mut self, text: &str) {
+        self.text.push_str(&self.view.paragraph(0, 0, text));
+    }
+
+    fn under(&mut self, head: &str, text: &str) {
+        const HEAD: usize = 10;
+        self.text.push_str(&self.view.paragraph(0, HEAD, &format!("{head:<HEAD$}{text}")));
+    }
+
+    fn gap(&mut self) {
+        self.text.push('\n');
+    }
+}
+
+fn on_mains(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView) {
+    said.paragraph(&said.view.paint.tone(Tone::Good, "On mains; no outage is open."));
+    match &power.last_outage {
+        Some(last) => said.paragraph(&last_words(said.view, seen, last)),
+        None => said.paragraph("No outage of two minutes or more was recorded so far."),
+    }
+    said.gap();
+    said.under("Battery", &live::battery(power));
+}
+
+fn last_words(view: &View, seen: &Snapshot, last: &LastOutageView) -> String {
+    let ended = view.at(last.ended, view.now(seen));
+    format!(
+        "The last outage lasted {} and was over {} ago ({ended}). `cabinetd outage report {}` tells it.",
+        length(last.lasted.least_ms, last.lasted.most_ms),
+        lasting(last.ago_ms.saturating_add(view.age_ms)),
+        last.id
+    )
+}
+
+fn of_outage(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView, outage: &OutageView) {
+    let view = said.view;
+    let elapsed = length(outage.elapsed.least_ms, outage.elapsed.most_ms);
+    let since = view.at(outage.started, view.now(seen));
+    let of_drill = if outage.drill { " This is a drill." } else { "" };
+    if power.mode == ModeWord::Restoring {
+        said.paragraph(&format!(
+            "{}, and has to stay for some minutes; the outage (since {since}) counts {elapsed} so far.{of_drill}",
+            view.paint.tone(Tone::Good, "Mains is back")
+        ));
+    } else {
+        said.paragraph(&format!(
+            "{} for {elapsed} (since {since}).{of_drill}",
+            view.paint.tone(Tone::Doubt, "Mains has been out")
+        ));
+    }
+    said.gap();
+    said.under("Expected", &expected(outage));
+    said.under("Why", &why(outage));
+    said.under("Mode", &power.sentence);
+    if let Some(next) = &power.next {
+        said.under("", &format!("Next: {next}."));
+    }
+    said.under("Battery", &live::battery(power));
+    said.under("Budget", &budget(power, outage));
+    if outage.flaps + outage.sessions + outage.sleeps > 0 {
+        let flaps = if outage.flaps > 0 { format!(", mains came and went {} time(s)", outage.flaps) } else { String::new() };
+        said.under(
+            "So far",
+            &format!(
+                "{} visit(s), {} sleep(s), {} spent{flaps}",
+                outage.sessions,
+                outage.sleeps,
+                wh(outage.spent_mwh)
+            ),
+        );
+    }
+    said.gap();
+    said.paragraph(tell(outage));
+}
+
+fn expected(outage: &OutageView) -> String {
+    format!(
+        "{} in all, as likely less as more. In 1 of 5 such outages it takes another {} or more, in 1 of 20 another {} or more.",
+        coarse(outage.total_ms),
+        coarse(outage.r80_ms),
+        coarse(outage.r95_ms)
+    )
+}
+
+/// What the projection rests on.
+fn why(outage: &OutageView) -> String {
+    let mut reasons = vec![match outage.own_outages {
+        0 => "that is how outages of utilities go on that have lasted so long".to_owned(),
+        1 => "that is how outages of utilities go on that have lasted so long, with the one of this site reckoned in".to_owned(),
+        own => format!(
+            "that is how outages of utilities go on that have lasted so long, with the last {own} of this site reckoned in"
+        ),
+    }];
+    if outage.elapsed.least_ms != outage.elapsed.most_ms {
+        reasons.push("the clock was not trusted, so the longer length counts".to_owned());
+    }
+    // They are signs of one bad day: only the strongest is reckoned with.
+    if outage.signs.storm {
+        reasons.push("a storm was told, so it is expected to take longer".to_owned());
+    }
+    if outage.signs.silent {
+        reasons.push("the utility has stated no time within the first hour, which is a bad sign".to_owned());
+    }
+    if outage.signs.pushed_back {
+        reasons.push("the utility has moved its time by half an hour or more, which is a bad sign".to_owned());
+    }
+    match outage.stated_end_ms {
+        Some(ms) if ms < 0 => reasons.push(format!(
+            "the time that the utility stated passed {} ago: tell what it states now",
+            lasting(ms.unsigned_abs())
+        )),
+        Some(ms) if outage.signs.stated_long => {
+            reasons.push(format!("the utility states {} more, and long times are believed in part", lasting(ms.unsigned_abs())));
+        }
+        Some(ms) => reasons.push(format!(
+            "the utility states {} more, but short times are too short as a rule, so that they shorten nothing",
+            lasting(ms.unsigned_abs())
+        )),
+        None => {}
+    }
+    let mut text = reasons.join("; ");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text + "."
+}
+
+fn budget(power: &PowerView, outage: &OutageView) -> String {
+    let left = wh(power.energy_mwh);
+    let visits = match outage.requests {
+        1 => "1 visit is expected".to_owned(),
+        requests => format!("{requests} visits are expected"),
+    };
+    let enough = if power.energy_mwh >= outage.need_mwh {
+        "that is there".to_owned()
+    } else {
+        format!("there are {left}, so every visit counts")
+    };
+    format!(
+        "{visits} if it takes another {}. Asleep in between they need {}; {enough}.",
+        coarse(outage.r95_ms),
+        wh(outage.need_mwh)
+    )
+}
+
+const fn tell(outage: &OutageView) -> &'static str {
+    if outage.signs.storm {
+        "If you know more: `cabinetd outage eta 18:30` (or `none`) says what the utility states."
+    } else {
+        "If you know more: `cabinetd outage eta 18:30` (or `none`) says what the utility states, `cabinetd outage storm on` that much of the area is out."
+    }
+}
+
+/// Nobody knows an outage to the minute.
+fn coarse(ms: u64) -> String {
+    let minutes = match ms / 60_000 {
+        minutes @ 0..120 => minutes / 5 * 5,
+        minutes @ 120..1_440 => minutes / 15 * 15,
+        minutes => minutes / 60 * 60,
+    };
+    lasting(minutes.max(5) * 60_000)
+}
