@@ -13,6 +13,7 @@ pub mod outage;
 pub mod power;
 pub mod roster;
 pub mod sim;
+pub mod simulate;
 pub mod user;
 mod whole_file;
 
@@ -106,6 +107,8 @@ enum Command {
     Power(power::PowerCommand),
     /// Show the config in force, or check it
     Config(config::ConfigArgs),
+    /// Play outages at this cabinet before they come: which policy, which battery
+    Simulate(Box<simulate::SimulateArgs>),
     /// Tell the daemon to look at the UPS now (upsmon's NOTIFYCMD)
     Notify(notify::NotifyArgs),
 }
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args, config),
         Command::Sim(args) => sim::run(args, config),
         Command::Notify(args) => notify::run(args),
+        Command::Simulate(args) => simulate::simulate(&args, config),
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
         Command::Run => with_config(config, run),
