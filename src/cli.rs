@@ -11,6 +11,7 @@ pub mod live;
 pub mod notify;
 pub mod outage;
 pub mod power;
+pub mod power_orders;
 pub mod roster;
 pub mod sim;
 pub mod simulate;
@@ -102,7 +103,7 @@ enum Command {
     Key(key::KeyCommand),
     /// Make the pepper, the device key and the claim code: once, before the first start
     Init(init::InitArgs),
-    /// What to set up on the machine for the power policy: NUT, power-off, clock, firmware
+    /// Sleep now, stay awake, a new battery; and what to set up on the machine for the power policy
     #[command(subcommand)]
     Power(power::PowerCommand),
     /// Show the config in force, or check it
@@ -146,7 +147,11 @@ pub fn main() -> ExitCode {
         Command::Roster(command) => with_config(config, |config| at_desk(&config, |desk| roster::run(command, desk))),
         Command::User(command) => with_config(config, |config| at_desk(&config, |desk| user::run(command, desk))),
         Command::Key(command) => with_config(config, |config| at_desk(&config, |desk| key::run(command, desk))),
-        Command::Power(command) => with_config(config, |config| power::run(command, &config)),
+        Command::Power(power::PowerCommand::Orders(orders)) => match live::Place::find(config) {
+            Ok(place) => power_orders::run(&orders, &place),
+            Err(error) => unusable(&error),
+        },
+        Command::Power(power::PowerCommand::Recipe(args)) => with_config(config, |config| power::run(&args, &config)),
         Command::Init(args) => with_config(config, |config| {
             init::run(&args, &config.credentials_dir, &mut io::stdout(), &mut io::stderr())
         }),

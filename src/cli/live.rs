@@ -196,7 +196,7 @@ pub struct KeymapArgs {
 
 /// How to print: what commands that show something have in common.
 #[derive(Args, Debug, Clone, Copy)]
-pub(super) struct Output {
+pub struct Output {
     /// JSON for scripts instead of text for people
     #[arg(long)]
     pub(super) json: bool,
@@ -206,7 +206,7 @@ pub(super) struct Output {
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colour {
+pub enum Colour {
     Auto,
     Always,
     Never,

@@ -38,7 +38,8 @@ const UNREADABLE: u8 = 3;
 /// What was asked for cannot be written down.
 const UNWRITABLE: u8 = 4;
 
-const READ_EXIT_CODES: &str = "Exit codes: 0 done, 2 wrong usage or no such outage, 3 the ledger cannot be read, 4 the output cannot be written.";
+const READ_EXIT_CODES: &str =
+    "Exit codes: 0 done, 2 wrong usage or no such outage, 3 the ledger cannot be read, 4 the output cannot be written.";
 
 /// What is expected of this outage, and why; nothing to type on mains but to see the last one.
 #[derive(Args, Debug)]

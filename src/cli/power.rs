@@ -1,9 +1,10 @@
-//! `cabinetd power`: what an installer sets up so that the power policy has its way.
+//! `cabinetd power`: what an installer sets up so that the power policy has its way. What people order is in `power_orders.rs`.
 
 mod recipe;
 mod write;
 
 use super::demo::paint::{Paint, Shade};
+use super::power_orders::PowerOrders;
 use crate::config::Config;
 use crate::io::upsmon::Version;
 use clap::{Args, Subcommand};
@@ -26,6 +27,8 @@ pub enum PowerCommand {
         Nothing on the machine is changed. docs/power-recipe.md says why each line is there; `cabinetd check` looks\n\
         whether they are in force. Exit codes: 0 done; 1 no [ups] in the config, or a file is in the way.")]
     Recipe(RecipeArgs),
+    #[command(flatten)]
+    Orders(PowerOrders),
 }
 
 /// What is to be printed.
@@ -52,11 +55,10 @@ fn version(text: &str) -> Result<Version, String> {
     Version::parse(text).ok_or_else(|| "a version is such as 2.8.0".to_owned())
 }
 
-/// Runs the command.
+/// Prints or writes the recipe.
 #[must_use]
-pub fn run(command: PowerCommand, config: &Config) -> ExitCode {
-    let PowerCommand::Recipe(args) = command;
-    match recipe(&args, config, Board::of_this_machine()) {
+pub fn run(args: &RecipeArgs, config: &Config) -> ExitCode {
+    match recipe(args, config, Board::of_this_machine()) {
         Ok(text) => {
             // A reader that has seen enough (`| head`) is no failure.
             let _ = io::stdout().lock().write_all(text.as_bytes());

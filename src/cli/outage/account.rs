@@ -175,6 +175,18 @@ impl Account {
         fold.finish(found)
     }
 
+    /// A stay, joined to the one before if that was of the same phase.
+    fn stay(&mut self, span: Span) {
+        match self.spans.last_mut().filter(|last| last.what == span.what && last.to_ms == span.from_ms) {
+            Some(last) => {
+                last.to_ms = span.to_ms;
+                last.spent_mwh += span.spent_mwh;
+                last.at_least |= span.at_least;
+            }
+            None => self.spans.push(span),
+        }
+    }
+
     /// Length and energy of each phase, in the order of the enum, those that did not occur left out.
     #[must_use]
     pub fn by_phase(&self) -> Vec<Sum> {
@@ -281,7 +293,8 @@ impl<'a> Fold<'a> {
             Fact::EnergyBooked { spent_mwh, left_mwh, .. } => {
                 self.booked_mwh += spent_mwh;
                 self.account.spent_mwh += spent_mwh;
-                self.point(at_ms, *left_mwh);
+                self.account.left_mwh = *left_mwh;
+                self.account.curve.push((at_ms, *left_mwh));
             }
             Fact::SessionClosed { session, user, how, duration_ms, taken, returned, energy_mwh } => {
                 self.account.visits.push(Visit {
@@ -312,17 +325,21 @@ impl<'a> Fold<'a> {
         let figures = &switch.figures;
         let account = &mut self.account;
         if switch.from == Mode::Line {
-            account.began_mwh = figures.energy_mwh;
+            (account.began_mwh, account.left_mwh) = (figures.energy_mwh, figures.energy_mwh);
         } else {
             account.spent_mwh += figures.spent_mwh;
             let (what, from_ms, unsure) = self.since;
-            account.spans.push(Span {
+            account.stay(Span {
                 what,
                 from_ms,
                 to_ms: at_ms,
                 spent_mwh: self.booked_mwh + figures.spent_mwh,
                 at_least: unsure || elapsed.least_ms != elapsed.most_ms,
             });
+        }
+        // While mains is watched the charger is at work.
+        if switch.from.is_on_battery() {
+            account.left_mwh = figures.energy_mwh;
         }
         account.flaps += u32::from(switch.why == Why::MainsLostAgain);
         if switch.why == Why::MainsLostAgain {
@@ -335,12 +352,7 @@ impl<'a> Fold<'a> {
         if let Some(phase) = Phase::of(switch.to) {
             self.since = (phase, at_ms, elapsed.least_ms != elapsed.most_ms);
         }
-        self.point(at_ms, figures.energy_mwh);
-    }
-
-    fn point(&mut self, at_ms: u64, mwh: u64) {
-        self.account.left_mwh = mwh;
-        self.account.curve.push((at_ms, mwh));
+        account.curve.push((at_ms, figures.energy_mwh));
     }
 
     fn finish(mut self, found: &Found) -> Account {
@@ -349,7 +361,7 @@ impl<'a> Fold<'a> {
             // The present stay goes on, as far as the records do.
             let (what, from_ms, at_least) = self.since;
             let span = Span { what, from_ms, to_ms: self.last.least_ms, spent_mwh: self.booked_mwh, at_least };
-            self.account.spans.push(span);
+            self.account.stay(span);
         }
         self.account
     }

@@ -22,7 +22,9 @@ pub fn parse(text: &str, now: &ZonedDateTime) -> Result<Told, String> {
     let ms = if let Some(time) = time_of_day(text) {
         until(&next(time, now).ok_or_else(|| format!("\"{text}\" is no time; {REMEDY}"))?, now)
     } else if let Ok(moment) = text.parse::<DateTime>() {
-        let moment = moment.to_zoned_datetime(now.time_zone().clone()).map_err(|_| format!("\"{text}\" is no time; {REMEDY}"))?;
+        let moment = moment
+            .to_zoned_datetime(now.time_zone().clone())
+            .map_err(|_| format!("\"{text}\" is no time; {REMEDY}"))?;
         if moment <= *now {
             return Err(format!("{text} is past; {REMEDY}"));
         }

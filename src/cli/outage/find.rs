@@ -124,10 +124,7 @@ pub fn all(reader: &Reader) -> Result<Vec<Found>, StoreError> {
                     }
                 }
             }
-            Some((
-                _,
-                Fact::OutageEnded { outage, least_ms, most_ms, flaps, sessions, sleeps, spent_mwh, drill },
-            )) => {
+            Some((_, Fact::OutageEnded { outage, least_ms, most_ms, flaps, sessions, sleeps, spent_mwh, drill })) => {
                 let lasted = Elapsed { least_ms, most_ms };
                 let over = Over { seq, stamp, lasted, flaps, sessions, sleeps, spent_mwh, drill };
                 if let Some(of) = found.iter_mut().rev().find(|found| found.id == outage.0) {

@@ -60,8 +60,7 @@ pub fn of(account: &Account) -> Vec<Helped> {
     }
     if let Some(manual) = of_phase(Phase::Manual) {
         let before = sums.iter().filter(|sum| matches!(sum.what, Phase::Conserve | Phase::Asleep(_)));
-        let (lasted_ms, spent_mwh) =
-            before.fold((0, 0), |(ms, mwh), sum| (ms + sum.lasted_ms, mwh + sum.spent_mwh));
+        let (lasted_ms, spent_mwh) = before.fold((0, 0), |(ms, mwh), sum| (ms + sum.lasted_ms, mwh + sum.spent_mwh));
         if lasted_ms >= LONG_ENOUGH_MS {
             let mwh = spent_mwh * manual.lasted_ms / lasted_ms;
             all.push(Helped {

@@ -57,7 +57,10 @@ pub(super) fn run(args: &ListArgs, config: Option<&Path>, ends: &mut Ends<'_>) -
         writeln!(ends.out, "No outage was recorded yet.")?;
     } else {
         let paint = args.output.paint(ends.is_terminal);
-        let head = format!("{:>8}  {:<24}  {:<8}  {:>16}  {:>10}  {:>6}  {:>6}", "", "began", "", "lasted", "spent", "visits", "sleeps");
+        let head = format!(
+            "{:>8}  {:<24}  {:<8}  {:>16}  {:>10}  {:>6}  {:>6}",
+            "", "began", "", "lasted", "spent", "visits", "sleeps"
+        );
         writeln!(ends.out, "{}", paint.tone(Tone::Faint, head.trim_end()))?;
         let mut marked = false;
         for found in &shown {

@@ -3,13 +3,17 @@
 use crate::cabinet::power::sentence::{length, wh};
 use crate::cabinet::power::{LastOutageView, ModeWord, OutageView, PowerView};
 use crate::cabinet::snapshot::Snapshot;
-use crate::cli::live::{self, View};
 use crate::cli::live::words::{Tone, lasting};
+use crate::cli::live::{self, View};
 
 /// The answer of `cabinetd outage`.
 pub fn text(seen: &Snapshot, view: &View) -> String {
     let Some(power) = &seen.power else {
-        return view.paragraph(0, 0, "No UPS is watched, so no outage can be seen; name one under [ups] in the config.");
+        return view.paragraph(
+            0,
+            0,
+            "No UPS is watched, so no outage can be seen; name one under [ups] in the config.",
+        );
     };
     let mut said = Said { view, text: String::new() };
     match &power.outage {
@@ -85,15 +89,11 @@ fn of_outage(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView, outage: &O
     said.under("Battery", &live::battery(power));
     said.under("Budget", &budget(power, outage));
     if outage.flaps + outage.sessions + outage.sleeps > 0 {
-        let flaps = if outage.flaps > 0 { format!(", mains came and went {} time(s)", outage.flaps) } else { String::new() };
+        let flaps =
+            if outage.flaps > 0 { format!(", mains came and went {} time(s)", outage.flaps) } else { String::new() };
         said.under(
             "So far",
-            &format!(
-                "{} visit(s), {} sleep(s), {} spent{flaps}",
-                outage.sessions,
-                outage.sleeps,
-                wh(outage.spent_mwh)
-            ),
+            &format!("{} visit(s), {} sleep(s), {} spent{flaps}", outage.sessions, outage.sleeps, wh(outage.spent_mwh)),
         );
     }
     said.gap();
@@ -113,7 +113,8 @@ fn expected(outage: &OutageView) -> String {
 fn why(outage: &OutageView) -> String {
     let mut reasons = vec![match outage.own_outages {
         0 => "that is how outages of utilities go on that have lasted so long".to_owned(),
-        1 => "that is how outages of utilities go on that have lasted so long, with the one of this site reckoned in".to_owned(),
+        1 => "that is how outages of utilities go on that have lasted so long, with the one of this site reckoned in"
+            .to_owned(),
         own => format!(
             "that is how outages of utilities go on that have lasted so long, with the last {own} of this site reckoned in"
         ),
@@ -137,7 +138,10 @@ fn why(outage: &OutageView) -> String {
             lasting(ms.unsigned_abs())
         )),
         Some(ms) if outage.signs.stated_long => {
-            reasons.push(format!("the utility states {} more, and long times are believed in part", lasting(ms.unsigned_abs())));
+            reasons.push(format!(
+                "the utility states {} more, and long times are believed in part",
+                lasting(ms.unsigned_abs())
+            ));
         }
         Some(ms) => reasons.push(format!(
             "the utility states {} more, but short times are too short as a rule, so that they shorten nothing",
@@ -161,7 +165,7 @@ fn budget(power: &PowerView, outage: &OutageView) -> String {
     let enough = if power.energy_mwh >= outage.need_mwh {
         "that is there".to_owned()
     } else {
-        format!("there are {left}, so every visit counts")
+        format!("there are {left}, which would not do for such a long one")
     };
     format!(
         "{visits} if it takes another {}. Asleep in between they need {}; {enough}.",

@@ -116,7 +116,8 @@ fn grid(svg: &mut String, scale: &Scale) {
     while mwh <= scale.top_mwh {
         let y = scale.y(mwh);
         let _ = write!(svg, "<line class=\"o-grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
-        let label = if step_mwh % 1_000 == 0 { (mwh / 1_000).to_string() } else { format!("{:.1}", number(mwh) / 1_000.0) };
+        let label =
+            if step_mwh % 1_000 == 0 { (mwh / 1_000).to_string() } else { format!("{:.1}", number(mwh) / 1_000.0) };
         anchored(svg, LEFT - 8.0, y + 4.0, "o-small o-faint", "end", &label);
         mwh += step_mwh;
     }
@@ -144,11 +145,13 @@ fn axis(svg: &mut String, account: &Account, scale: &Scale, zone: &TimeZone) {
     // By the clock ticks are at round local times, else at round lengths.
     let started = Timestamp::from_millisecond(account.started.wall.0).unwrap_or(Timestamp::UNIX_EPOCH);
     let local_ms = started.as_millisecond() + i64::from(zone.to_offset(started).seconds()) * 1_000;
-    let into = if by_the_clock { local_ms.rem_euclid(i64::try_from(step_ms).unwrap_or(i64::MAX)).unsigned_abs() } else { 0 };
+    let into =
+        if by_the_clock { local_ms.rem_euclid(i64::try_from(step_ms).unwrap_or(i64::MAX)).unsigned_abs() } else { 0 };
     let mut at_ms = (step_ms - into) % step_ms;
     while at_ms <= scale.span_ms {
         let x = scale.x(at_ms);
-        let _ = write!(svg, "<line class=\"o-grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>", BOTTOM + 5.0);
+        let _ =
+            write!(svg, "<line class=\"o-grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>", BOTTOM + 5.0);
         let label = if by_the_clock {
             let moment = Timestamp::from_millisecond(account.started.wall.0.saturating_add_unsigned(at_ms));
             let moment = moment.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned_datetime(zone.clone());
@@ -189,7 +192,8 @@ struct Mark {
 impl Lane {
     fn draw(&self, svg: &mut String, y: f64, scale: &Scale) {
         anchored(svg, LEFT - 8.0, y + 12.0, "o-small o-faint", "end", self.name);
-        let _ = write!(svg, "<line class=\"o-grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{0:.1}\" y2=\"{0:.1}\"/>", y + 15.0);
+        let _ =
+            write!(svg, "<line class=\"o-grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{0:.1}\" y2=\"{0:.1}\"/>", y + 15.0);
         for Mark { at_ms, is_bad, title } in &self.marks {
             let x = scale.x(*at_ms);
             let tip = escape(title);
@@ -222,7 +226,8 @@ fn visits(report: &Report) -> Lane {
 }
 
 fn flaps(account: &Account) -> Vec<Mark> {
-    let mark = |at_ms: &u64| Mark { at_ms: *at_ms, is_bad: true, title: "mains had come back and failed again".to_owned() };
+    let mark =
+        |at_ms: &u64| Mark { at_ms: *at_ms, is_bad: true, title: "mains had come back and failed again".to_owned() };
     account.flaps_at.iter().map(mark).collect()
 }
 
@@ -261,7 +266,11 @@ fn text(svg: &mut String, x: f64, y: f64, class: &str, words: &str) {
 }
 
 fn anchored(svg: &mut String, x: f64, y: f64, class: &str, anchor: &str, words: &str) {
-    let class = if class.contains("o-head") || class.contains("o-small") { class.to_owned() } else { format!("o-text {class}") };
+    let class = if class.contains("o-head") || class.contains("o-small") {
+        class.to_owned()
+    } else {
+        format!("o-text {class}")
+    };
     let _ = write!(
         svg,
         "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>",

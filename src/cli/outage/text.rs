@@ -166,8 +166,9 @@ pub fn summary(report: &Report, lines: &[Line], style: &Style) -> Vec<(&'static 
     all.push((
         "Energy",
         format!(
-            "{} spent; of about {} at the start {} were left, a full battery counted as {}{}",
+            "{} spent{}; of about {} at the start {} were left, a full battery counted as {}{}",
             wh(account.spent_mwh),
+            if account.ended.is_none() { ", as of the last record that counts it" } else { "" },
             wh(account.began_mwh),
             wh(account.left_mwh),
             wh(account.full_mwh),
@@ -200,7 +201,7 @@ pub fn summary(report: &Report, lines: &[Line], style: &Style) -> Vec<(&'static 
     if !head.is_empty() {
         all.push((head, "none was needed: it served as usual".to_owned()));
     }
-    let mut head = "In figures";
+    let mut head = "Figures";
     for helped in &report.helped {
         all.push((head, helped.sentence.clone()));
         head = "";
@@ -214,9 +215,15 @@ fn visits(report: &Report) -> String {
     let mut text = account.visits.len().to_string();
     if let (Some(least), Some(most)) = (energies.iter().min(), energies.iter().max()) {
         let mean = energies.iter().sum::<u64>() / energies.len() as u64;
-        let _ = write!(text, ", each {} from the battery on average ({} to {})", wh(mean), wh(*least), wh(*most));
+        let _ = write!(text, ", each {} from the battery on average ({} to {})", fine(mean), fine(*least), fine(*most));
     }
     text
+}
+
+/// Watt-hours with two decimals: a visit takes little.
+fn fine(mwh: u64) -> String {
+    let hundredths = (mwh + 5) / 10;
+    format!("{}.{:02} Wh", hundredths / 100, hundredths % 100)
 }
 
 const fn coarse(ms: u64) -> u64 {

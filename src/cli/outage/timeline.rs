@@ -24,7 +24,13 @@ pub struct Line {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum What {
     /// A switch: from, to, why, and what the cabinet does from then on; none on mains.
-    Switch { from: Mode, to: Mode, why: Why, figures: SwitchFigures, phase: Option<Phase> },
+    Switch {
+        from: Mode,
+        to: Mode,
+        why: Why,
+        figures: SwitchFigures,
+        phase: Option<Phase>,
+    },
     Visit,
     Alarm,
     /// What people told or ordered.
