@@ -571,6 +571,18 @@ fn a_rebuilt_core_counts_nobody_as_come() {
     assert!(story.energised().is_empty() && !story.paced_slowly);
 }
 
+/// The very first thing that a rebuilt core hears is the one who wakes it: the loads that its predecessor shed come on again.
+#[test]
+fn what_a_core_that_is_gone_has_shed_is_switched_on_by_the_next_one() {
+    let mut story = in_conserve();
+    story.wait_min(2);
+    assert!(!story.energised().is_empty() && story.paced_slowly);
+    story.rebuild(StoreState::Writable);
+    story.presses_the_button();
+    story.expect_mode(Mode::Conserve);
+    assert!(story.energised().is_empty() && !story.paced_slowly);
+}
+
 #[test]
 fn a_full_disk_keeps_the_door_shut_and_the_policy_going() {
     let mut story = Story::on_a_ups(|_| {});

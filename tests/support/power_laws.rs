@@ -320,6 +320,8 @@ fn bears_out(
     let on_battery = matches!(supply, Supply::OnBattery | Supply::LowBattery);
     let outage = fold.power.as_ref().and_then(|state| state.outage.as_ref());
     let tight = figures.energy_mwh.saturating_sub(mwh(felt_mw, rules.budget_ahead_ms)) < figures.need_mwh;
+    let corroborated =
+        figures.charge_pct.is_some_and(|pct| pct <= 20) || figures.energy_mwh * 100 < figures.full_mwh * 35;
     let normal_ms = outage.map_or(0, |outage| outage.normal_ms) + figures.lasted_ms;
     let holds = match why {
         Why::MainsLost | Why::MainsLostAgain => on_battery,
@@ -327,8 +329,9 @@ fn bears_out(
         Why::Flicker => supply == Supply::OnLine && supply_ms >= rules.flicker_ms,
         Why::GraceOver => figures.lasted_ms >= rules.grace_ms,
         Why::GraceOverTight => figures.lasted_ms >= rules.grace_ms && tight,
-        Why::LowAtOnce => supply == Supply::LowBattery,
-        Why::LowAtOnceTight => supply == Supply::LowBattery && tight,
+        Why::LowAtOnce => supply == Supply::LowBattery && corroborated,
+        Why::LowAtOnceTight => supply == Supply::LowBattery && corroborated && tight,
+        Why::LowAndLast => corroborated,
         Why::Budget => tight,
         Why::TooLong => figures.total_ms > rules.always_after_ms && normal_ms >= rules.normal_first_ms,
         Why::LongAndUncovered => {
@@ -366,15 +369,11 @@ fn bears_out(
             let propped = fold.alarms.values().any(|open| matches!(open.alarm, Alarm::DoorLeftOpen { level: 2.., .. }));
             !cut_off || propped || figures.lasted_ms >= rules.finish_fsd_ms || figures.idle_ms >= BUSY_MOST_MS
         }
-        Why::SomeoneAtTheLast => figures.energy_mwh > rules.clock_reserve_mwh,
-        Why::LowAndLast
-        | Why::LowThrice
-        | Why::Silent
-        | Why::ShutDownByOthers
-        | Why::SomeoneInTime
-        | Why::SomeoneCame
-        | Why::MethodFailed
-        | Why::StartedOnBattery => true,
+        Why::SomeoneInTime | Why::SomeoneCame => figures.idle_ms <= figures.lasted_ms,
+        Why::SomeoneAtTheLast => {
+            figures.energy_mwh > rules.clock_reserve_mwh && figures.idle_ms <= figures.lasted_ms.min(60_000)
+        }
+        Why::LowThrice | Why::Silent | Why::ShutDownByOthers | Why::MethodFailed | Why::StartedOnBattery => true,
     };
     law!(holds, "its figures do not bear it out (supply {supply:?})");
     Ok(())

@@ -6,10 +6,11 @@ use super::{PEOPLE, World};
 use crate::laws::Law;
 use cabinetd::cabinet::Event;
 use cabinetd::cabinet::event::{Ask, DrillStep, Start, StopReason};
+use cabinetd::cabinet::outage::Elapsed;
 use cabinetd::cabinet::outcome::{CommandResult, Outcome};
 use cabinetd::cabinet::power::energy::UJ_PER_MWH;
 use cabinetd::cabinet::power::policy::{Kind, Mode};
-use cabinetd::cabinet::power::state::{PowerOrder, PowerState, Told};
+use cabinetd::cabinet::power::state::{OutageId, PowerOrder, PowerState, Told};
 use cabinetd::cabinet::power::{Method, PowerSettings, UpsFigures, UpsReading, UpsSilence, UpsState};
 use cabinetd::cabinet::types::{BootId, ClockQuality, CommandId, Mono, Role};
 use std::collections::BTreeSet;
@@ -43,6 +44,8 @@ pub(super) struct Supply {
     plain_since: u64,
     core_since: u64,
     touched_at: u64,
+    /// The outage that is open, and when it began.
+    outage: Option<(OutageId, u64)>,
 }
 
 /// The machine was told to go down.
@@ -80,6 +83,7 @@ impl Supply {
             plain_since: 0,
             core_since: 0,
             touched_at: 0,
+            outage: None,
         }
     }
 
@@ -183,6 +187,11 @@ impl World {
             if self.supply.off.is_none() {
                 self.presence_is_seen()?;
                 self.policy_is_true()?;
+                let open = self.cabinet.books().power.as_ref().and_then(|state| state.outage.as_ref());
+                let (id, now) = (open.map(|outage| outage.id), self.age_ms());
+                if id != self.supply.outage.map(|(id, _)| id) {
+                    self.supply.outage = id.map(|id| (id, now));
+                }
             }
         }
         self.mono = self.mono.max(Mono(until - self.boot_began));
@@ -486,6 +495,16 @@ impl World {
             return Err(format!("nobody has been here for {alone_for} ms, and it does not sleep"));
         }
         if !self.life.rough {
+            // Its clock is trusted all the time.
+            let open = state.and_then(|state| state.outage.as_ref());
+            if let (Some(open), Some((id, began))) = (open, supply.outage)
+                && open.id == id
+            {
+                let Elapsed { least_ms, most_ms } = open.elapsed(self.now().stamp());
+                if least_ms != most_ms || least_ms != now - began {
+                    return Err(format!("an outage of {} ms is said to last {least_ms} to {most_ms}", now - began));
+                }
+            }
             let (promised, there) = (self.cabinet.energy_left_mwh().unwrap_or(0), supply.left_mwh());
             if promised > there + supply.capacity_mwh / 50 {
                 return Err(format!("{promised} mWh are said to be left, and {there} are"));

@@ -17,7 +17,8 @@ impl World {
         let code = Code::new(&format!("{code}-{user}"));
         let event = if code.expose().starts_with("login") { Event::LoginTyped(code) } else { Event::CodeRead(code) };
         self.event(event)?;
-        let ms = self.dice.between(500, 6_000);
+        // Some have to look it up.
+        let ms = if self.dice.once_in(12) { self.dice.between(15_000, 28_000) } else { self.dice.between(500, 6_000) };
         self.pass(ms)?;
         if self.mishap(40) {
             self.power_cut()?;
