@@ -9,3 +9,4 @@ pub mod config;
 pub mod daemon;
 pub mod hex;
 pub mod io;
+pub mod simulate;

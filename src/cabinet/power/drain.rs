@@ -41,7 +41,23 @@ impl Cabinet {
             return power.plant.nameplate_mwh * MOST_PCT / 100;
         }
         let measured = self.books.power.as_ref().and_then(|state| state.measured).map(|measured| measured.capacity_mwh);
+        if measured.is_none()
+            && let Some(full_mwh) = self.full_by_charge_mwh(&power.plant)
+        {
+            return full_mwh;
+        }
         power.plant.full_mwh(measured, self.power.heard.replace)
+    }
+
+    /// What the battery holds by this very discharge, where it began full and nothing charged it since. A halted machine does not always
+    /// know what was drawn meanwhile.
+    fn full_by_charge_mwh(&self, plant: &Plant) -> Option<u64> {
+        let outage = self.books.power.as_ref()?.outage.as_ref()?;
+        if self.power_settings()?.sleep == Method::Halt {
+            return None;
+        }
+        let began_pct = outage.charge_pct.filter(|pct| *pct >= MEASURING_FROM_PCT && outage.flaps == 0)?;
+        self.power.energy.full_by_charge_mwh(plant, began_pct, outage.spent_mwh + self.spent_mwh())
     }
 
     /// What the cabinet draws now, as the battery feels it.

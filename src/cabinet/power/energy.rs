@@ -110,6 +110,9 @@ impl Plant {
     }
 }
 
+/// The charge must have fallen by so much before it measures a battery that nothing else has measured.
+const TELLING_PCT: u64 = 20;
+
 /// `battery.runtime` means something from this load on.
 const RUNTIME_LOAD_PCT: u8 = 15;
 /// A charger puts a whole battery back in so many hours, not sooner, whatever the UPS says of its charge.
@@ -222,6 +225,19 @@ impl Energy {
         let by_runtime = self.runtime.map(|runtime| after(runtime, runtime.said));
         let by_record = self.recorded.map(|recorded| after(recorded, recorded.said));
         [by_charge, by_runtime, by_record].into_iter().flatten().fold(by_drain, u64::min)
+    }
+
+    /// What the whole battery holds, by this discharge so far: from `began_pct` on, `spent_mwh` were drained. None before the charge fell by
+    /// 20 points, or if the outcome is no battery's; never above its nameplate, since the UPS's charge is an estimate itself.
+    ///
+    /// The moment that counts is the one at which the UPS last said another percent.
+    #[must_use]
+    pub fn full_by_charge_mwh(&self, plant: &Plant, began_pct: u8, spent_mwh: u64) -> Option<u64> {
+        let Witness { said, drained_since_uj } = self.charge?;
+        let fell = u64::from(began_pct).checked_sub(said).filter(|fell| *fell >= TELLING_PCT)?;
+        let spent_mwh = spent_mwh.saturating_sub(drained_since_uj / UJ_PER_MWH);
+        let full_mwh = spent_mwh * 100 / fell;
+        (full_mwh >= plant.nameplate_mwh / 5).then(|| full_mwh.min(plant.nameplate_mwh))
     }
 
     /// Drained since full, mWh.

@@ -50,6 +50,26 @@ impl Demand {
         }
         expected
     }
+
+    /// How long it takes from a local time of day until so many requests (thousandths) are expected; the farthest time reckoned
+    /// with, if it takes longer.
+    #[must_use]
+    pub fn until_ms(&self, from: Civil, requests_milli: u64) -> u64 {
+        let (mut minute, mut passed_ms) = (u64::from(from.minute) % 1_440, 0);
+        // In requests times milliseconds, so that nothing is rounded.
+        let mut wanted = requests_milli.saturating_mul(1_000 * HOUR_MS);
+        while passed_ms < FARTHEST_MS {
+            let step_ms = (60 - minute % 60) * MINUTE_MS;
+            let rate = self.per_day_milli * u64::from(self.hours[(minute / 60) as usize]);
+            if rate * step_ms >= wanted {
+                return (passed_ms + wanted.div_ceil(rate.max(1))).min(FARTHEST_MS);
+            }
+            wanted -= rate * step_ms;
+            passed_ms += step_ms;
+            minute = (minute + 60 - minute % 60) % 1_440;
+        }
+        FARTHEST_MS
+    }
 }
 
 /// The outage ahead, as the policy sees it.
@@ -67,6 +87,11 @@ pub struct Outlook {
     pub requests: u32,
     /// What asleep service over R95 needs, mWh.
     pub need_mwh: u64,
+    /// How long the budget looks ahead in Normal, and how long it must be had to linger: by the time until the next visit is expected.
+    pub budget_ahead_ms: u64,
+    pub linger_ahead_ms: u64,
+    /// Something is said of this outage that makes it be expected to last longer than others.
+    pub raised: bool,
     /// Whether that can be had at all: a method whose own draw over R95 exceeds the battery has no budget.
     pub budget_applies: bool,
     /// One visit out of sleep: wake, serve, idle, sleep.
@@ -81,7 +106,7 @@ impl Outlook {
     /// Looks ahead.
     #[must_use]
     pub fn new(ahead: &Ahead<'_>) -> Self {
-        let Ahead { rules, plant, demand, projection, elapsed_ms, civil, energy_mwh, method, idle_ms } = *ahead;
+        let Ahead { rules, plant, demand, projection, raised, elapsed_ms, civil, energy_mwh, method, idle_ms } = *ahead;
         let median_ms = projection.remainder_ms(elapsed_ms, Quantile::MEDIAN);
         let r80_ms = projection.remainder_ms(elapsed_ms, Quantile::P80);
         let r95_ms = projection.remainder_ms(elapsed_ms, Quantile::P95);
@@ -92,6 +117,7 @@ impl Outlook {
         let pulls = requests + requests.isqrt() + u64::from(rules.reserve_pulls);
         let cycle_mwh = plant.cycle_mwh(method, idle_ms);
         let asleep_mwh = mwh(sleep_mw, r95_ms);
+        let next_visit_ms = demand.until_ms(civil, 1_000);
         let wakes_mwh = plant.clock_wakes_mwh(method, far_ms);
         Self {
             total_ms: elapsed_ms + median_ms,
@@ -101,6 +127,9 @@ impl Outlook {
             covers_r95: energy_mwh >= mwh(normal_mw, r95_ms),
             requests: u32::try_from(requests).unwrap_or(u32::MAX),
             need_mwh: pulls * cycle_mwh + asleep_mwh + wakes_mwh + rules.clock_reserve_mwh,
+            budget_ahead_ms: (next_visit_ms * rules.budget_ahead_pct / 100).max(rules.budget_ahead_ms),
+            linger_ahead_ms: next_visit_ms * rules.linger_ahead_pct / 100,
+            raised,
             budget_applies: asleep_mwh <= energy_mwh,
             cycle_mwh,
             shutdown_mwh: mwh(normal_mw, plant.shutdown_ms),
@@ -135,6 +164,8 @@ pub struct Ahead<'a> {
     pub plant: &'a Plant,
     pub demand: &'a Demand,
     pub projection: &'a Projection,
+    /// Whether hints raised it.
+    pub raised: bool,
     /// The longer end, when it is an interval.
     pub elapsed_ms: u64,
     /// Local time of day now.

@@ -195,7 +195,9 @@ pub struct Rules {
     pub grace_ms: u64,
     /// Time in Normal, over all flaps, before the hours count.
     pub normal_first_ms: u64,
-    /// The budget asks this much of Normal ahead.
+    /// The budget looks ahead in Normal for this share of the time until the next visit is expected, and for at least `budget_ahead_ms`: at
+    /// night, when nobody comes for hours, being awake spares nobody a wait.
+    pub budget_ahead_pct: u64,
     pub budget_ahead_ms: u64,
     /// No data on battery for this long: Conserve.
     pub silent_ms: u64,
@@ -211,6 +213,16 @@ pub struct Rules {
     /// The same late in an outage (`late_after_ms`) or on `LB`.
     pub idle_late_ms: u64,
     pub late_after_ms: u64,
+    /// … and once a visit is over, where the energy is below the need: each second awake after every visit is paid for by later ones.
+    pub idle_tight_ms: u64,
+    /// Lingering: asleep not before this time …
+    pub linger_ms: u64,
+    /// … while the battery bears Normal for this share of the time until the next visit is expected …
+    pub linger_ahead_pct: u64,
+    /// … and after it this share of the need, up to this age of the outage and if nothing is said that makes it a long one. Else
+    /// `return_margin_pct` of the need.
+    pub linger_need_pct: u64,
+    pub linger_before_ms: u64,
     /// Upstream has this long to take what is left before sleep.
     pub flush_ms: u64,
     /// A session has this long to end before Manual.
@@ -238,6 +250,7 @@ impl Default for Rules {
             flicker_ms: 10_000,
             grace_ms: 2 * MINUTE_MS,
             normal_first_ms: 5 * MINUTE_MS,
+            budget_ahead_pct: 200,
             budget_ahead_ms: 5 * MINUTE_MS,
             silent_ms: 2 * MINUTE_MS,
             low_polls: 3,
@@ -247,6 +260,11 @@ impl Default for Rules {
             idle_ms: MINUTE_MS,
             idle_late_ms: 20_000,
             late_after_ms: 2 * HOUR_MS,
+            idle_tight_ms: 1_000,
+            linger_ms: 20 * MINUTE_MS,
+            linger_ahead_pct: 400,
+            linger_need_pct: 35,
+            linger_before_ms: 6 * HOUR_MS,
             flush_ms: 10_000,
             finish_ms: MINUTE_MS,
             finish_fsd_ms: 15_000,
@@ -313,6 +331,8 @@ pub struct Situation {
     pub someone: bool,
     /// Since anybody was here last.
     pub idle_ms: u64,
+    /// Whoever was here last had a visit, and it is over: nobody is on the way to the reader.
+    pub visit_over: bool,
     /// Told "sleep now".
     pub told_to_sleep: bool,
     /// Told "stay awake", and that still counts.
@@ -355,9 +375,30 @@ impl Usable {
 
 impl Situation {
     /// The idle time that counts now.
+    ///
+    /// Whoever just woke the cabinet has the time to reach the reader; whoever is done is done. While the battery can afford it, the
+    /// cabinet lingers, so that the next one finds it awake.
     #[must_use]
     pub const fn idle_limit_ms(&self, rules: &Rules) -> u64 {
-        if self.elapsed_ms >= rules.late_after_ms || self.low_polls > 0 { rules.idle_late_ms } else { rules.idle_ms }
+        let late = self.elapsed_ms >= rules.late_after_ms || self.low_polls > 0;
+        let idle_ms = if late { rules.idle_late_ms } else { rules.idle_ms };
+        if self.lingers(rules) {
+            if rules.linger_ms > idle_ms { rules.linger_ms } else { idle_ms }
+        } else if self.visit_over && self.energy_mwh < self.outlook.need_mwh && rules.idle_tight_ms < idle_ms {
+            rules.idle_tight_ms
+        } else {
+            idle_ms
+        }
+    }
+
+    /// Whether the battery can afford to be awake for the next ones. Out of standby everybody is served at once: nothing is to be gained.
+    #[must_use]
+    pub const fn lingers(&self, rules: &Rules) -> bool {
+        let Outlook { need_mwh, linger_ahead_ms, raised, budget_applies, .. } = self.outlook;
+        let may_be_short = self.elapsed_ms < rules.linger_before_ms && !raised;
+        let pct = if may_be_short { rules.linger_need_pct } else { rules.return_margin_pct };
+        let left_mwh = self.energy_mwh.saturating_sub(self.outlook.normal_mwh(linger_ahead_ms));
+        self.usable.deepest().is_deep() && self.low_polls == 0 && budget_applies && left_mwh * 100 >= need_mwh * pct
     }
 }
 
@@ -396,7 +437,7 @@ pub enum Test {
     Short,
     /// The budget asks for it.
     Budget,
-    /// Energy for an hour of Normal and more than the need after it.
+    /// Energy for an hour of Normal (and what the budget looks ahead), and more than the need after it.
     Ample,
     NormalFirst,
     ConserveFirst,
@@ -462,11 +503,12 @@ impl Test {
             Self::LongAndUncovered => outlook.total_ms > rules.uncovered_after_ms && !outlook.covers_r80,
             Self::Short => outlook.total_ms < rules.uncovered_after_ms,
             Self::Budget => {
-                let left = now.energy_mwh.saturating_sub(outlook.normal_mwh(rules.budget_ahead_ms));
+                let left = now.energy_mwh.saturating_sub(outlook.normal_mwh(outlook.budget_ahead_ms));
                 outlook.budget_applies && left < outlook.need_mwh
             }
             Self::Ample => {
-                let left = now.energy_mwh.saturating_sub(outlook.normal_mwh(rules.return_ahead_ms));
+                let ahead_ms = rules.return_ahead_ms.max(outlook.budget_ahead_ms);
+                let left = now.energy_mwh.saturating_sub(outlook.normal_mwh(ahead_ms));
                 left * 100 >= outlook.need_mwh * rules.return_margin_pct
             }
             Self::NormalFirst => now.normal_ms >= rules.normal_first_ms,

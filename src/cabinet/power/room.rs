@@ -15,7 +15,7 @@ use super::state::{PowerState, SwitchFigures};
 use super::upkeep::Upkeep;
 use crate::cabinet::event::{Ask, Start, StopReason};
 use crate::cabinet::fact::{Alarm, Fact};
-use crate::cabinet::outage::{Elapsed, Projection};
+use crate::cabinet::outage::{Elapsed, Projection, Signs};
 use crate::cabinet::outcome::CommandResult;
 use crate::cabinet::types::{BootId, Mono, Now};
 use crate::cabinet::{Cabinet, Event, Reason, Turn};
@@ -71,6 +71,8 @@ pub(in crate::cabinet) struct Room {
     pub(super) idle_since: Mono,
     /// Somebody came since the last switch.
     pub(super) came: bool,
+    /// Whoever was here last had a visit, and it is over.
+    visit_over: bool,
     pub(super) woken: Option<(Woken, Mono)>,
     pub(super) shut_down_by_others: bool,
     pub(super) method_failed: bool,
@@ -272,6 +274,12 @@ impl Cabinet {
     pub(in crate::cabinet) const fn somebody_is_here(&mut self, turn: &Turn) {
         self.power.idle_since = turn.mono();
         self.power.came = true;
+        self.power.visit_over = false;
+    }
+
+    /// A visit is over: whoever had it is done here.
+    pub(in crate::cabinet) const fn somebody_is_done(&mut self) {
+        self.power.visit_over = true;
     }
 
     /// A start: what was drained in the dark is counted, and the table waits for the first word of the UPS.
@@ -377,19 +385,22 @@ impl Cabinet {
         let elapsed_ms = outage.map_or(0, |outage| outage.elapsed(now.stamp()).longer_ms());
         let history_ms = state.map_or_else(Vec::new, PowerState::history_ms);
         let mut projection = Projection::built_in().with_history(&history_ms);
+        let mut raised = false;
         if let Some(outage) = outage {
             projection = projection.with_hints(&outage.hints, elapsed_ms);
+            raised = outage.hints.signs(elapsed_ms) != Signs::default();
         }
         Some(Outlook::new(&Ahead {
             rules: &power.rules,
             plant: &power.plant,
             demand: &power.demand,
             projection: &projection,
+            raised,
             elapsed_ms,
             civil: now.civil,
             energy_mwh: self.left_mwh(),
             method: self.usable().deepest(),
-            idle_ms: power.rules.idle_late_ms,
+            idle_ms: power.rules.idle_tight_ms.min(power.rules.idle_late_ms),
         }))
     }
 
@@ -423,6 +434,7 @@ impl Cabinet {
             // Who came in vain, and is not there any more, is nobody.
             someone: self.power.came && idle_ms <= HERE_MS,
             idle_ms,
+            visit_over: self.power.visit_over,
             told_to_sleep: state.is_some_and(PowerState::told_to_sleep),
             told_to_stay: self.drill_keeps_awake() || state.is_some_and(|state| state.stays_awake_ms(stamp) > 0),
             // Nothing is copied upstream yet: there is nothing to wait for.

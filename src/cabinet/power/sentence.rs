@@ -185,7 +185,7 @@ fn why_words(from: Mode, why: Why, figures: &SwitchFigures) -> String {
             duration(coarse(figures.r80_ms))
         ),
         Why::Budget | Why::GraceOverTight => format!(
-            "{energy} are left, and {} in the next {} need {need}",
+            "{energy} are left, {} in the next {} need {need} of it, and awake until the next ones come it would not be enough",
             count(figures.requests, "expected visit"),
             duration(coarse(figures.r95_ms))
         ),
@@ -195,6 +195,7 @@ fn why_words(from: Mode, why: Why, figures: &SwitchFigures) -> String {
             "this outage is expected to last {total} in all, and {energy} are ample for it (a long one would need {need})"
         ),
         Why::ToldToSleep => "it was told to".to_owned(),
+        Why::Idle if figures.idle_ms < 10_000 => "the visit is over, and the battery is kept for later ones".to_owned(),
         Why::Idle => format!("nobody was here for {}", duration(coarse(figures.idle_ms))),
         Why::SomeoneInTime | Why::SomeoneCame => "somebody is here".to_owned(),
         Why::Ready => format!("all is written down ({battery})"),
