@@ -13,7 +13,6 @@ pub mod chance;
 pub mod clairvoyant;
 pub mod ours;
 pub mod outages;
-pub mod plot;
 pub mod policy;
 pub mod score;
 pub mod world;
@@ -22,8 +21,8 @@ use crate::cabinet::outage::{Hints, Projection};
 use crate::cabinet::power::PowerSettings;
 use crate::cabinet::power::forecast::Demand;
 use chance::{Chance, Purpose};
-use outages::Outage;
 use ours::Ours;
+use outages::Outage;
 use policy::{Policy, Simple};
 use score::{Class, Lead, Sums};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -204,7 +203,8 @@ fn requests(demand: &Demand, outage: &Outage, mut chance: Chance) -> Vec<u64> {
         let hour = (since_midnight_ms / HOUR_MS % 24) as usize;
         let hour_ends_ms = at_ms + HOUR_MS - since_midnight_ms % HOUR_MS;
         #[expect(clippy::cast_precision_loss, reason = "thousandths of requests a day")]
-        let per_ms = demand.per_day_milli as f64 / 1000.0 * f64::from(demand.hours[hour]) / day.max(1) as f64 / HOUR_MS as f64;
+        let per_ms =
+            demand.per_day_milli as f64 / 1000.0 * f64::from(demand.hours[hour]) / day.max(1) as f64 / HOUR_MS as f64;
         #[expect(clippy::cast_precision_loss, reason = "an hour in ms")]
         let in_hour = per_ms * (hour_ends_ms - at_ms) as f64;
         if wait > in_hour {
@@ -248,7 +248,7 @@ fn all_policies(parameters: &Parameters, case: &Case) -> [Sums; 7] {
 
 fn play_one(parameters: &Parameters, case: &Case, contender: Contender, trace: Option<&mut Vec<Point>>) -> Played {
     let power = &parameters.power;
-    let play = |policy: &mut dyn Policy| play(&power.plant, power.sleep, case, policy, trace);
+    let mut play = |policy: &mut dyn Policy| play(&power.plant, power.sleep, case, policy, trace);
     let rules = &power.rules;
     match contender {
         Contender::Cabinetd => {

@@ -87,15 +87,26 @@ struct Way {
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Ending {
     /// Up since `up_ms`, which may be still to come; visits last, and are paid for, until `paid_ms`.
-    Awake { up_ms: u64, paid_ms: u64 },
+    Awake {
+        up_ms: u64,
+        paid_ms: u64,
+    },
     /// Asleep, paid for until then.
-    Asleep { paid_ms: u64 },
+    Asleep {
+        paid_ms: u64,
+    },
     Dark,
 }
 
 impl Way {
-    const START: Self =
-        Self { end: Ending::Awake { up_ms: 0, paid_ms: 0 }, worth: 0.0, score: 0.0, energy: 0.0, served: 0, wait_ms: 0 };
+    const START: Self = Self {
+        end: Ending::Awake { up_ms: 0, paid_ms: 0 },
+        worth: 0.0,
+        score: 0.0,
+        energy: 0.0,
+        served: 0,
+        wait_ms: 0,
+    };
 
     fn then(self, end: Ending, price: f64, energy: f64, wait_ms: Option<u64>) -> Self {
         let gain = wait_ms.map_or(0.0, points);

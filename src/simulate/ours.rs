@@ -127,10 +127,7 @@ impl<'a> Ours<'a> {
             told_to_stay: false,
             flushed: true,
             method_failed: false,
-            usable: Usable {
-                halt: power.sleep == Method::Halt,
-                ups_off: power.sleep == Method::UpsOff,
-            },
+            usable: Usable { halt: power.sleep == Method::Halt, ups_off: power.sleep == Method::UpsOff },
         }
     }
 
@@ -208,4 +205,3 @@ impl Policy for Ours<'_> {
         }
     }
 }
-

@@ -64,7 +64,9 @@ pub fn read(text: &[u8], seed: u64) -> Result<Vec<Outage>, BadFile> {
     let mut found = Findings::default();
     let header = match reader.headers() {
         Ok(header) => header.clone(),
-        Err(error) => return Err(BadFile::of(1, &format!("it is no CSV file: {error}"), "save it as CSV, UTF-8, with commas")),
+        Err(error) => {
+            return Err(BadFile::of(1, &format!("it is no CSV file: {error}"), "save it as CSV, UTF-8, with commas"));
+        }
     };
     let Some(columns) = found.columns(&header) else { return Err(found.into()) };
     let mut outages = Vec::new();
@@ -236,7 +238,11 @@ impl Findings {
             let pair = part.split_once(':').and_then(|(at, end)| Some((hours(at)?, hours(end)?)));
             let Some((at_h, end_h)) = pair else {
                 let wrong = format!("{STATEMENTS} has {:?}", part.trim());
-                self.note(line, wrong, "write t:end pairs in hours since the start, for example 0.3:1.9;1.5:3.5".to_owned());
+                self.note(
+                    line,
+                    wrong,
+                    "write t:end pairs in hours since the start, for example 0.3:1.9;1.5:3.5".to_owned(),
+                );
                 return None;
             };
             statements.push(Statement { at_ms: milliseconds(at_h), ends_at_ms: milliseconds(end_h) });

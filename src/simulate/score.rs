@@ -194,8 +194,7 @@ pub fn leads(
         .map(|other| {
             std::array::from_fn(|class| {
                 let ahead = share(&whole, class, other)?;
-                let mut spread: Vec<f64> =
-                    resampled.iter().filter_map(|totals| share(totals, class, other)).collect();
+                let mut spread: Vec<f64> = resampled.iter().filter_map(|totals| share(totals, class, other)).collect();
                 spread.sort_by(f64::total_cmp);
                 let at = |thousandths: usize| spread.get(spread.len() * thousandths / 1000).copied();
                 Some(Lead { ahead, low: at(25)?, high: at(975)? })

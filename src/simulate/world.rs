@@ -39,7 +39,9 @@ pub struct Case {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     AtOnce,
-    Late { wait_ms: u64 },
+    Late {
+        wait_ms: u64,
+    },
     /// By the cabinet key.
     Lost,
 }
@@ -65,7 +67,13 @@ pub struct Point {
 }
 
 /// Plays an outage under a policy. `trace` gets the timeline.
-pub fn play(plant: &Plant, method: Method, case: &Case, policy: &mut dyn Policy, trace: Option<&mut Vec<Point>>) -> Played {
+pub fn play(
+    plant: &Plant,
+    method: Method,
+    case: &Case,
+    policy: &mut dyn Policy,
+    trace: Option<&mut Vec<Point>>,
+) -> Played {
     let felt = Felt::of(plant, method);
     let mut world = World {
         plant,
@@ -283,8 +291,7 @@ impl World<'_> {
 
     fn set_clock(&mut self) {
         let every_ms = self.plant.clock_wake_ms;
-        self.clock_at_ms =
-            if self.method == Method::Halt && every_ms > 0 { self.at_ms + every_ms } else { u64::MAX };
+        self.clock_at_ms = if self.method == Method::Halt && every_ms > 0 { self.at_ms + every_ms } else { u64::MAX };
     }
 
     fn boot(&mut self, by_clock: bool) {
@@ -360,8 +367,7 @@ impl World<'_> {
     }
 
     fn trace(&mut self, shown: Shown) {
-        let point =
-            Point { at_ms: self.at_ms, left_mwh: self.left_uj / UJ_PER_MWH, body: self.body, shown };
+        let point = Point { at_ms: self.at_ms, left_mwh: self.left_uj / UJ_PER_MWH, body: self.body, shown };
         if let Some(trace) = &mut self.trace {
             trace.push(point);
         }

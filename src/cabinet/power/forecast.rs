@@ -87,7 +87,7 @@ pub struct Outlook {
     pub requests: u32,
     /// What asleep service over R95 needs, mWh.
     pub need_mwh: u64,
-    /// How long the budget looks ahead in Normal, and how long whoever lingers must be able to: until so many visits are expected.
+    /// How long the budget looks ahead in Normal, and how long it must be had to linger: by the time until the next visit is expected.
     pub budget_ahead_ms: u64,
     pub linger_ahead_ms: u64,
     /// Something is said of this outage that makes it be expected to last longer than others.

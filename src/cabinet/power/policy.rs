@@ -195,8 +195,8 @@ pub struct Rules {
     pub grace_ms: u64,
     /// Time in Normal, over all flaps, before the hours count.
     pub normal_first_ms: u64,
-    /// The budget asks for Normal until so many visits are expected, and for at least this long: at night, when nobody comes for hours,
-    /// being awake spares nobody a wait.
+    /// The budget looks ahead in Normal for this share of the time until the next visit is expected, and for at least `budget_ahead_ms`: at
+    /// night, when nobody comes for hours, being awake spares nobody a wait.
     pub budget_ahead_pct: u64,
     pub budget_ahead_ms: u64,
     /// No data on battery for this long: Conserve.
@@ -217,9 +217,9 @@ pub struct Rules {
     pub idle_tight_ms: u64,
     /// Lingering: asleep not before this time …
     pub linger_ms: u64,
-    /// … while the battery bears Normal until so many visits are expected …
+    /// … while the battery bears Normal for this share of the time until the next visit is expected …
     pub linger_ahead_pct: u64,
-    /// … and this share of the need after it, up to this age of the outage and unless it is expected to be a long one. Otherwise
+    /// … and after it this share of the need, up to this age of the outage and if nothing is said that makes it a long one. Else
     /// `return_margin_pct` of the need.
     pub linger_need_pct: u64,
     pub linger_before_ms: u64,
@@ -262,8 +262,8 @@ impl Default for Rules {
             late_after_ms: 2 * HOUR_MS,
             idle_tight_ms: 1_000,
             linger_ms: 20 * MINUTE_MS,
-            linger_ahead_pct: 350,
-            linger_need_pct: 40,
+            linger_ahead_pct: 400,
+            linger_need_pct: 35,
             linger_before_ms: 6 * HOUR_MS,
             flush_ms: 10_000,
             finish_ms: MINUTE_MS,
@@ -437,7 +437,7 @@ pub enum Test {
     Short,
     /// The budget asks for it.
     Budget,
-    /// Energy for an hour of Normal and more than the need after it.
+    /// Energy for an hour of Normal (and what the budget looks ahead), and more than the need after it.
     Ample,
     NormalFirst,
     ConserveFirst,

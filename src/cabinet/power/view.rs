@@ -259,7 +259,8 @@ impl Cabinet {
             Kind::Line => return None,
             Kind::Grace => "if mains stays out, it counts as an outage after two minutes".to_owned(),
             Kind::Normal => {
-                let left = situation.energy_mwh.saturating_sub(situation.outlook.need_mwh);
+                let ahead_mwh = situation.outlook.normal_mwh(situation.outlook.budget_ahead_ms);
+                let left = situation.energy_mwh.saturating_sub(situation.outlook.need_mwh + ahead_mwh);
                 let until_ms = left.saturating_mul(3_600_000) / situation.outlook.normal_mw.max(1);
                 if situation.outlook.budget_applies {
                     format!("it saves the battery in {} at the latest", coarse(until_ms / 60_000 * 60_000))

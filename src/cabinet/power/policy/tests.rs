@@ -30,6 +30,10 @@ fn quiet(mode: Mode) -> Situation {
             covers_r95: false,
             requests: 17,
             need_mwh: 12_000,
+            budget_ahead_ms: 5 * MINUTE_MS,
+            // A quiet hour: nobody is expected for so long that lingering is no question.
+            linger_ahead_ms: 20 * HOUR_MS,
+            raised: false,
             budget_applies: true,
             cycle_mwh: 800,
             shutdown_mwh: 60,
@@ -40,6 +44,7 @@ fn quiet(mode: Mode) -> Situation {
         in_session: false,
         someone: false,
         idle_ms: 0,
+        visit_over: false,
         told_to_sleep: false,
         told_to_stay: false,
         flushed: false,
@@ -662,6 +667,68 @@ fn who_shuts_down_does_it_alone_and_a_shallow_manual_stays_up() {
 }
 
 /// The table that people read is the table that decides.
+/// Awake for nobody: the budget looks ahead to the next visits, and at night they are far.
+#[test]
+fn the_budget_asks_earlier_when_nobody_is_expected() {
+    let tight = |energy_mwh, ahead_ms| {
+        with(Mode::Normal, |s| (s.energy_mwh, s.outlook.budget_ahead_ms) = (energy_mwh, ahead_ms))
+    };
+    // An hour of Normal is 24 Wh, the need 12.
+    assert_eq!(tight(35_999, HOUR_MS), Some((Kind::Conserve, Why::Budget)));
+    assert_eq!(tight(36_000, HOUR_MS), None);
+    assert_eq!(tight(81_000, 8 * HOUR_MS), Some((Kind::Conserve, Why::Budget)));
+    // And it does not go back to Normal only to leave it at once.
+    let back = |ahead_ms| {
+        with(Mode::Conserve, |s| {
+            (s.conserve_ms, s.energy_mwh, s.outlook.budget_ahead_ms) = (HOUR_MS, 61_799, ahead_ms);
+        })
+    };
+    assert_eq!(back(HOUR_MS), Some((Kind::Normal, Why::ShortAndAmple)));
+    assert_eq!(back(2 * HOUR_MS), None, "48 Wh until the next visits and 13.8 after it are not left");
+}
+
+/// Whoever woke the cabinet has the time to reach the reader. Whoever is done is done.
+#[test]
+fn a_visit_that_is_over_ends_the_idle_time_where_energy_is_short() {
+    let limit_ms = |change: fn(&mut Situation)| {
+        let mut now = quiet(Mode::Conserve);
+        change(&mut now);
+        now.idle_limit_ms(&Rules::default())
+    };
+    assert_eq!(limit_ms(|_| {}), 20_000);
+    assert_eq!(limit_ms(|s| s.visit_over = true), 20_000, "there is energy for more than the need");
+    assert_eq!(limit_ms(|s| (s.visit_over, s.energy_mwh) = (true, 11_999)), 1_000);
+    assert_eq!(
+        limit_ms(|s| s.energy_mwh = 11_999),
+        20_000,
+        "somebody who pressed the button is on the way to the reader"
+    );
+    assert_eq!(limit_ms(|s| s.elapsed_ms = HOUR_MS), 60_000);
+}
+
+/// While the battery can afford it and people are expected, the next one finds the cabinet awake.
+#[test]
+fn it_lingers_in_a_busy_hour_while_the_battery_can_afford_it() {
+    let limit_ms = |change: fn(&mut Situation)| {
+        let mut now = quiet(Mode::Conserve);
+        // Four times sixteen minutes: 25.6 Wh of Normal.
+        (now.outlook.linger_ahead_ms, now.outlook.need_mwh, now.energy_mwh) = (64 * MINUTE_MS, 40_000, 39_600);
+        change(&mut now);
+        now.idle_limit_ms(&Rules::default()) / MINUTE_MS
+    };
+    assert_eq!(limit_ms(|_| {}), 20);
+    assert_eq!(limit_ms(|s| s.energy_mwh = 39_599), 0, "0.35 of the need would not be left");
+    assert_eq!(limit_ms(|s| s.outlook.linger_ahead_ms = 65 * MINUTE_MS), 0, "a quieter hour");
+    assert_eq!(limit_ms(|s| s.outlook.raised = true), 0, "a storm");
+    assert_eq!(limit_ms(|s| s.elapsed_ms = 6 * HOUR_MS), 0, "an old outage lasts");
+    assert_eq!(limit_ms(|s| s.low_polls = 1), 0);
+    assert_eq!(limit_ms(|s| s.usable = Usable::default()), 0, "out of standby nobody waits");
+    assert_eq!(limit_ms(|s| s.outlook.budget_applies = false), 0);
+    // A large battery carries it through any of these: 1.15 times the need is left.
+    let large = |s: &mut Situation| (s.energy_mwh, s.outlook.raised, s.elapsed_ms) = (71_600, true, 30 * HOUR_MS);
+    assert_eq!(limit_ms(large), 20);
+}
+
 #[test]
 fn the_documentation_shows_this_table() {
     let documented = include_str!("../../../../docs/power.md");

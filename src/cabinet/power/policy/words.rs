@@ -67,13 +67,17 @@ const fn words(test: Test) -> &'static str {
         Test::Long => "D > 4 h (with `conserve_only_if_needed`: and R95 not covered)",
         Test::LongAndUncovered => "D > 3 h and R80 not covered in Normal",
         Test::Short => "D < 3 h",
-        Test::Budget => "energy − Normal until two more visits are expected (5 min at least) < need (where sleep × R95 can be had at all)",
-        Test::Ample => "energy − 1 h of Normal ≥ 1.15 × need",
+        Test::Budget => {
+            "energy − Normal for twice the time until the next visit is expected (5 min at least) < need (where sleep × R95 can be had at all)"
+        }
+        Test::Ample => "energy − 1 h of Normal (or what the budget looks ahead, if that is more) ≥ 1.15 × need",
         Test::NormalFirst => "5 min of Normal in this outage",
         Test::ConserveFirst => "5 min since Conserve began, sleep included",
         Test::Busy => "busy",
         Test::NotBusy => "not busy",
-        Test::Idle => "nobody for 60 s (20 s after 2 h of outage, or on LB; 2 s after a visit, with energy < need; 20 min while it lingers)",
+        Test::Idle => {
+            "nobody for 60 s (20 s after 2 h of outage, or on LB; 1 s after a visit, with energy < need; 20 min while it lingers)"
+        }
         Test::ToldToSleep => "told to sleep now",
         Test::NotToldToStay => "not told to stay awake",
         Test::Someone => "somebody came: badge, button, in standby the door",
