@@ -13,6 +13,7 @@ pub mod chance;
 pub mod clairvoyant;
 pub mod ours;
 pub mod outages;
+pub mod plot;
 pub mod policy;
 pub mod score;
 pub mod world;
@@ -248,7 +249,7 @@ fn all_policies(parameters: &Parameters, case: &Case) -> [Sums; 7] {
 
 fn play_one(parameters: &Parameters, case: &Case, contender: Contender, trace: Option<&mut Vec<Point>>) -> Played {
     let power = &parameters.power;
-    let mut play = |policy: &mut dyn Policy| play(&power.plant, power.sleep, case, policy, trace);
+    let play = |policy: &mut dyn Policy| play(&power.plant, power.sleep, case, policy, trace);
     let rules = &power.rules;
     match contender {
         Contender::Cabinetd => {
