@@ -299,7 +299,10 @@ fn outages(args: &SimulateArgs) -> Result<(Vec<Outage>, String), String> {
         return Ok((outages::fixed(length_ms, args.count as usize, args.seed), source));
     }
     let count = args.prior.unwrap_or(2_000);
-    Ok((outages::from_prior(count as usize, args.seed), "outages like those of utilities (the built-in prior)".to_owned()))
+    Ok((
+        outages::from_prior(count as usize, args.seed),
+        "outages like those of utilities (the built-in prior)".to_owned(),
+    ))
 }
 
 /// The outage to draw: as told, or the one whose length is nearest to a day.
@@ -330,7 +333,12 @@ fn with_progress<T>(watched: bool, all: usize, work: impl FnOnce(&Progress) -> T
             while !done.load(Ordering::Relaxed) {
                 std::thread::sleep(REDRAW);
                 let share = progress.done() * 40 / all.max(1);
-                eprint!("\r{}{} {:>6} of {all} outages", "█".repeat(share), "░".repeat(40 - share.min(40)), progress.done());
+                eprint!(
+                    "\r{}{} {:>6} of {all} outages",
+                    "█".repeat(share),
+                    "░".repeat(40 - share.min(40)),
+                    progress.done()
+                );
             }
             eprint!("\r{:80}\r", "");
         });
