@@ -22,8 +22,9 @@ pub struct Power {
     pub(super) spent_mwh: u64,
     /// Sleep commands not performed yet, with the record that they follow from.
     sleeps: BTreeMap<CommandId, u64>,
-    /// When somebody last did anything at the cabinet.
+    /// When somebody last did anything at the cabinet, and whether that was since this core began and since the last switch.
     touched_at: Mono,
+    came: bool,
     /// Ticks that brought nothing, since so long ago.
     idle_ticks: (Mono, u32),
     /// Loads that are shed, and whether the pace is slow.
@@ -98,19 +99,23 @@ impl Laws {
     pub(super) fn power_step(&mut self, cabinet: &Cabinet, now: Now, event: &Event, out: &Outcome) -> Law {
         if touches(event) {
             self.power.touched_at = now.mono;
+            self.power.came |= !matches!(event, Event::LinesRead(_));
         }
+        self.power.came |= out.records.iter().any(|record| shows_somebody(&record.fact));
         self.ticks_bring_something(now, event, out)?;
         let Some(power) = &self.settings.power else {
             let switch = out.records.iter().find(|record| matches!(record.fact, Fact::PowerSwitched { .. }));
             law!(switch.is_none(), "a switch without a UPS: {switch:?}");
             return Ok(());
         };
-        let switches: Vec<(Mode, Mode)> = (out.records.iter())
-            .filter_map(|record| match &record.fact {
-                Fact::PowerSwitched { from, to, .. } => Some((*from, *to)),
-                _ => None,
-            })
-            .collect();
+        let mut switches: Vec<(Mode, Mode)> = Vec::new();
+        for record in &out.records {
+            let Fact::PowerSwitched { from, to, why, .. } = &record.fact else { continue };
+            let woken = matches!(why, Why::SomeoneCame | Why::SomeoneInTime | Why::SomeoneAtTheLast);
+            law!(!woken || self.power.came, "record {}: nobody has come", record.seq);
+            self.power.came = false;
+            switches.push((*from, *to));
+        }
         law!(switches.len() <= SWITCHES, "{event:?} made {} switches in one step: {switches:?}", switches.len());
         let mode = cabinet.power_mode();
         let state = self.fold.power.as_ref();
@@ -402,6 +407,18 @@ fn method_is_usable(power: &PowerSettings, before: Option<&PowerState>, from: Mo
         method.word()
     );
     Ok(())
+}
+
+/// Whether a record shows that somebody moved something, though its line was read late.
+const fn shows_somebody(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::DoorOpened { .. }
+            | Fact::DoorClosed { .. }
+            | Fact::Taken { .. }
+            | Fact::Returned { .. }
+            | Fact::FoundChanged { .. }
+    )
 }
 
 /// Whether somebody did something at the cabinet.
