@@ -63,11 +63,17 @@ fn draw_lane(svg: &mut String, top: f64, contender: Contender, case: &Case, play
         };
         let (from, to) = (x(point.at_ms), x(until_ms.min(case.length_ms)));
         if to > from {
-            let _ = write!(svg, "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{top}\" width=\"{:.1}\" height=\"{LANE}\"/>", to - from);
+            let _ = write!(
+                svg,
+                "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{top}\" width=\"{:.1}\" height=\"{LANE}\"/>",
+                to - from
+            );
         }
     }
-    let line: Vec<String> =
-        points.iter().map(|point| format!("{:.1},{:.1}", x(point.at_ms.min(case.length_ms)), y(point.left_mwh))).collect();
+    let line: Vec<String> = points
+        .iter()
+        .map(|point| format!("{:.1},{:.1}", x(point.at_ms.min(case.length_ms)), y(point.left_mwh)))
+        .collect();
     let _ = write!(svg, "<polyline class=\"left\" points=\"{}\"/>", line.join(" "));
     for share in [0, 50, 100] {
         let at = bottom - LANE * f64::from(share) / 100.0;
@@ -81,7 +87,8 @@ fn draw_lane(svg: &mut String, top: f64, contender: Contender, case: &Case, play
         );
     }
     let hours = case.length_ms as f64 / HOUR_MS;
-    let step = [0.25, 0.5, 1.0, 2.0, 6.0, 12.0, 24.0, 48.0].into_iter().find(|step| hours / step <= 12.0).unwrap_or(96.0);
+    let step =
+        [0.25, 0.5, 1.0, 2.0, 6.0, 12.0, 24.0, 48.0].into_iter().find(|step| hours / step <= 12.0).unwrap_or(96.0);
     let mut at = 0.0;
     while at <= hours {
         let place = x((at * HOUR_MS) as u64);
@@ -174,7 +181,8 @@ pub fn size(parameters: &Parameters, outages: &[Outage], volts: f64, threads: us
         let ours = report.results.iter().find(|it| it.contender == Contender::Cabinetd && it.class == Class::All);
         (method, battery_ah, ours.and_then(|ours| ours.sums.served_share()).unwrap_or(1.0))
     });
-    let of = |method: Method| served.iter().filter(|(of, ..)| *of == method).map(|(_, ah, share)| (*ah, *share)).collect();
+    let of =
+        |method: Method| served.iter().filter(|(of, ..)| *of == method).map(|(_, ah, share)| (*ah, *share)).collect();
     Method::ALL.map(|method| Sizing { hours, method, served: of(method) }).into()
 }
 
@@ -205,11 +213,18 @@ pub fn sizing(sizes: &[Sizing], volts: f64) -> String {
         );
     }
     for battery_ah in BATTERIES_AH {
-        let _ = write!(svg, "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{battery_ah}</text>", x(battery_ah), bottom + 22.0);
+        let _ = write!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{battery_ah}</text>",
+            x(battery_ah),
+            bottom + 22.0
+        );
     }
-    let _ = write!(svg, "<text x=\"{LEFT}\" y=\"{}\">battery, Ah; requests served electronically, %</text>", bottom + 46.0);
+    let _ =
+        write!(svg, "<text x=\"{LEFT}\" y=\"{}\">battery, Ah; requests served electronically, %</text>", bottom + 46.0);
     for (at, size) in sizes.iter().enumerate() {
-        let line: Vec<String> = size.served.iter().map(|(ah, share)| format!("{:.1},{:.1}", x(*ah), y(*share))).collect();
+        let line: Vec<String> =
+            size.served.iter().map(|(ah, share)| format!("{:.1},{:.1}", x(*ah), y(*share))).collect();
         let found = size.smallest_ah().map_or_else(|| "none of these".to_owned(), |ah| format!("{ah} Ah"));
         let dash = ["", "7 4", "2 4"][at.min(2)];
         let legend_x = LEFT + at as f64 * 290.0;
@@ -229,7 +244,9 @@ pub fn sizing(sizes: &[Sizing], volts: f64) -> String {
 }
 
 fn open(height: f64) -> String {
-    format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">{STYLE}<rect width=\"100%\" height=\"100%\" fill=\"none\"/>")
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">{STYLE}<rect width=\"100%\" height=\"100%\" fill=\"none\"/>"
+    )
 }
 
 #[cfg(test)]

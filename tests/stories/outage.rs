@@ -207,7 +207,7 @@ fn a_storm_told_in_the_middle_makes_the_outage_longer() {
     story.wait_min(45);
     story.expect_power(&[]);
     story.tells(Told::Storm { is: true });
-    story.expect_power(&["told: Storm { is: true }", "power: Conserve (long-and-uncovered)"]);
+    story.expect_power(&["told: Storm { is: true }", "power: Conserve (too-long)"]);
 }
 
 #[test]

@@ -114,6 +114,10 @@ impl Story {
     /// A cabinet with a UPS, and everything at rest.
     pub fn on_a_ups(change: impl FnOnce(&mut PowerSettings)) -> Self {
         let mut power = PowerSettings { loads: vec!["display".into(), "modem".into()], ..PowerSettings::default() };
+        // The times of these stories are the plain ones; lingering and haste have stories of their own.
+        power.rules.linger_ms = 0;
+        power.rules.budget_ahead_pct = 0;
+        power.rules.idle_tight_ms = power.rules.idle_ms;
         change(&mut power);
         let mut story = Self::with(|settings| settings.power = Some(power.clone()));
         story.ups = Some(Ups::new(power.plant, story.mono));

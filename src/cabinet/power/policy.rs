@@ -381,10 +381,12 @@ impl Situation {
     #[must_use]
     pub const fn idle_limit_ms(&self, rules: &Rules) -> u64 {
         let late = self.elapsed_ms >= rules.late_after_ms || self.low_polls > 0;
+        // Out of standby a visit costs the same whenever it begins: only the way into a deep sleep and back makes seconds dear.
+        let dear = self.usable.deepest().is_deep() && self.energy_mwh < self.outlook.need_mwh;
         let idle_ms = if late { rules.idle_late_ms } else { rules.idle_ms };
         if self.lingers(rules) {
             if rules.linger_ms > idle_ms { rules.linger_ms } else { idle_ms }
-        } else if self.visit_over && self.energy_mwh < self.outlook.need_mwh && rules.idle_tight_ms < idle_ms {
+        } else if self.visit_over && dear && rules.idle_tight_ms < idle_ms {
             rules.idle_tight_ms
         } else {
             idle_ms
