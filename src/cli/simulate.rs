@@ -1,5 +1,7 @@
 //! `cabinetd simulate`: plays outages at a cabinet before they come, and says which policy and which battery would serve.
 
+#![expect(clippy::cast_sign_loss, reason = "what people write is looked at first: it is never negative")]
+
 use crate::cabinet::power::policy::Method;
 use crate::cabinet::power::{PowerSettings, sentence::wh};
 use crate::config::Config;
@@ -87,7 +89,7 @@ pub struct SimulateArgs {
     /// Whether somebody tells the cabinet of storms: on 80 % of the major-event days, and wrongly on 5 % of the others
     #[arg(long, value_enum, default_value_t = Switch::On)]
     storm_flag: Switch,
-    /// Somebody passes on what the utility states (column etr_statements)
+    /// Somebody passes on what the utility states (the column `etr_statements`)
     #[arg(long)]
     statements: bool,
     /// The same seed gives the same outages, people and batteries
@@ -348,6 +350,9 @@ fn with_progress<T>(watched: bool, all: usize, work: impl FnOnce(&Progress) -> T
     })
 }
 
+/// A figure of a policy in a class, as a table shows it.
+type Cell = fn(&crate::simulate::Result) -> Option<String>;
+
 fn as_text(
     report: &Report,
     parameters: &Parameters,
@@ -367,7 +372,6 @@ fn as_text(
         if parameters.storm_flag { "on" } else { "off" },
         parameters.seed
     );
-    type Cell = fn(&crate::simulate::Result) -> Option<String>;
     let blocks: [(&str, Cell); 4] = [
         ("share of the clairvoyant's score", |it| it.clairvoyant_ratio.map(|ratio| format!("{ratio:.3}"))),
         ("requests served electronically, %", |it| it.sums.served_share().map(|share| format!("{:.1}", share * 100.0))),

@@ -208,7 +208,7 @@ impl Findings {
         } else if length_h == Some(0.0) {
             self.note(line, format!("{LENGTH} is 0"), "write hours above 0, for example 1.5".to_owned());
         }
-        if major.is_some_and(|major| major != 0.0 && major != 1.0) {
+        if major.is_some_and(|major| ![0.0, 1.0].contains(&major)) {
             self.note(line, format!("{MAJOR} is between 0 and 1"), "write 0 or 1, or nothing".to_owned());
         }
         let statements = self.statements(line, value(3).unwrap_or_default());

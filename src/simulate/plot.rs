@@ -1,5 +1,7 @@
 //! Drawings: one outage under two policies, and which battery would do. SVG, readable on white and on black.
 
+#![expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "places on a drawing")]
+
 use super::outages::Outage;
 use super::policy::{Body, Shown};
 use super::world::{Case, End, Played, Point};

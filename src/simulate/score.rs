@@ -219,6 +219,7 @@ mod tests {
 
     #[test]
     fn classes_are_by_length_and_their_ends_belong_to_the_shorter() {
+        #[expect(clippy::cast_sign_loss, reason = "lengths are above 0")]
         let hours = |hours: f64| Class::of((hours * 3_600_000.0) as u64);
         let found: Vec<&str> =
             [0.0, 3.0, 3.001, 12.0, 12.001, 48.0, 48.001].into_iter().map(|h| hours(h).word()).collect();

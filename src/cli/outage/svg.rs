@@ -116,8 +116,11 @@ fn grid(svg: &mut String, scale: &Scale) {
     while mwh <= scale.top_mwh {
         let y = scale.y(mwh);
         let _ = write!(svg, "<line class=\"o-grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
-        let label =
-            if step_mwh % 1_000 == 0 { (mwh / 1_000).to_string() } else { format!("{:.1}", number(mwh) / 1_000.0) };
+        let label = if step_mwh.is_multiple_of(1_000) {
+            (mwh / 1_000).to_string()
+        } else {
+            format!("{:.1}", number(mwh) / 1_000.0)
+        };
         anchored(svg, LEFT - 8.0, y + 4.0, "o-small o-faint", "end", &label);
         mwh += step_mwh;
     }
