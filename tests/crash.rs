@@ -12,6 +12,8 @@ mod check;
 mod faults;
 #[path = "crash/life.rs"]
 mod life;
+#[path = "crash/outage.rs"]
+mod outage;
 #[path = "crash/run.rs"]
 mod run;
 
@@ -97,6 +99,34 @@ fn nor_when_the_power_goes_again_during_recovery() {
         findings.add(sweep(&second, (0..=second.disk.ops()).step_by(3), 1));
     }
     findings.are_none();
+}
+
+/// That the cabinet falls asleep is on the disk before the machine is told to go down, wherever the power goes.
+#[test]
+fn the_machine_goes_down_only_when_that_is_durable() {
+    let mut findings = Findings::default();
+    for seed in 0..campaign().unwrap_or(1) {
+        let mut run = Run::begins(500 + seed, Planted::Nothing);
+        let first_day = run.disk.ops();
+        run.outage();
+        assert_eq!(run.slept.len(), 3, "{:?}", run.slept);
+        println!("seed {seed}: {} writes and syncs, {} commits", run.disk.ops(), run.acknowledged.len());
+        let near = |op: u64| run.slept.iter().any(|slept| (slept.at.saturating_sub(25)..slept.at + 10).contains(&op));
+        let wanted = |op: &u64| campaign().is_some() || near(*op) || op.is_multiple_of(29);
+        findings.add(sweep(&run, (first_day..=run.disk.ops()).filter(wanted), 1));
+    }
+    findings.are_none();
+}
+
+#[test]
+fn the_checker_catches_a_machine_that_goes_down_first() {
+    let mut run = Run::begins(500, Planted::ActThenRecord);
+    run.outage();
+    for slept in &run.slept {
+        let image = run.disk.crash_image(slept.at, 0, Mode::KeepAll);
+        let broken = check(&run, slept.at, &image).expect_err("it goes unnoticed");
+        assert!(broken.contains("that it falls asleep"), "found for another reason: {broken}");
+    }
 }
 
 #[test]

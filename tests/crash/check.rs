@@ -2,9 +2,10 @@
 
 use crate::crash_vfs::{Action as DiskAction, Disk, Mode, VFS};
 use crate::life::settings;
-use crate::run::{Planted, Rows, Run, State, open};
+use crate::run::{Planted, Rows, Run, State, goes_down_by, open};
 use cabinetd::cabinet::books::{Books, Row, View};
 use cabinetd::cabinet::fact::{Fact, Record};
+use cabinetd::cabinet::power::policy::Mode as PowerMode;
 use cabinetd::io::store::{DATABASE, Filter, Reader};
 use std::num::NonZero;
 use std::path::Path;
@@ -117,13 +118,16 @@ pub fn check(run: &Run, op: u64, image: &Disk) -> Result<(), String> {
     let facts = Filter { silent: true, ..Filter::default() };
     let mut books = Books::from_rows(1, Vec::new());
     let mut intents = Vec::new();
+    let mut switches = Vec::new();
     for entry in reader.entries(&facts, 0) {
         let entry = entry.map_err(|error| error.to_string())?;
         let (by, fact) = entry.fact().ok_or("a record without its fact")?;
         let record = Record { seq: entry.header.seq, stamp: entry.header.stamp, by, fact };
         books.apply(&record, settings().access.failures_per_hour);
-        if let Fact::SessionAuthorised { doors, .. } = record.fact {
-            intents.push((record.seq, doors));
+        match record.fact {
+            Fact::SessionAuthorised { doors, .. } => intents.push((record.seq, doors)),
+            fact @ Fact::PowerSwitched { .. } => switches.push((record.seq, fact)),
+            _ => {}
         }
     }
     if told(books.all_rows()) != told(stored.rows) {
@@ -134,6 +138,18 @@ pub fn check(run: &Run, op: u64, image: &Disk) -> Result<(), String> {
             return Err(format!(
                 "door {} was unlocked, and the intent (record {}) is not there",
                 unlocked.door, unlocked.intent
+            ));
+        }
+    }
+    for slept in run.slept.iter().filter(|slept| slept.at <= op) {
+        let place = switches.iter().position(|(seq, fact)| *seq == slept.record && goes_down_by(fact, slept.method));
+        let before = place.and_then(|place| switches.get(place.checked_sub(1)?)).map(|(_, fact)| fact);
+        let falls = |fact: &Fact| matches!(fact, Fact::PowerSwitched { to: PowerMode::FallingAsleep { method, .. }, .. } if *method == slept.method);
+        if !before.is_some_and(falls) {
+            return Err(format!(
+                "the machine was told to go down by {}, and that it falls asleep (before record {}) is not there",
+                slept.method.word(),
+                slept.record
             ));
         }
     }

@@ -5,7 +5,7 @@
 use crate::crash_vfs::Rng;
 use cabinetd::cabinet::event::{Ask, KeyStep, Pull, Request, Start, StopReason};
 use cabinetd::cabinet::outcome::{Action, Command, CommandResult, PinVerdict};
-use cabinetd::cabinet::power::{UpsFigures, UpsReading, UpsSilence, UpsState};
+use cabinetd::cabinet::power::{Method, PowerSettings, UpsFigures, UpsReading, UpsSilence, UpsState};
 use cabinetd::cabinet::roster::{Key, RosterChange, User};
 use cabinetd::cabinet::settings::Settings;
 use cabinetd::cabinet::types::{
@@ -25,6 +25,12 @@ pub fn settings() -> Settings {
     // Failures must not shut everybody out for hours.
     settings.access.failures_per_hour = 600;
     settings.access.delay_ms = 200;
+    settings.power = Some(PowerSettings {
+        sleep: Method::UpsOff,
+        may_order: true,
+        loads: vec!["display".into()],
+        ..PowerSettings::default()
+    });
     settings
 }
 
@@ -272,7 +278,21 @@ impl Life {
         self.request(ask)
     }
 
+    /// A word of the UPS.
+    pub fn ups_says(&mut self, tokens: &[&str], charge_pct: u8) -> Event {
+        let figures = UpsFigures { charge_pct: Some(charge_pct), ..UpsFigures::default() };
+        let tokens = tokens.iter().map(|token| (*token).to_owned()).collect();
+        Event::UpsRead(UpsReading { at: Mono(self.mono), state: Ok(UpsState { tokens, figures, serial: None }) })
+    }
+
+    /// A manager asks for something.
+    pub fn asks(&mut self, ask: Ask) -> Event {
+        self.request(ask)
+    }
+
     fn mains(&mut self) -> Event {
+        // An outage takes its time.
+        self.mono += [0, 15_000, 130_000, 1_000_000][self.rng.below(4)];
         let status: &[&str] = [["OL"].as_slice(), &["OB", "DISCHRG"], &["OB", "LB"]][self.rng.below(3)];
         let state = if self.rng.below(6) == 0 {
             Err(UpsSilence::Stale)
@@ -347,6 +367,11 @@ impl Life {
     /// The daemon is told to end.
     pub fn stop() -> Event {
         Event::Stopping { why: StopReason::Service }
+    }
+
+    /// The system goes down, and the daemon with it.
+    pub fn system_stop() -> Event {
+        Event::Stopping { why: StopReason::SystemShutdown }
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! What a batch will make is known beforehand from a copy of the core: its records, its rows, its commands with the record of their intent.
 
-use crate::crash_vfs::{Action as DiskAction, Disk, Entry, Mode, VFS};
+use crate::crash_vfs::{Action as DiskAction, Disk, Entry, Mode as CutMode, VFS};
 use crate::life::{Life, settings};
 use cabinetd::cabinet::books::{Row, View};
 use cabinetd::cabinet::event::StoreState;
 use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::outcome::{Action, Command, Outcome};
+use cabinetd::cabinet::power::Method;
+use cabinetd::cabinet::power::policy::Mode;
 use cabinetd::cabinet::types::{DoorNo, Now};
 use cabinetd::cabinet::{Cabinet, Event};
 use cabinetd::daemon::keeper::{Keeper, Taken};
@@ -46,6 +48,16 @@ pub struct Unlocked {
     pub intent: u64,
 }
 
+/// The machine was told to go down.
+#[derive(Clone, Copy, Debug)]
+pub struct Slept {
+    /// Operations of the disk that were done then.
+    pub at: u64,
+    pub method: Method,
+    /// The record of it.
+    pub record: u64,
+}
+
 /// A run and its notes.
 pub struct Run {
     pub disk: Disk,
@@ -58,6 +70,7 @@ pub struct Run {
     /// What the batches would make that were under way when the store failed.
     pub in_doubt: Vec<State>,
     pub unlocked: Vec<Unlocked>,
+    pub slept: Vec<Slept>,
 }
 
 /// What became of a batch.
@@ -102,6 +115,7 @@ impl Run {
             acknowledged: vec![(0, state)],
             in_doubt: Vec::new(),
             unlocked: Vec::new(),
+            slept: Vec::new(),
         }
     }
 
@@ -114,7 +128,7 @@ impl Run {
     }
 
     /// What a power cut after operation `op` left, not opened yet.
-    pub fn cut_at(&self, op: u64, seed: u64, mode: Mode) -> Self {
+    pub fn cut_at(&self, op: u64, seed: u64, mode: CutMode) -> Self {
         let image = self.disk.crash_image(op, seed, mode);
         let copy = Disk::with_files(image.files());
         let (_, stored) = open(&copy, Planted::Nothing).expect("it opens");
@@ -165,7 +179,7 @@ impl Run {
     }
 
     fn carry_out(&mut self, plan: Plan) -> Became {
-        let Plan { events, outcome, intents } = plan;
+        let Plan { events, outcome, intents, sleeps } = plan;
         let before = self.disk.ops();
         let (_, state) = self.acknowledged.last().expect("there is one");
         let mut rows = Rows::clone(&state.rows);
@@ -178,7 +192,7 @@ impl Run {
         let seq = outcome.records.last().map_or(state.seq, |record| record.seq);
         let mut planned = State { seq, hash: None, rows: Arc::new(rows) };
         if self.planted == Planted::ActThenRecord {
-            self.perform(before, &outcome.commands, &intents);
+            self.perform(before, &outcome.commands, &intents, &sleeps);
         }
         let keeper = self.keeper.as_mut().expect("it runs");
         match self.runtime.block_on(keeper.take(events)) {
@@ -192,7 +206,7 @@ impl Run {
                     self.acknowledged.push((at, planned));
                 }
                 if self.planted != Planted::ActThenRecord {
-                    self.perform(at, &commands, &intents);
+                    self.perform(at, &commands, &intents, &sleeps);
                 }
                 self.ping();
                 Became::Committed
@@ -245,7 +259,8 @@ impl Run {
         let _ = self.runtime.block_on(self.store().ping());
     }
 
-    fn perform(&mut self, at: u64, commands: &[Command], intents: &[(DoorNo, u64)]) {
+    fn perform(&mut self, at: u64, commands: &[Command], intents: &[(DoorNo, u64)], sleeps: &[(Method, u64)]) {
+        self.slept.extend(sleeps.iter().map(|(method, record)| Slept { at, method: *method, record: *record }));
         self.unlocked.extend(intents.iter().map(|(door, intent)| Unlocked { at, door: *door, intent: *intent }));
         self.life.performed(commands);
     }
@@ -271,6 +286,7 @@ struct Plan {
     events: Vec<(Now, Event)>,
     outcome: Outcome,
     intents: Vec<(DoorNo, u64)>,
+    sleeps: Vec<(Method, u64)>,
 }
 
 impl Plan {
@@ -278,6 +294,10 @@ impl Plan {
         self.events.push((now, event.clone()));
         let outcome = core.step(now, event);
         for command in &outcome.commands {
+            if let Action::Sleep { method, .. } = command.action {
+                let switch = outcome.records.iter().rev().find(|record| goes_down_by(&record.fact, method));
+                self.sleeps.push((method, switch.expect("a sleep has its record in the same step").seq));
+            }
             let Action::Unlock { door, .. } = command.action else { continue };
             let intent =
                 outcome.records.iter().rev().find(
@@ -287,4 +307,9 @@ impl Plan {
         }
         self.outcome.append(outcome);
     }
+}
+
+/// Whether a record says that the machine goes down now.
+pub fn goes_down_by(fact: &Fact, method: Method) -> bool {
+    matches!(fact, Fact::PowerSwitched { to: Mode::Asleep { method: of } | Mode::Manual { method: Some(of) }, .. } if *of == method)
 }
