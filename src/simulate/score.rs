@@ -265,7 +265,7 @@ mod tests {
     fn one_outage_in_many_lines_is_one_outage() {
         let scored = |score| Sums { outages: 1, score, ..Sums::default() };
         let ours: Vec<Sums> = (0..100).map(|at| scored(if at < 50 { 9.0 } else { 8.0 })).collect();
-        let other = vec![scored(8.4); 100];
+        let other = vec![scored(8.2); 100];
         let of = |groups: &[u32]| {
             leads(&ours, &[&other], &[10.0; 100], &[Class::Hours3; 100], groups, 1)[0][0].expect("there are requests")
         };
