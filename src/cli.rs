@@ -4,6 +4,7 @@ pub mod check;
 pub mod config;
 pub mod demo;
 pub mod desk;
+pub mod drill;
 pub mod init;
 pub mod key;
 pub mod ledger;
@@ -56,6 +57,8 @@ enum Command {
     Live(live::LiveCommand),
     /// What is expected of an outage, what you know of it, and what became of those that are over
     Outage(outage::OutageArgs),
+    /// Guided commissioning on battery: what lives, how it sleeps and wakes
+    Drill(drill::DrillArgs),
     /// Is the cabinet ready, for today and for an outage? Says what to do where it is not
     Check(check::CheckArgs),
     /// Read, export and verify the ledger; works with the daemon down
@@ -128,6 +131,10 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, &Config::locate(config)),
         Command::Run => with_config(config, run),
         Command::Outage(args) => outage::run(args, config),
+        Command::Drill(args) => match live::Place::find(config) {
+            Ok(place) => drill::run(&args, &place),
+            Err(error) => unusable(&error),
+        },
         Command::Ledger(args) => match &args.state_dir {
             Some(dir) => ledger::run(&args, dir, None),
             None => match Config::load(&Config::locate(config)) {

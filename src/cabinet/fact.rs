@@ -299,6 +299,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_false")]
         by_stopwatch: bool,
     },
+    /// `lasted_ms`: a lower bound if a clock was not trusted.
     DrillEnded {
         drill: u64,
         how: DrillEnd,

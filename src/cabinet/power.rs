@@ -27,4 +27,4 @@ mod view;
 pub use policy::{Decision, Method, Mode, Situation, decide};
 pub use reading::{Supply, UpsFigures, UpsReading, UpsSilence, UpsState};
 pub use room::PowerSettings;
-pub use view::{DrillView, LastOutageView, ModeWord, OutageView, PowerView, ProofView};
+pub use view::{DrillView, LastDrillView, LastOutageView, ModeWord, OutageView, PowerView, ProofView};

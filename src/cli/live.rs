@@ -12,8 +12,8 @@ pub(super) mod words;
 pub use keymap::keymap;
 pub(super) use power::battery;
 pub use status::{alarms, status};
-pub use words::{Paint, View};
-pub(super) use words::{Tone, clean, paragraph};
+pub use words::{Paint, Tone, View};
+pub(super) use words::{clean, paragraph};
 
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;

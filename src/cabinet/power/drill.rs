@@ -168,7 +168,7 @@ impl Cabinet {
 
     fn end_drill(&mut self, turn: &mut Turn, how: DrillEnd) -> Result<String, Denial> {
         let Some(drill) = self.drill() else { return Err(Denial::NoDrill) };
-        let (id, lasted_ms) = (drill.id, drill.started.elapsed_ms(turn.now.stamp()));
+        let (id, lasted_ms) = (drill.id, drill.lasted_ms(turn.now.stamp()));
         self.record_load(turn);
         self.record(turn, Fact::DrillEnded { drill: id, how, lasted_ms });
         // A sleep that was only to be proved does not come any more.
@@ -322,7 +322,7 @@ impl Cabinet {
     /// When [`Self::drill_deadline`] is to be asked at the latest.
     pub(super) fn drill_ends_at(&self, now: Now) -> Option<Mono> {
         let drill = self.drill()?;
-        let after_ms = limit_ms(drill).saturating_sub(drill.started.elapsed_ms(now.stamp()));
+        let after_ms = limit_ms(drill).saturating_sub(drill.lasted_ms(now.stamp()));
         Some(now.mono.plus_ms(after_ms.max(1)))
     }
 
@@ -330,7 +330,7 @@ impl Cabinet {
     pub(super) fn drill_deadline(&mut self, turn: &mut Turn) {
         let Some(drill) = self.drill() else { return };
         let deep = drill.deep;
-        let too_long = drill.started.elapsed_ms(turn.now.stamp()) >= limit_ms(drill);
+        let too_long = drill.lasted_ms(turn.now.stamp()) >= limit_ms(drill);
         if too_long {
             let _ = self.end_drill(turn, DrillEnd::Interrupted);
             return;

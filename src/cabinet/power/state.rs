@@ -5,7 +5,7 @@
 
 mod drill;
 
-pub use drill::{Drill, DrillEnd, Proof, Seen, Sight};
+pub use drill::{Drill, DrillEnd, PastDrill, Proof, Seen, Sight};
 
 use super::baseline::Baseline;
 use super::energy::Energy;
@@ -250,6 +250,8 @@ pub struct PowerState {
     /// The site's own outages, the oldest first.
     pub history: Vec<PastOutage>,
     pub drill: Option<Drill>,
+    #[serde(default)]
+    pub last_drill: Option<PastDrill>,
     /// What people ordered last, as long as it counts.
     pub order: Option<Ordered>,
     /// We told upsd to shut down: its `FSD` is ours until the machine comes up anew, whatever became of it.
@@ -299,6 +301,7 @@ impl PowerState {
             outage: None,
             history: Vec::new(),
             drill: None,
+            last_drill: None,
             order: None,
             fsd_ours: false,
             storm: false,
@@ -444,8 +447,10 @@ impl PowerState {
                 }
                 self.order = Some(Ordered { order: PowerOrder::SleepNow, at: stamp });
             }
-            Fact::DrillEnded { .. } => {
-                self.drill = None;
+            Fact::DrillEnded { how, .. } => {
+                if let Some(drill) = self.drill.take() {
+                    self.last_drill = Some(PastDrill { drill, how: *how, ended: stamp });
+                }
                 self.order = self.order.filter(|ordered| ordered.order != PowerOrder::SleepNow);
                 if let Some(outage) = self.outage.as_mut().filter(|outage| outage.drill) {
                     outage.drill_over = Some(stamp);
@@ -459,9 +464,16 @@ impl PowerState {
     fn started(&mut self, dark: Option<&Dark>, stamp: Stamp) -> bool {
         let ours_no_more = self.fsd_ours && self.since.boot != stamp.boot;
         self.fsd_ours &= !ours_no_more;
-        let Some(outage) = &mut self.outage else { return ours_no_more };
-        if let Some(dark) = dark.filter(|dark| dark.from.boot == outage.counted_at.boot) {
-            outage.count_up_to(dark.from);
+        let lived = dark.map(|dark| dark.from);
+        if let Some(drill) = &mut self.drill {
+            if let Some(lived) = lived.filter(|lived| lived.boot == drill.counted_at.boot) {
+                drill.count_up_to(lived);
+            }
+            drill.count_up_to(stamp);
+        }
+        let Some(outage) = &mut self.outage else { return ours_no_more || self.drill.is_some() };
+        if let Some(lived) = lived.filter(|lived| lived.boot == outage.counted_at.boot) {
+            outage.count_up_to(lived);
         }
         outage.count_up_to(stamp);
         true

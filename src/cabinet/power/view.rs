@@ -2,7 +2,7 @@
 
 use super::policy::{Kind, Method, Mode, Then};
 use super::sentence::switched;
-use super::state::{Drill, Outage, OutageId, PowerState, Proof, Seen};
+use super::state::{Drill, DrillEnd, Outage, OutageId, PastDrill, PowerState, Proof, Seen, Sight};
 use crate::cabinet::Cabinet;
 use crate::cabinet::outage::{Elapsed, Signs};
 use crate::cabinet::types::{Now, Stamp, Wall};
@@ -38,6 +38,8 @@ pub struct PowerView {
     /// The last outage of two minutes or more that was no drill.
     pub last_outage: Option<LastOutageView>,
     pub drill: Option<DrillView>,
+    /// The last drill, however it ended.
+    pub last_drill: Option<LastDrillView>,
     /// When the next switch may come without anything happening, in words; none on mains.
     pub next: Option<String>,
 }
@@ -176,11 +178,35 @@ pub struct DrillView {
     pub measured_mwh: Option<u64>,
 }
 
+/// A drill that is over.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct LastDrillView {
+    /// As it was at its end.
+    pub drill: DrillView,
+    pub how: DrillEnd,
+    /// How long ago it ended, ms; a lower bound if a clock was not trusted.
+    pub ago_ms: u64,
+}
+
+impl LastDrillView {
+    fn of(past: &PastDrill, now: Stamp) -> Self {
+        let for_ms = past.drill.lasted_ms(past.ended);
+        let drill = DrillView { for_ms, ..DrillView::of(&past.drill, now) };
+        Self { drill, how: past.how, ago_ms: past.ended.elapsed_ms(now) }
+    }
+}
+
 impl DrillView {
+    /// Whether this was seen, and its figure.
+    #[must_use]
+    pub fn saw(&self, what: Sight) -> Option<u64> {
+        self.seen.iter().find(|seen| seen.what == what).map(|seen| seen.figure)
+    }
+
     fn of(drill: &Drill, now: Stamp) -> Self {
         Self {
             id: drill.id,
-            for_ms: drill.started.elapsed_ms(now),
+            for_ms: drill.lasted_ms(now),
             deep: drill.deep,
             proving: drill.proving.map(|(method, _)| method),
             seen: drill.seen.clone(),
@@ -244,6 +270,7 @@ impl Cabinet {
                 ago_ms: past.ended.elapsed_ms(stamp),
             }),
             drill: state.drill.as_ref().map(|drill| DrillView::of(drill, stamp)),
+            last_drill: state.last_drill.as_ref().map(|past| LastDrillView::of(past, stamp)),
             next: self.what_is_next(now),
         })
     }

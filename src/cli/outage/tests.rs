@@ -71,6 +71,7 @@ fn power() -> PowerView {
         outage: None,
         last_outage: None,
         drill: None,
+        last_drill: None,
         next: None,
     }
 }

@@ -3,6 +3,7 @@
 use super::account::{Moment, Phase};
 use super::report::Report;
 use super::timeline::{Line, What, condensed, is_decision};
+use crate::cabinet::power::policy::Why;
 use crate::cabinet::power::sentence::{length, wh};
 use crate::cabinet::sentence::duration;
 use crate::cabinet::types::Wall;
@@ -192,14 +193,17 @@ pub fn summary(report: &Report, lines: &[Line], style: &Style) -> Vec<(&'static 
         let head = if number == 0 { "Alarms" } else { "" };
         all.push((head, format!("{} {words}", time_of_day(moment.wall, &style.zone))));
     }
-    let decisions = lines.iter().filter(|line| matches!(line.what, What::Switch { why, .. } if is_decision(why)));
+    // What a drill orders is no decision of the policy.
+    let is_ordered = |why: Why| account.is_drill && why == Why::ToldToSleep;
+    let decides = |line: &&Line| matches!(line.what, What::Switch { why, .. } if is_decision(why) && !is_ordered(why));
+    let decisions = lines.iter().filter(decides);
     let mut head = "Decisions";
     for line in decisions {
         all.push((head, format!("{} {}", time_of_day(line.moment.wall, &style.zone), line.sentence)));
         head = "";
     }
     if !head.is_empty() {
-        all.push((head, "none was needed: it served as usual".to_owned()));
+        all.push((head, "none had to be made".to_owned()));
     }
     let mut head = "Figures";
     for helped in &report.helped {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Drill {
     pub id: u64,
     pub started: Stamp,
+    /// Its length as of `counted_at`; what the machine was dark in it without a trusted clock is not in it.
+    pub counted_ms: u64,
+    pub counted_at: Stamp,
     /// Down to a quarter of the battery's charge, to measure it.
     pub deep: bool,
     /// The method that is being proved, and since when.
@@ -35,6 +38,8 @@ impl Drill {
         Self {
             id,
             started,
+            counted_ms: 0,
+            counted_at: started,
             deep,
             proving: None,
             seen: Vec::new(),
@@ -43,6 +48,18 @@ impl Drill {
             failed: Vec::new(),
             measured_mwh: None,
         }
+    }
+
+    /// Its length; a lower bound if a clock was not trusted.
+    #[must_use]
+    pub fn lasted_ms(&self, now: Stamp) -> u64 {
+        self.counted_ms + self.counted_at.elapsed_ms(now)
+    }
+
+    /// A start of the machine: the boot clock of before tells nothing any more.
+    pub(super) fn count_up_to(&mut self, stamp: Stamp) {
+        self.counted_ms = self.lasted_ms(stamp);
+        self.counted_at = stamp;
     }
 
     /// Whether this was seen.
@@ -70,6 +87,15 @@ impl Drill {
     pub const fn has_slept(&self) -> bool {
         self.proving.is_some() || !self.proved.is_empty() || !self.failed.is_empty()
     }
+}
+
+/// A drill that is over.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct PastDrill {
+    /// As it was at its end.
+    pub drill: Drill,
+    pub how: DrillEnd,
+    pub ended: Stamp,
 }
 
 /// What was seen, with its figure.
