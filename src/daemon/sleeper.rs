@@ -98,7 +98,12 @@ impl Sleeper {
                     if let Some(ms) = wake_after_ms {
                         rtc.set_in(ms / 1_000).map_err(|why| why.to_string())?;
                     }
-                    machine.power_off().await.map_err(|why| why.to_string())
+                    let ordered = machine.power_off().await.map_err(|why| why.to_string());
+                    if ordered.is_err() && wake_after_ms.is_some() {
+                        // Nobody is to be woken out of a sleep that was not begun. What cannot be cleared wakes a machine that is up.
+                        let _ = rtc.clear();
+                    }
+                    ordered
                 }
             },
         }

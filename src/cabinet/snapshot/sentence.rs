@@ -1,6 +1,7 @@
 //! Alarms and faults in words, for people at a terminal. Each says what is so and, where it helps, what to do.
 
 use super::super::fact::{Alarm, SensorFault};
+use super::super::power::Method;
 use super::super::types::{Input, KeyId};
 use super::Eye;
 
@@ -111,10 +112,16 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "Records of the ledger are missing. Keep a copy of the state directory, compare with the head in the last mail or export, restore a backup."
                 .to_owned()
         }
-        Alarm::SleepFailed { method } => format!(
-            "Sleep by {} was ordered and did not come; a lighter way was taken. See `journalctl -u cabinetd`, and drill again.",
-            method.word()
-        ),
+        Alarm::SleepFailed { method } => {
+            let latched = match method {
+                Method::UpsOff => " upsd still holds the order (FSD): `systemctl restart nut-server` takes it back.",
+                Method::Standby | Method::Halt => "",
+            };
+            format!(
+                "Sleep by {} was ordered and did not come; a lighter way was taken.{latched} See `journalctl -u cabinetd`, and drill again.",
+                method.word()
+            )
+        }
         Alarm::ReplaceBattery => {
             "The UPS's battery is to be replaced. Put in a new one, then say `cabinetd power battery-replaced`.".to_owned()
         }
