@@ -282,7 +282,10 @@ impl Life {
     pub fn ups_says(&mut self, tokens: &[&str], charge_pct: u8) -> Event {
         let figures = UpsFigures { charge_pct: Some(charge_pct), ..UpsFigures::default() };
         let tokens = tokens.iter().map(|token| (*token).to_owned()).collect();
-        Event::UpsRead(UpsReading { at: Mono(self.mono), state: Ok(UpsState { tokens, figures, ..UpsState::default() }) })
+        Event::UpsRead(UpsReading {
+            at: Mono(self.mono),
+            state: Ok(UpsState { tokens, figures, ..UpsState::default() }),
+        })
     }
 
     /// A manager asks for something.
