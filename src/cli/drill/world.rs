@@ -50,10 +50,10 @@ impl Real {
         let to_stderr = output.json;
         let is_terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
         let has_person = !quiet && io::stdin().is_terminal();
-        let (hears, heard) = mpsc::channel();
-        listen_for_signals(hears.clone())?;
+        let (tells, heard) = mpsc::channel();
+        listen_for_signals(tells.clone())?;
         if has_person {
-            thread::spawn(move || listen_for_lines(&hears));
+            thread::spawn(move || listen_for_lines(&tells));
         }
         Ok(Self {
             run_dir: place.run_dir.clone(),
@@ -194,17 +194,17 @@ impl World for Real {
     }
 }
 
-fn listen_for_lines(hears: &Sender<Heard>) {
+fn listen_for_lines(tells: &Sender<Heard>) {
     for line in io::stdin().lock().lines().map_while(Result::ok) {
-        if hears.send(Heard::Line(line)).is_err() {
+        if tells.send(Heard::Line(line)).is_err() {
             return;
         }
     }
     // Its keyboard is gone, or Ctrl-D: as good as Ctrl-C.
-    let _ = hears.send(Heard::Interrupted);
+    let _ = tells.send(Heard::Interrupted);
 }
 
-fn listen_for_signals(hears: Sender<Heard>) -> Result<(), String> {
+fn listen_for_signals(tells: Sender<Heard>) -> Result<(), String> {
     let (ready, is_ready) = mpsc::channel();
     thread::spawn(move || {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().build() {
@@ -225,7 +225,7 @@ fn listen_for_signals(hears: Sender<Heard>) -> Result<(), String> {
                     _ = terminate.recv() => Heard::Ended,
                     _ = hangup.recv() => Heard::Ended,
                 };
-                if hears.send(heard).is_err() {
+                if tells.send(heard).is_err() {
                     return;
                 }
             }
