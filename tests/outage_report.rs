@@ -32,11 +32,11 @@ use tempfile::TempDir;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cabinetd");
 
 /// The ledger of a story, on the disk.
-fn ledger_of(story: &Story) -> TempDir {
+fn ledger_of(told: &Story) -> TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, _) = Store::open(dir.path(), &ledger_samples::identity(), None).expect("opens");
-    let rows = story.cabinet.books().all_rows().into_iter().map(|(view, row)| (view, Some(row))).collect();
-    store.commit_blocking(story.records().to_vec(), rows, false).expect("committed");
+    let rows = told.cabinet.books().all_rows().into_iter().map(|(view, row)| (view, Some(row))).collect();
+    store.commit_blocking(told.records().to_vec(), rows, false).expect("committed");
     dir
 }
 
