@@ -58,6 +58,7 @@ fn cabinet_weeks_under_the_laws() {
         sum.boots += tally.boots;
         sum.died += tally.died;
         sum.drills += tally.drills;
+        sum.tests += tally.tests;
     }
     println!("{days} cabinet-days: {sum:?}");
     assert!(sum.visits > 10 * days && sum.cuts > 0 && sum.failed_commits > 0 && sum.truths_compared > days, "{sum:?}");

@@ -106,6 +106,8 @@ pub struct Tally {
     pub boots: u64,
     pub died: u64,
     pub drills: u64,
+    /// The battery was tested.
+    pub tests: u64,
     /// FNV-1a over all records.
     pub fingerprint: u64,
 }
@@ -360,8 +362,8 @@ impl World {
                 | Action::Light { .. }
                 | Action::SwitchLoad { .. }
                 | Action::ReadLines
-                | Action::TestBattery
                 | Action::Sound(_) => {}
+                Action::TestBattery => self.told_to_test(id),
                 Action::Pace { slow } => self.supply.slow = *slow,
                 Action::Sleep { method, wake_after_ms } => self.told_to_sleep(id, *method, *wake_after_ms),
             }

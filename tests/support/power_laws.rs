@@ -11,7 +11,7 @@ use cabinetd::cabinet::power::forecast::mwh;
 use cabinetd::cabinet::power::policy::{Kind, Method, Mode, Next, Remembered, TABLE, Then, Why};
 use cabinetd::cabinet::power::state::{PowerState, SwitchFigures};
 use cabinetd::cabinet::power::{PowerSettings, Supply};
-use cabinetd::cabinet::types::{CommandId, Mono, Now};
+use cabinetd::cabinet::types::{Civil, CommandId, Mono, Now};
 use cabinetd::cabinet::{Cabinet, Event};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,11 +128,10 @@ impl Laws {
             "in {mode:?} the alarm for the cabinet key is {}",
             if told { "open" } else { "not open" }
         );
-        if let (Some(left), Some(state)) = (cabinet.energy_left_mwh(), state) {
-            let full = power.plant.full_mwh(state.measured.map(|measured| measured.capacity_mwh), false);
-            // A deep drill looks for what the battery holds, and takes it for more than it can.
-            let looks = state.drill.as_ref().is_some_and(|drill| drill.deep);
-            law!(looks || left <= full, "{left} mWh are left of {full}");
+        // How much a full battery holds is found out in the discharge itself; none holds more than this.
+        if let Some(left) = cabinet.energy_left_mwh() {
+            let most = power.plant.nameplate_mwh * 13 / 10;
+            law!(left <= most, "{left} mWh are left of {most} at most");
         }
         let put_to_sleep = switches.iter().any(|(from, to)| {
             let on_the_way = matches!(from, Mode::FallingAsleep { .. } | Mode::Asleep { .. } | Mode::Manual { .. });
@@ -324,7 +323,12 @@ fn bears_out(
     let supply_ms = fold.supply.as_ref().map_or(0, |state| state.since.elapsed_ms(record.stamp));
     let on_battery = matches!(supply, Supply::OnBattery | Supply::LowBattery);
     let outage = fold.power.as_ref().and_then(|state| state.outage.as_ref());
-    let tight = figures.energy_mwh.saturating_sub(mwh(felt_mw, rules.budget_ahead_ms)) < figures.need_mwh;
+    // The look ahead may be some seconds old, and knows the minute of the day only.
+    let minutes = record.stamp.wall.0.div_euclid(60_000);
+    let civil = |ago: i64| Civil { day: 0, minute: (minutes - ago).rem_euclid(1_440) as u16 };
+    let until_next_ms = |ago| power.demand.until_ms(civil(ago), 1_000) * rules.budget_ahead_pct / 100;
+    let ahead_ms = until_next_ms(0).max(until_next_ms(1)).max(rules.budget_ahead_ms);
+    let tight = figures.energy_mwh.saturating_sub(mwh(felt_mw, ahead_ms)) < figures.need_mwh;
     let corroborated =
         figures.charge_pct.is_some_and(|pct| pct <= 20) || figures.energy_mwh * 100 < figures.full_mwh * 35;
     let normal_ms = outage.map_or(0, |outage| outage.normal_ms) + figures.lasted_ms;
@@ -359,6 +363,9 @@ fn bears_out(
             let limit_ms = if low { rules.idle_late_ms } else { rules.idle_ms };
             // LB may be remembered over a silence.
             let limit_ms = if matches!(supply, Supply::Unreachable(_)) { rules.idle_late_ms } else { limit_ms };
+            // Whoever has had a visit is done, where seconds are dear.
+            let dear = power.sleep.is_deep() && figures.energy_mwh < figures.need_mwh;
+            let limit_ms = if dear { limit_ms.min(rules.idle_tight_ms) } else { limit_ms };
             figures.idle_ms.min(figures.lasted_ms) >= limit_ms
         }
         Why::ToldToSleep => fold.power.as_ref().is_some_and(PowerState::told_to_sleep),

@@ -129,7 +129,11 @@ impl Cabinet {
     fn test_situation(&self, now: Now) -> selftest::Situation<'_> {
         let state = self.books.power.as_ref();
         let last = self.power.upkeep.last.as_ref();
-        let ended = state.and_then(|state| (state.mode == Mode::Line && state.why.is_some()).then_some(state.since));
+        // While mains settles the outage is still open: it ended no time ago.
+        let since_outage_ms = state.and_then(|state| match state.mode {
+            Mode::Line => state.why.map(|_| state.since.elapsed_ms(now.stamp())),
+            _ => Some(0),
+        });
         selftest::Situation {
             every_days: TEST_DAYS,
             since_test_ms: state.and_then(|state| state.test_began).map(|began| began.elapsed_ms(now.stamp())),
@@ -137,7 +141,7 @@ impl Cabinet {
             office_hours: &self.settings.alerts.office_hours,
             tokens: last.map(|last| &last.tokens),
             charge_pct: last.and_then(|last| last.figures.charge_pct),
-            since_outage_ms: ended.map(|ended| ended.elapsed_ms(now.stamp())),
+            since_outage_ms,
             is_busy: self.is_busy() || state.is_some_and(|state| state.drill.is_some()),
             since_somebody_ms: now.mono.since_ms(self.power.idle_since),
         }

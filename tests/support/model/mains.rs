@@ -46,6 +46,8 @@ pub(super) struct Supply {
     touched_at: u64,
     /// The outage that is open, and when it began.
     outage: Option<(OutageId, u64)>,
+    /// The UPS tests its battery: since when, until when.
+    test: Option<(u64, u64)>,
 }
 
 /// The machine was told to go down.
@@ -84,7 +86,13 @@ impl Supply {
             core_since: 0,
             touched_at: 0,
             outage: None,
+            test: None,
         }
+    }
+
+    /// Whether the UPS is on battery for its test alone.
+    fn tests(&self, now: u64) -> bool {
+        self.on_mains && self.test.is_some_and(|(_, until)| now < until)
     }
 
     fn left_mwh(&self) -> u64 {
@@ -119,6 +127,7 @@ pub(super) fn power_settings(dice: &mut super::Dice, rough: bool) -> PowerSettin
     power.clock_wakes = dice.once_in(2);
     power.wakes_on_mains = !power.clock_wakes || dice.once_in(2);
     power.rules.only_if_needed = dice.once_in(4);
+    power.weekly_self_test = power.may_order && dice.once_in(2);
     // In a calm life the battery never ends.
     power.plant.nameplate_mwh = if rough { dice.between(30_000, 250_000) } else { 3_000_000 };
     power
@@ -234,13 +243,14 @@ impl World {
     fn polls(&mut self) -> Law {
         let now = self.age_ms();
         let supply = &mut self.supply;
-        let seldom = supply.slow || supply.on_mains;
+        let seldom = supply.slow || supply.on_mains && !supply.tests(now);
         supply.next_poll = now + if seldom { POLL_MS.0 } else { POLL_MS.1 };
         let state = if supply.is_silent(now) {
             Err(UpsSilence::Stale)
         } else {
             let pct = (supply.left_mwh() * 100).div_ceil(supply.capacity_mwh) as u8;
-            let mut tokens: Vec<&str> = vec![if supply.on_mains { "OL" } else { "OB" }];
+            let on_line = supply.on_mains && !supply.tests(now);
+            let mut tokens: Vec<&str> = vec![if on_line { "OL" } else { "OB" }];
             tokens.extend(&supply.tokens);
             if pct <= 10 && !supply.on_mains {
                 tokens.push("LB");
@@ -291,6 +301,18 @@ impl World {
             _ => self.event(Event::ButtonPressed)?,
         }
         Ok(())
+    }
+
+    /// The core wants the battery tested, which takes the UPS some seconds.
+    pub(super) fn told_to_test(&mut self, id: CommandId) {
+        if self.mishap(4) {
+            return self.later(50, Event::CommandDone { id, result: CommandResult::Failed("not supported".into()) });
+        }
+        self.tally.tests += 1;
+        let now = self.age_ms();
+        self.later(50, Event::CommandDone { id, result: CommandResult::Done });
+        self.supply.test = Some((now, now + self.dice.between(8_000, 50_000)));
+        self.supply.next_poll = now + 2_000;
     }
 
     fn says(&mut self, token: &'static str, for_ms: u64) -> Law {
@@ -483,6 +505,11 @@ impl World {
                 "mains has been there for {plain_for} ms without a break, and the policy is in {mode:?}"
             ));
         }
+        let tested_by_this_core =
+            supply.test.is_some_and(|(since, _)| supply.core_since < since && supply.plain_since < since);
+        if supply.tests(now) && tested_by_this_core && mode != Mode::Line {
+            return Err(format!("the battery is being tested, and the policy is in {mode:?}"));
+        }
         let blind = matches!(mode.kind(), Kind::Line | Kind::Grace | Kind::Restoring);
         if !supply.on_mains && !calibrates && plain_for > 2 * MINUTE_MS + SLACK_MS && blind {
             return Err(format!("mains has been out for {plain_for} ms, and the policy is in {mode:?}"));
@@ -491,7 +518,9 @@ impl World {
         let stays = state.is_some_and(|state: &PowerState| state.stays_awake_ms(self.now().stamp()) > 0);
         let in_mode_ms = state.map_or(0, |state| state.since.elapsed_ms(self.now().stamp()));
         let alone_for = now.saturating_sub(supply.touched_at.max(supply.core_since)).min(in_mode_ms);
-        if mode == Mode::Conserve && !stays && alone_for > 11 * MINUTE_MS {
+        // Whoever seems to be busy counts for ten minutes, and where the battery can afford it, it lingers for the next one.
+        let linger_ms = self.settings.power.as_ref().map_or(0, |power| power.rules.linger_ms);
+        if mode == Mode::Conserve && !stays && alone_for > linger_ms.max(10 * MINUTE_MS) + MINUTE_MS {
             return Err(format!("nobody has been here for {alone_for} ms, and it does not sleep"));
         }
         if !self.life.rough {
