@@ -237,6 +237,15 @@ fn from_the_plug_to_the_summary() {
         (&true.into(), &"finished".into(), &"ups-off".into())
     );
     assert_eq!(json["methods"][1]["ready_ms"], 20_000);
+    let docs = include_str!("../docs/json-output.md");
+    for field in
+        json.as_object().expect("an object").keys().chain(json["methods"][0].as_object().expect("an object").keys())
+    {
+        assert!(
+            docs.contains(&format!("`{field}`")) || docs.contains(&format!("`{field}[]`")),
+            "{field} is not in the docs"
+        );
+    }
     assert_eq!(drill.ended(), Some(DrillEnd::Finished));
     assert!(drill.cues.is_empty(), "everything was asked for");
 }

@@ -159,6 +159,37 @@ fn the_timeline_reads_like_a_story_and_the_figures_add_up() {
     assert_eq!(why.iter().filter(|why| **why == "ready").count(), 3, "each switch is there for scripts");
 }
 
+/// Every field that scripts may read is in the docs; a mode's and a switch's figures are the records'.
+#[test]
+fn the_fields_are_documented() {
+    fn fields(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                for (name, value) in object {
+                    found.push(name.clone());
+                    if !matches!(name.as_str(), "from" | "to") && !(name == "figures" && value.is_object()) {
+                        fields(value, found);
+                    }
+                }
+            }
+            Value::Array(list) => list.iter().for_each(|value| fields(value, found)),
+            _ => {}
+        }
+    }
+    let dir = ledger_of(&an_afternoon());
+    let mut found = Vec::new();
+    fields(&json(dir.path(), &["report"]), &mut found);
+    fields(&json(dir.path(), &["list"]), &mut found);
+    assert!(found.len() > 60, "{found:?}");
+    let docs = include_str!("../docs/json-output.md");
+    let is_told = |name: &&String| {
+        let forms = [format!("`{name}`"), format!("`{name}[]`"), format!("\"{name}\"")];
+        forms.iter().any(|form| docs.contains(form))
+    };
+    let missing: Vec<&String> = found.iter().filter(|name| !is_told(name)).collect();
+    assert!(missing.is_empty(), "docs/json-output.md lacks {missing:?}");
+}
+
 #[test]
 fn the_drawing_and_the_page_stand_alone() {
     let dir = ledger_of(&an_afternoon());

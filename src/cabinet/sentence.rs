@@ -481,8 +481,8 @@ fn figures_words(figures: UpsFigures) -> String {
         charge_pct.map(|pct| format!("charge {pct} %")),
         runtime_s.map(|s| format!("runtime {}", duration(u64::from(s) * 1000))),
         load_pct.map(|pct| format!("load {pct} %")),
-        real_power_mw.map(|mw| format!("{}.{:03} W", mw / 1000, mw % 1000)),
-        battery_mv.map(|mv| format!("battery {}.{:03} V", mv / 1000, mv % 1000)),
+        real_power_mw.map(|mw| format!("{}.{} W", mw / 1000, mw % 1000 / 100)),
+        battery_mv.map(|mv| format!("battery {}.{} V", mv / 1000, mv % 1000 / 100)),
     ]
     .into_iter()
     .flatten()

@@ -1,9 +1,10 @@
 //! The power policy as text: what the cabinet does about its battery, and what that comes to.
 
 use super::status::line;
-use super::words::{Tone, View, lasting};
+use super::words::{Tone, View, about, came_and_went, count, lasting};
 use crate::cabinet::power::sentence::{length, wh};
-use crate::cabinet::power::{Method, ModeWord, OutageView, PowerView};
+use crate::cabinet::power::{DrillView, Method, ModeWord, OutageView, PowerView};
+use std::fmt::Write as _;
 
 /// The lines below `Power`: nothing on quiet mains but what the battery would carry.
 pub(super) fn lines(text: &mut String, policy: &PowerView, view: &View) {
@@ -21,22 +22,31 @@ pub(super) fn lines(text: &mut String, policy: &PowerView, view: &View) {
         }
     }
     if let Some(outage) = &policy.outage {
-        line(text, view, "Outage", &outage_words(outage));
+        line(text, view, "Outage", &outage_words(outage, policy.mode));
     }
     line(text, view, "Battery", &battery(policy));
     if let Some(drill) = &policy.drill {
-        let deep = if drill.deep { "a deep drill" } else { "a drill" };
-        line(text, view, "Drill", &format!("{deep} is under way for {}", lasting(drill.for_ms)));
+        line(text, view, "Drill", &drill_words(drill));
     }
 }
 
-fn outage_words(outage: &OutageView) -> String {
-    let mut text = format!(
-        "{} so far, expected {} in all (in 1 of 5 another {} or more)",
-        length(outage.elapsed.least_ms, outage.elapsed.most_ms),
-        lasting(outage.total_ms),
-        lasting(outage.r80_ms)
-    );
+fn drill_words(drill: &DrillView) -> String {
+    let what = if drill.deep { "a deep drill" } else { "a drill" };
+    let proving = drill.proving.map(|method| format!(", sleep by {} is being proved", method.word()));
+    format!(
+        "{what} is under way for {}{}; `cabinetd drill --resume` goes on with it, `--abort` ends it",
+        lasting(drill.for_ms),
+        proving.unwrap_or_default()
+    )
+}
+
+fn outage_words(outage: &OutageView, mode: ModeWord) -> String {
+    let mut text = format!("{} so far", length(outage.elapsed.least_ms, outage.elapsed.most_ms));
+    // While mains is back it is over, if that lasts.
+    if mode != ModeWord::Restoring {
+        let (total, more) = (about(outage.total_ms), about(outage.r80_ms));
+        let _ = write!(text, ", expected {total} in all (in 1 of 5 another {more} or more)");
+    }
     let mut also = |what: String| {
         text.push_str("; ");
         text.push_str(&what);
@@ -52,11 +62,11 @@ fn outage_words(outage: &OutageView) -> String {
         Some(ms) => also(format!("the time that the utility stated passed {} ago", lasting(ms.unsigned_abs()))),
         None => {}
     }
-    if outage.flaps > 0 {
-        also(format!("mains came and went {} time(s)", outage.flaps));
+    if let Some(flaps) = came_and_went(outage.flaps) {
+        also(flaps);
     }
     if outage.sessions + outage.sleeps > 0 {
-        also(format!("{} visit(s), {} sleep(s)", outage.sessions, outage.sleeps));
+        also(format!("{}, {}", count(outage.sessions, "visit"), count(outage.sleeps, "sleep")));
     }
     text
 }

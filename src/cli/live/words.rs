@@ -115,6 +115,30 @@ pub fn lasting(ms: u64) -> String {
     }
 }
 
+/// The same of a length that nobody knows to the minute: that of an outage.
+pub fn about(ms: u64) -> String {
+    let minutes = match ms / 60_000 {
+        minutes @ 0..120 => minutes / 5 * 5,
+        minutes @ 120..1_440 => minutes / 15 * 15,
+        minutes => minutes / 60 * 60,
+    };
+    lasting(minutes.max(5) * 60_000)
+}
+
+/// "1 visit", "2 visits".
+pub fn count(number: u32, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Mains that came and went in an outage.
+pub fn came_and_went(flaps: u32) -> Option<String> {
+    match flaps {
+        0 => None,
+        1 => Some("mains came and went once".to_owned()),
+        _ => Some(format!("mains came and went {flaps} times")),
+    }
+}
+
 /// Why, with the reference and for whom: "work order 8841, for plumber".
 pub fn why(reason: Reason, reference: Option<&str>, purpose: Option<&str>) -> String {
     let mut text = match reason {

@@ -3,7 +3,7 @@
 use crate::cabinet::power::sentence::{length, wh};
 use crate::cabinet::power::{LastOutageView, ModeWord, OutageView, PowerView};
 use crate::cabinet::snapshot::Snapshot;
-use crate::cli::live::words::{Tone, lasting};
+use crate::cli::live::words::{Tone, about, came_and_went, count, lasting};
 use crate::cli::live::{self, View};
 
 /// The answer of `cabinetd outage`.
@@ -80,32 +80,36 @@ fn of_outage(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView, outage: &O
         ));
     }
     said.gap();
-    said.under("Expected", &expected(outage));
-    said.under("Why", &why(outage));
+    // While mains is back it is over, if that lasts.
+    if power.mode != ModeWord::Restoring {
+        said.under("Expected", &expected(outage));
+        said.under("Why", &why(outage));
+    }
     said.under("Mode", &power.sentence);
     if let Some(next) = &power.next {
         said.under("", &format!("Next: {next}."));
     }
     said.under("Battery", &live::battery(power));
-    said.under("Budget", &budget(power, outage));
-    if outage.flaps + outage.sessions + outage.sleeps > 0 {
-        let flaps =
-            if outage.flaps > 0 { format!(", mains came and went {} time(s)", outage.flaps) } else { String::new() };
-        said.under(
-            "So far",
-            &format!("{} visit(s), {} sleep(s), {} spent{flaps}", outage.sessions, outage.sleeps, wh(outage.spent_mwh)),
-        );
+    if power.mode != ModeWord::Restoring {
+        said.under("Budget", &budget(power, outage));
     }
-    said.gap();
-    said.paragraph(tell(outage));
+    if outage.flaps + outage.sessions + outage.sleeps > 0 {
+        let flaps = came_and_went(outage.flaps).map(|flaps| format!(", {flaps}")).unwrap_or_default();
+        let (visits, sleeps) = (count(outage.sessions, "visit"), count(outage.sleeps, "sleep"));
+        said.under("So far", &format!("{visits}, {sleeps}, {} spent{flaps}", wh(outage.spent_mwh)));
+    }
+    if power.mode != ModeWord::Restoring {
+        said.gap();
+        said.paragraph(tell(outage));
+    }
 }
 
 fn expected(outage: &OutageView) -> String {
     format!(
         "{} in all, as likely less as more. In 1 of 5 such outages it takes another {} or more, in 1 of 20 another {} or more.",
-        coarse(outage.total_ms),
-        coarse(outage.r80_ms),
-        coarse(outage.r95_ms)
+        about(outage.total_ms),
+        about(outage.r80_ms),
+        about(outage.r95_ms)
     )
 }
 
@@ -169,7 +173,7 @@ fn budget(power: &PowerView, outage: &OutageView) -> String {
     };
     format!(
         "{visits} if it takes another {}. Asleep in between they need {}; {enough}.",
-        coarse(outage.r95_ms),
+        about(outage.r95_ms),
         wh(outage.need_mwh)
     )
 }
@@ -180,14 +184,4 @@ const fn tell(outage: &OutageView) -> &'static str {
     } else {
         "If you know more: `cabinetd outage eta 18:30` (or `none`) says what the utility states, `cabinetd outage storm on` that much of the area is out."
     }
-}
-
-/// Nobody knows an outage to the minute.
-fn coarse(ms: u64) -> String {
-    let minutes = match ms / 60_000 {
-        minutes @ 0..120 => minutes / 5 * 5,
-        minutes @ 120..1_440 => minutes / 15 * 15,
-        minutes => minutes / 60 * 60,
-    };
-    lasting(minutes.max(5) * 60_000)
 }

@@ -3,8 +3,10 @@ use crate::cabinet::books::Books;
 use crate::cabinet::event::StoreState;
 use crate::cabinet::outage::{Elapsed, Signs};
 use crate::cabinet::outcome::{Answer, Denial};
-use crate::cabinet::power::state::OutageId;
-use crate::cabinet::power::{LastOutageView, Method, ModeWord, OutageView, PowerView};
+use crate::cabinet::power::state::{DrillEnd, OutageId, Seen, Sight};
+use crate::cabinet::power::{
+    DrillView, LastDrillView, LastOutageView, Method, ModeWord, OutageView, PowerView, ProofView,
+};
 use crate::cabinet::settings::Settings;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
@@ -136,6 +138,53 @@ fn nonsense_never_reaches_the_daemon() {
     assert_eq!(run_at(&["eta", "1h"], dir.path()).0, live::NO_ANSWER, "that one is asked, and nobody answers");
 }
 
+/// Every field that scripts may read is in the docs.
+#[test]
+fn the_fields_of_power_are_documented() {
+    fn fields(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(object) => {
+                for (name, value) in object {
+                    found.push(name.clone());
+                    fields(value, found);
+                }
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| fields(value, found)),
+            _ => {}
+        }
+    }
+    let drill = DrillView {
+        id: 300,
+        for_ms: 1,
+        deep: false,
+        proving: None,
+        seen: vec![Seen { what: Sight::Load, figure: 9_000 }],
+        proved: vec![ProofView { method: Method::Standby, ready_ms: 4, by_stopwatch: false, ago_ms: 1 }],
+        failed: Vec::new(),
+        measured_mwh: None,
+    };
+    let whole = PowerView {
+        proofs: drill.proved.clone(),
+        outage: Some(outage()),
+        last_outage: Some(LastOutageView { id: OutageId(1), lasted: Elapsed::exactly(1), ended: Wall(0), ago_ms: 1 }),
+        last_drill: Some(LastDrillView { drill: drill.clone(), how: DrillEnd::Finished, ago_ms: 1 }),
+        drill: Some(drill),
+        ..power()
+    };
+    let mut found = Vec::new();
+    fields(&serde_json::to_value(&whole).expect("plain data"), &mut found);
+    let docs = include_str!("../../../docs/json-output.md");
+    let missing: Vec<&String> = found.iter().filter(|name| !docs.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "docs/json-output.md lacks {missing:?}");
+}
+
+#[test]
+fn while_mains_is_watched_nothing_is_expected() {
+    let text = said(Some(PowerView { mode: ModeWord::Restoring, outage: Some(outage()), ..power() }));
+    assert!(text.contains("Mains is back, and has to stay for some minutes"), "{text}");
+    assert!(!text.contains("Expected") && !text.contains("Budget"), "{text}");
+}
+
 #[test]
 fn on_mains_it_tells_of_the_last_outage() {
     assert!(said(None).contains("No UPS is watched"));
@@ -164,7 +213,7 @@ fn in_an_outage_it_says_what_is_expected_and_why() {
         "Mains has been out for 2 h (since ",
         "4 h 00 min in all, as likely less as more. In 1 of 5 such outages it takes another 5 h 00 min or more, in 1 of 20 another 1 d 5 h",
         "31 visits are expected if it takes another 1 d 5 h. Asleep in between they need 30.0 Wh; that is there.",
-        "3 visit(s), 2 sleep(s), 21.0 Wh spent, mains came and went 1 time(s)",
+        "3 visits, 2 sleeps, 21.0 Wh spent, mains came and went once",
         "cabinetd outage eta",
     ] {
         assert!(text.contains(told), "{told}: {text}");
