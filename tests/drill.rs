@@ -187,7 +187,7 @@ user = "cabinetd"
 fn commissioning_over_a_night_that_was_ordered() {
     let mut here = Commissioning::begin();
     let terminal = here.drill(&["--method", "standby", "--method", "ups-off"]);
-    terminal.says("pull the UPS's plug");
+    terminal.says("Pull the UPS's plug");
     here.ups.mains(false);
     terminal.says("Now one visit");
     here.visits();
@@ -247,7 +247,7 @@ fn commissioning_over_a_night_that_was_ordered() {
 fn ctrl_c_and_another_terminal_end_it_and_the_daemon_knows() {
     let here = Commissioning::begin();
     let terminal = here.drill(&["--method", "standby"]);
-    terminal.says("pull the UPS's plug");
+    terminal.says("Pull the UPS's plug");
     here.ups.mains(false);
     terminal.says("Now one visit");
     // It is under way: no second one.

@@ -78,7 +78,7 @@ impl Rehearsal {
 
     /// Pulls the plug and makes the visit, as told.
     fn visits(self) -> Self {
-        self.when("pull the UPS's plug", |here| here.story.mains_fails())
+        self.when("Pull the UPS's plug", |here| here.story.mains_fails())
             .when("Now one visit", |here| here.story.pulls("ana", 4))
     }
 
@@ -275,7 +275,7 @@ fn nothing_sleeps_before_it_counts_as_an_outage() {
 #[test]
 fn what_was_not_seen_is_in_the_summary_and_in_the_exit_code() {
     let mut drill = Rehearsal::of(|_| {})
-        .when("pull the UPS's plug", |here| here.story.mains_fails())
+        .when("Pull the UPS's plug", |here| here.story.mains_fails())
         // Only a badge.
         .when("Now one visit", |here| here.story.badge("ana"))
         .when("It is in standby", |here| here.story.presses_the_button())
@@ -379,7 +379,7 @@ fn a_plug_that_nobody_pulls_is_no_drill() {
 
 #[test]
 fn ctrl_c_ends_it_wherever_it_is() {
-    for (at, is_out) in [("pull the UPS's plug", false), ("the load is measured", true), ("the press", true)] {
+    for (at, is_out) in [("Pull the UPS's plug", false), ("the load is measured", true), ("the press", true)] {
         let mut drill = Rehearsal::of(|_| {});
         if is_out {
             drill = drill.visits();

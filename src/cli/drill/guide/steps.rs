@@ -57,7 +57,8 @@ impl Guide<'_> {
         if self.plan.deep {
             step("The battery runs down to a quarter of its charge. You may leave meanwhile.".to_owned());
         } else if minutes > 0 {
-            step(format!("The load is measured, for {minutes} minutes in all."));
+            let minutes = if minutes == 1 { "a minute".to_owned() } else { format!("{minutes} minutes") };
+            step(format!("The load is measured, for {minutes} in all."));
         }
         if !methods.is_empty() {
             step(format!("It sleeps, and you wake it: by {}.", methods.join(", then by ")));
@@ -82,7 +83,8 @@ impl Guide<'_> {
     pub(super) fn pull_plug(&mut self) -> Result<(), Stop> {
         self.look()?;
         if !self.saw(Sight::OnBattery) {
-            let what = "pull the UPS's plug out of the wall; waiting for the UPS to say that it is on battery";
+            self.world.say(Some(Tone::Strong), "Pull the UPS's plug out of the wall.");
+            let what = "waiting for the UPS to say that it is on battery";
             let left = |_: &Self, left_ms: u64| format!("{} left", lasting(left_ms));
             if self.until(what, PLUG_MS, false, left, |guide| guide.saw(Sight::OnBattery))? != Waited::Came {
                 return Err(self.give_up());
