@@ -122,7 +122,8 @@ impl Report {
     /// Reads the records of an outage.
     fn read(reader: &Reader, found: &Found, corrections: &Corrections, roster: &Roster) -> Result<Self, Failure> {
         // Alarms that nobody may read over a shoulder are left out here, too.
-        let shown = Filter::default();
+        let shown =
+            Filter { kinds: timeline::KINDS.iter().map(|kind| (*kind).to_owned()).collect(), ..Filter::default() };
         let mut entries: Vec<Entry> = Vec::new();
         for entry in reader.entries(&shown, found.id.saturating_sub(1)) {
             let entry = entry?;

@@ -232,3 +232,16 @@ fn in_an_outage_it_says_what_is_expected_and_why() {
     assert!(with(|open| open.need_mwh = 90_000).contains("there are 60.0 Wh"));
     assert!(with(|open| open.elapsed.most_ms = 99 * HOUR_MS).contains("the clock was not trusted"));
 }
+
+/// A kind that is misspelt would silently be left out.
+#[test]
+fn every_kind_that_a_report_reads_exists() {
+    let docs_of_facts = include_str!("../../cabinet/fact.rs");
+    let variant = |kind: &str| -> String {
+        let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+        kind.split('-').map(capital).collect()
+    };
+    for kind in timeline::KINDS {
+        assert!(docs_of_facts.contains(&format!("    {} {{", variant(kind))), "{kind}");
+    }
+}

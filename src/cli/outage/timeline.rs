@@ -10,6 +10,32 @@ use crate::cabinet::roster::Roster;
 use crate::cli::ledger::lines;
 use crate::io::store::{Entry, Filter};
 
+/// The kinds of records that a report is made of: those that are told, and those that count in the outage ([`PowerState`]).
+///
+/// [`PowerState`]: crate::cabinet::power::state::PowerState
+pub const KINDS: [&str; 20] = [
+    "started",
+    "stopped",
+    "found-changed",
+    "clock-corrected",
+    "session-started",
+    "session-closed",
+    "alarm-raised",
+    "supply-changed",
+    "power-switched",
+    "outage-ended",
+    "outage-told",
+    "power-told",
+    "energy-booked",
+    "battery-replaced",
+    "battery-measured",
+    "drill-started",
+    "drill-saw",
+    "drill-proving",
+    "method-proved",
+    "drill-ended",
+];
+
 /// One line of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Line {
