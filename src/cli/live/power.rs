@@ -44,8 +44,8 @@ fn outage_words(outage: &OutageView, mode: ModeWord) -> String {
     let mut text = format!("{} so far", length(outage.elapsed.least_ms, outage.elapsed.most_ms));
     // While mains is back it is over, if that lasts.
     if mode != ModeWord::Restoring {
-        let (total, more) = (about(outage.total_ms), about(outage.r80_ms));
-        let _ = write!(text, ", expected {total} in all (in 1 of 5 another {more} or more)");
+        let (total, another) = (about(outage.total_ms), about(outage.r80_ms));
+        let _ = write!(text, ", expected {total} in all (in 1 of 5 another {another} or more)");
     }
     let mut also = |what: String| {
         text.push_str("; ");
