@@ -58,8 +58,8 @@ const BATCH: usize = 64;
 const QUEUE: usize = 256;
 /// The proof of life is written this often.
 const PROOF_MS: u64 = 60_000;
-/// Asleep it is written every fifth time: each writing wakes the disk.
-const PROOFS_ASLEEP: u32 = 5;
+/// Asleep it is written so many times less often: each writing wakes the disk.
+const ASLEEP_SLOWER: u32 = 5;
 /// Simulated time may run fast; polls do not.
 const SHORTEST_POLL: Duration = Duration::from_millis(100);
 /// While the disk is full, room is looked for this often; a failed deadline is not tried again sooner than this.
@@ -244,19 +244,18 @@ impl Daemon {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let proof_each = self.clock.real(PROOF_MS).max(SHORTEST_POLL);
-        let mut proof = tokio::time::interval_at(Instant::now() + proof_each, proof_each);
-        proof.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut proved = Instant::now();
         let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
         let mut sign = tokio::time::interval_at(Instant::now() + SIGN, SIGN);
         let mut watchdog = systemd::watchdog_interval().map(tokio::time::interval);
         let mut room = tokio::time::interval_at(Instant::now() + ROOM, ROOM);
         // While there is room nobody waits for this one: what it missed must not come all at once.
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut proofs_skipped = 0;
         tell_systemd(systemd::ready(&self.told));
         tracing::info!(seq = self.keeper.head().seq, "ready");
         loop {
             let deadline = self.deadline();
+            let proof_due = proved + proof_each * if self.asleep { ASLEEP_SLOWER } else { 1 };
             let full = self.keeper.cabinet().store_state() == StoreState::Reserve;
             let plain = |event| Inbound { event, reply: None };
             let first = tokio::select! {
@@ -269,13 +268,9 @@ impl Daemon {
                     self.feed_watchdog().await?;
                     continue;
                 }
-                _ = proof.tick() => {
-                    // Asleep, once in so many times.
-                    proofs_skipped += 1;
-                    if !self.asleep || proofs_skipped >= PROOFS_ASLEEP {
-                        proofs_skipped = 0;
-                        self.prove_life().await?;
-                    }
+                () = tokio::time::sleep_until(proof_due) => {
+                    proved = Instant::now();
+                    self.prove_life().await?;
                     continue;
                 }
                 _ = sign.tick() => {

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub const UPS: &str = "office";
@@ -122,13 +122,23 @@ impl RealNut {
         self.spawn("/lib/nut/upsmon", &["-F", "-p", "-P", NO_PROCESS])
     }
 
-    /// Sets a variable of the driver and waits until it says it has it.
+    /// Sets a variable of the driver and waits until it says it has it. In a driver's first seconds upsd does not know yet that the
+    /// variable may be set.
     pub fn set(&self, variable: &str, value: &str) {
         let setting = format!("{variable}={value}");
         let ups = format!("{UPS}@127.0.0.1:{}", self.port);
         let args = ["-w", "-s", &setting, "-u", "admin", "-p", "secret", &ups];
-        let output = Command::new("/usr/bin/upsrw").args(args).output().unwrap();
-        assert!(output.status.success(), "upsrw {setting}: {output:?}");
+        let begin = Instant::now();
+        loop {
+            let output = Command::new("/usr/bin/upsrw").args(args).output().unwrap();
+            if output.status.success() {
+                return;
+            }
+            let refusal = String::from_utf8_lossy(&output.stderr);
+            let early = ["ERR READONLY", "ERR DRIVER-NOT-CONNECTED"].iter().any(|reason| refusal.contains(reason));
+            assert!(early && begin.elapsed() < Duration::from_secs(20), "upsrw {setting}: {output:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 }
 
