@@ -124,6 +124,7 @@ impl RealNut {
 
     /// Sets a variable of the driver and waits until it says it has it. In a driver's first seconds upsd does not know yet that the
     /// variable may be set.
+    #[expect(clippy::disallowed_methods, reason = "a test's own patience")]
     pub fn set(&self, variable: &str, value: &str) {
         let setting = format!("{variable}={value}");
         let ups = format!("{UPS}@127.0.0.1:{}", self.port);
