@@ -43,7 +43,7 @@ pub struct Watch {
     pub on_battery: Duration,
     /// Between polls while they are spared: the cabinet sleeps in standby (60 s as shipped).
     pub sparing: Duration,
-    /// Longest time one poll may take, from the look-up of the name to the last line (2 s as shipped).
+    /// Longest time one poll may take, from the look-up of the name to the last line (3 s as shipped).
     pub timeout: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Watch {
             on_line: Duration::from_secs(30),
             on_battery: Duration::from_secs(5),
             sparing: Duration::from_secs(60),
-            timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(3),
         }
     }
 }
