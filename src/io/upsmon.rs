@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 pub const PASSWORD_PLACEHOLDER: &str = "CHANGE-ME";
 /// What NOTIFYCMD must run for.
 pub const NEWS: [&str; 5] = ["ONBATT", "ONLINE", "LOWBATT", "COMMBAD", "FSD"];
-/// The instant commands that our user needs.
-pub const COMMANDS: [&str; 4] = ["test.battery.start.quick", "test.battery.stop", "beeper.enable", "beeper.disable"];
+/// The one instant command that the daemon gives.
+pub const COMMAND: &str = "test.battery.start.quick";
 
 /// Bytes of the longest file; the annotated one of Debian has 20 kB.
 const LONGEST_FILE: u64 = 1_024 * 1_024;

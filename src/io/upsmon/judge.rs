@@ -1,7 +1,7 @@
 //! The judgement: does NUT, set up like this, leave the power policy alone and do its part of it?
 //!
 //! Fail: upsmon would shut the machine down against the policy, or would not when the policy wants it to. Warn: it works,
-//! worse than it could, or it could not be looked at. Pure: facts in, findings out.
+//! worse than it could. Unknown: it could not be looked at. Pure: facts in, findings out.
 
 mod users;
 
@@ -12,7 +12,9 @@ use std::net::IpAddr;
 
 /// The policy wants 15 s to end a session and write everything down; upsmon's own default is 5.
 const LEAST_FINAL_DELAY_S: u64 = 20;
-const LONGEST_FINAL_DELAY_S: u64 = 120;
+/// The policy takes a sleep for failed when the machine still runs 60 s after its order (`Rules::still_up_ms`); upsmon sees the order
+/// up to 10 s late, and what runs needs some seconds to stop.
+pub(super) const LONGEST_FINAL_DELAY_S: u64 = 40;
 /// A day: longer than any battery lasts.
 const LEAST_DEAD_TIME_S: u64 = 86_400;
 /// upsmon steps in below this charge, percent: a net below the policy, which decides earlier.
@@ -20,7 +22,7 @@ const HIGHEST_LOW_PCT: i64 = 5;
 /// … and below this runtime; many a unit's own limit is two to five minutes.
 const HIGHEST_LOW_S: i64 = 30;
 /// FSD is seen at the next poll of upsmon.
-const LONGEST_POLL_S: u64 = 10;
+pub(super) const LONGEST_POLL_S: u64 = 10;
 /// Declares the UPS dead at the first missed poll on battery, whatever DEADTIME says.
 const HASTY: [Version; 2] = [Version(2, 8, 1), Version(2, 8, 2)];
 
@@ -81,6 +83,8 @@ fn is_loopback(host: &str) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Level {
     Ok,
+    /// It could not be looked at: neither good nor bad.
+    Unknown,
     Warn,
     Fail,
 }
@@ -149,7 +153,7 @@ impl<'a> Findings<'a> {
                 format!("install nut-server and nut-client; {RECIPE}"),
             ),
             Setup::Unreadable(why) => self.add(
-                Level::Warn,
+                Level::Unknown,
                 about,
                 format!("{path} could not be looked at ({why})"),
                 "run this as root: NUT's files hold passwords",
@@ -205,7 +209,7 @@ impl<'a> Findings<'a> {
         if !self.our.is_here() {
             let what = format!("upsd runs on {}: its ups.conf was not looked at", self.our.host);
             return self.add(
-                Level::Warn,
+                Level::Unknown,
                 "ups.conf",
                 what,
                 "see there that [ups] has what `cabinetd power recipe` prints",
@@ -337,19 +341,18 @@ impl<'a> Findings<'a> {
         }
         let delay = conf.final_delay_s;
         let remedy = format!("write FINALDELAY {LEAST_FINAL_DELAY_S} in upsmon.conf");
-        if delay > LONGEST_FINAL_DELAY_S {
-            let what =
-                format!("FINALDELAY is {delay} s: the battery is drawn on for that long after each decision to sleep");
-            self.add(Level::Warn, "upsmon.final-delay", what, remedy);
+        let wrong = if delay > LONGEST_FINAL_DELAY_S {
+            format!("FINALDELAY is {delay} s: what is still up 60 s after its order counts as a sleep that failed")
         } else {
-            self.must(
-                delay >= LEAST_FINAL_DELAY_S,
-                "upsmon.final-delay",
-                format!("a session gets {delay} s to end"),
-                format!("FINALDELAY is {delay} s: somebody at the cabinet is cut off before the session is closed"),
-                remedy,
-            );
-        }
+            format!("FINALDELAY is {delay} s: somebody at the cabinet is cut off before the session is closed")
+        };
+        self.must(
+            (LEAST_FINAL_DELAY_S..=LONGEST_FINAL_DELAY_S).contains(&delay),
+            "upsmon.final-delay",
+            format!("a session gets {delay} s to end"),
+            wrong,
+            remedy,
+        );
     }
 
     /// Silence is the policy's to judge.

@@ -13,8 +13,7 @@ const UPSMON_CONF: &str = "MONITOR office@localhost 1 upsmon s3cret primary\nMIN
     NOTIFYFLAG ONBATT SYSLOG+EXEC\nNOTIFYFLAG LOWBATT SYSLOG+EXEC\nNOTIFYFLAG COMMBAD SYSLOG+EXEC\n\
     NOTIFYFLAG FSD SYSLOG+WALL+EXEC\n";
 const UPSD_USERS: &str = "[upsmon]\n  password = s3cret\n  upsmon primary\n[cabinetd]\n  password = \"0ther \\#1\"\n  \
-    upsmon primary\n  instcmds = test.battery.start.quick test.battery.stop\n  instcmds = beeper.enable\n  \
-    instcmds = beeper.disable\n";
+    upsmon primary\n  instcmds = test.battery.start.quick\n";
 
 /// What Debian 12 installs, without its comments.
 const STOCK: [(&str, &str); 4] = [
@@ -109,7 +108,7 @@ fn each_fault_is_found_by_itself() {
         ("upsmon.conf", "DEADTIME 86400", "DEADTIME 15", (Fail, "upsmon.dead-time")),
         ("upsmon.conf", "DEADTIME 86400\n", "", (Fail, "upsmon.dead-time")),
         ("upsmon.conf", "FINALDELAY 20", "FINALDELAY 5", (Fail, "upsmon.final-delay")),
-        ("upsmon.conf", "FINALDELAY 20", "FINALDELAY 600", (Warn, "upsmon.final-delay")),
+        ("upsmon.conf", "FINALDELAY 20", "FINALDELAY 41", (Fail, "upsmon.final-delay")),
         ("upsmon.conf", "POLLFREQALERT 5", "POLLFREQALERT 60", (Warn, "upsmon.poll")),
         ("upsmon.conf", "cabinetd notify", "upssched", (Warn, "upsmon.notify-command")),
         ("upsmon.conf", "NOTIFYCMD", "#NOTIFYCMD", (Warn, "upsmon.notify-command")),
@@ -121,12 +120,13 @@ fn each_fault_is_found_by_itself() {
         ("upsd.users", "[cabinetd]", "[cabinet]", (Fail, "upsd.our-user")),
         ("upsd.users", "0ther \\#1", "0ther \\#2", (Fail, "upsd.our-user")),
         ("upsd.users", "upsmon primary\n  instcmds", "upsmon secondary\n  instcmds", (Fail, "upsd.our-user")),
-        ("upsd.users", "instcmds = beeper.enable", "", (Warn, "upsd.our-commands")),
-        ("upsd.users", "instcmds = beeper.enable", "instcmds = ALL", (Warn, "upsd.our-rights")),
+        ("upsd.users", "instcmds = test.battery.start.quick", "", (Warn, "upsd.our-commands")),
+        ("upsd.users", "test.battery.start.quick", "beeper.disable", (Warn, "upsd.our-commands")),
+        ("upsd.users", "test.battery.start.quick", "ALL", (Warn, "upsd.our-rights")),
         (
             "upsd.users",
-            "instcmds = beeper.enable",
-            "instcmds = beeper.enable\nactions = SET",
+            "instcmds = test.battery.start.quick",
+            "instcmds = test.battery.start.quick\nactions = SET",
             (Warn, "upsd.our-rights"),
         ),
         ("upsd.users", "[cabinetd]", "[other]\npassword = x\nactions = FSD\n[cabinetd]", (Warn, "upsd.others")),
@@ -138,6 +138,16 @@ fn each_fault_is_found_by_itself() {
         let worst = found.iter().map(|(level, _)| *level).max();
         assert!(found.len() <= 4 && worst == Some(expected.0), "{file}: {from:?} -> {to:?}: {found:?}");
     }
+}
+
+/// The core gives a sleep up some time after its order: upsmon must be done by then.
+#[test]
+fn a_final_delay_that_the_policy_waits_for_is_well() {
+    for delay in ["FINALDELAY 20", "FINALDELAY 40"] {
+        assert_eq!(complaints(&setup("upsmon.conf", "FINALDELAY 20", delay), &OUR), [], "{delay}");
+    }
+    let still_up_s = crate::cabinet::power::policy::Rules::default().still_up_ms / 1_000;
+    assert!(judge::LONGEST_FINAL_DELAY_S + judge::LONGEST_POLL_S < still_up_s, "some seconds are left to stop in");
 }
 
 #[test]
@@ -236,7 +246,7 @@ fn what_may_not_be_read_is_neither_good_nor_bad() {
     assert!(matches!(setup.upsmon_conf, Setup::Unreadable(_)));
     assert_eq!(
         complaints(&setup, &OUR),
-        ["nut.conf", "ups.conf", "upsmon.conf", "upsd.users"].map(|about| (Level::Warn, about))
+        ["nut.conf", "ups.conf", "upsmon.conf", "upsd.users"].map(|about| (Level::Unknown, about))
     );
     let finding = judge(&setup, &OUR).remove(0);
     assert!(finding.remedy.is_some_and(|remedy| remedy.contains("as root")));
@@ -255,7 +265,7 @@ fn what_may_not_be_read_is_neither_good_nor_bad() {
 fn an_upsd_elsewhere_is_looked_at_as_far_as_this_machine_knows() {
     let far = OurUps { host: "192.0.2.7", ..OUR };
     let setup = setup("upsmon.conf", "office@localhost", "office@192.0.2.7");
-    assert_eq!(complaints(&setup, &far), [(Level::Warn, "ups.conf")]);
+    assert_eq!(complaints(&setup, &far), [(Level::Unknown, "ups.conf")]);
     assert_eq!(far.system(), "office@192.0.2.7");
     assert_eq!(OurUps { port: 3494, ..OUR }.system(), "office@localhost:3494");
     assert_eq!(OurUps { host: "2001:db8::7", ..OUR }.system(), "office@[2001:db8::7]");

@@ -1,7 +1,7 @@
 //! NUT's five files.
 
 use super::{Note, RecipeFile, Site, USER};
-use crate::io::upsmon::{COMMANDS, NEWS, Version};
+use crate::io::upsmon::{COMMAND, NEWS, Version};
 
 /// News that the daemon is told beside those that it must know at once.
 const MORE_NEWS: [&str; 3] = ["COMMOK", "REPLBATT", "SHUTDOWN"];
@@ -75,8 +75,6 @@ LISTEN {host} {port}
 }
 
 fn upsd_users(site: &Site<'_>) -> String {
-    let commands: Vec<String> = COMMANDS.iter().map(|command| format!("    instcmds = {command}")).collect();
-    let commands = commands.join("\n");
     format!(
         "\
 # upsmon, the one owner of shutdown. Its password is in upsmon.conf too. Letters and digits only: upsmon sends it without quotes.
@@ -84,13 +82,13 @@ fn upsd_users(site: &Site<'_>) -> String {
     password = {upsmon}
     upsmon primary
 
-# The daemon. `upsmon primary` lets it tell upsd that the power policy wants the UPS off (FSD); upsmon then does it. The commands are
-# the weekly self-test, if it is wanted, and the beeper, which nobody should hear all night. Its password is the credential
-# upsd_password. It has no right to set anything, and none to switch the output itself.
+# The daemon. `upsmon primary` lets it tell upsd that the power policy wants the UPS off (FSD); upsmon then does it. The command is
+# the weekly self-test, if it is wanted. Its password is the credential upsd_password. It has no right to set anything, and none to
+# switch the output itself.
 [{user}]
     password = {daemon}
     upsmon primary
-{commands}
+    instcmds = {COMMAND}
 ",
         upsmon = *site.passwords.upsmon,
         daemon = *site.passwords.daemon,
