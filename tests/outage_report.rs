@@ -60,6 +60,19 @@ fn json(state: &Path, words: &[&str]) -> Value {
     serde_json::from_str(&ok(state, &[words, &["--json"]].concat())).expect("JSON")
 }
 
+/// The wall clock jumps, is of this quality then, and is looked at.
+fn clock_jumps(story: &mut Story, quality: ClockQuality, by_s: i64) {
+    story.clock_is(quality);
+    story.clock_jumps_s(by_s);
+    story.wait_s(1);
+}
+
+/// As the list writes it, in UTC.
+fn time_of(wall_ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(wall_ms).expect("a time").to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    at.strftime("%FT%T+00:00").to_string()
+}
+
 /// The text without its line breaks, as a reader takes it in.
 fn flowing(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -309,6 +322,43 @@ fn a_clock_that_becomes_known_puts_the_times_right() {
     assert!((300..330).contains(&dark_min), "less than half an hour awake, then five hours: {dark_min}");
 }
 
+/// Somebody sets the clock wrong and right again while it is trusted: what was stamped before was right, and stays.
+#[test]
+fn a_clock_that_jumps_moves_nothing_that_was_right() {
+    let mut story = Story::on_a_ups(|_| {});
+    let began = story.now().wall.0;
+    story.mains_fails();
+    story.wait_min(10);
+    clock_jumps(&mut story, ClockQuality::Synced, 3 * 3_600);
+    story.wait_min(10);
+    story.mains_returns();
+    story.wait_min(4);
+    let dir = ledger_of(&story);
+    let list = json(dir.path(), &["list"]);
+    assert_eq!(list[0]["started"]["trusted"], true);
+    assert_eq!(list[0]["started"]["time"], time_of(began), "{list}");
+}
+
+/// A clock that was never trusted jumps, too: that makes nothing known.
+#[test]
+fn a_jump_of_a_clock_that_is_not_trusted_makes_nothing_known() {
+    let mut story = Story::on_a_ups(|_| {});
+    clock_jumps(&mut story, ClockQuality::Unknown, -24 * 3_600);
+    let wrong = story.now().wall.0;
+    let right = wrong + 24 * 3_600_000;
+    story.mains_fails();
+    story.wait_min(10);
+    clock_jumps(&mut story, ClockQuality::Unknown, 3_600);
+    story.wait_min(1);
+    let list = json(ledger_of(&story).path(), &["list"]);
+    assert_eq!(list[0]["started"], serde_json::json!({ "time": time_of(wrong), "trusted": false }));
+    // The rest of it, at last.
+    clock_jumps(&mut story, ClockQuality::Synced, 23 * 3_600);
+    story.wait_min(1);
+    let list = json(ledger_of(&story).path(), &["list"]);
+    assert_eq!(list[0]["started"], serde_json::json!({ "time": time_of(right), "trusted": true }));
+}
+
 #[test]
 fn an_outage_that_goes_on_is_told_as_far_as_the_records_go() {
     let mut story = Story::on_a_ups(|_| {});
@@ -431,6 +481,34 @@ fn flickers_are_counted_and_not_told_unless_asked_for() {
     assert_eq!(what, ["flicker", "flicker", "flicker", "outage"]);
     let flicker = ok(dir.path(), &["report", &all[0]["id"].to_string()]);
     assert!(flowing(&flicker).contains("On mains: mains was back after"), "{flicker}");
+}
+
+/// Between the drill's end and mains for good it is no outage yet, unless mains stays out.
+#[test]
+fn a_drill_whose_plug_is_just_back_is_still_a_drill() {
+    let mut story = Story::on_a_ups(|_| {});
+    story.drill(DrillStep::Start { deep: false });
+    story.mains_fails();
+    story.wait_min(5);
+    story.drill(DrillStep::Finish);
+    story.wait_min(1);
+    story.mains_returns();
+    story.wait_min(1);
+    let told = |story: &Story| {
+        let dir = ledger_of(story);
+        let (list, report) = (json(dir.path(), &["list"]), json(dir.path(), &["report"]));
+        (list[0]["open"] == true, list[0]["what"] == "drill", report["drill"] == true)
+    };
+    assert_eq!(told(&story), (true, true, true));
+
+    let mut story = Story::on_a_ups(|_| {});
+    story.drill(DrillStep::Start { deep: false });
+    story.mains_fails();
+    story.wait_min(5);
+    story.drill(DrillStep::Finish);
+    story.wait_min(20);
+    story.pulls("ana", 4);
+    assert_eq!(told(&story), (true, false, false), "mains is really out");
 }
 
 #[test]

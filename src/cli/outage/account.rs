@@ -235,7 +235,7 @@ struct Fold<'a> {
 
 impl<'a> Fold<'a> {
     fn new(found: &Found, corrections: &'a Corrections) -> Self {
-        let (wall, is_trusted) = corrections.wall(found.id, found.started);
+        let (wall, is_trusted) = corrections.wall(found.started);
         Self {
             corrections,
             state: PowerState::new(found.started),
@@ -273,7 +273,7 @@ impl<'a> Fold<'a> {
         let before = self.state.outage.as_ref().map(|outage| outage.elapsed(*stamp));
         if let (Fact::PowerSwitched { to: Mode::Line, .. }, Some(outage)) = (fact, &self.state.outage) {
             let back = outage.back.unwrap_or(*stamp);
-            let (wall, is_trusted) = self.corrections.wall(*seq, back);
+            let (wall, is_trusted) = self.corrections.wall(back);
             self.account.ended = Some(Moment { wall, is_trusted });
         }
         self.state.apply(fact, *seq, *stamp);
@@ -281,7 +281,7 @@ impl<'a> Fold<'a> {
         let after = self.state.outage.as_ref().map(|outage| outage.elapsed(*stamp));
         let elapsed = after.or(before).unwrap_or(self.last);
         self.last = elapsed;
-        let (wall, is_trusted) = self.corrections.wall(*seq, *stamp);
+        let (wall, is_trusted) = self.corrections.wall(*stamp);
         let moment = Moment { wall, is_trusted };
         let at_ms = elapsed.least_ms;
         self.account.events.push(Told { seq: *seq, elapsed, moment });
@@ -356,7 +356,7 @@ impl<'a> Fold<'a> {
     }
 
     fn finish(mut self, found: &Found) -> Account {
-        if let (End::Open(_), Some(outage)) = (&found.end, &self.state.outage) {
+        if let (End::Open { .. }, Some(outage)) = (&found.end, &self.state.outage) {
             self.account.lasted = outage.dark(self.last_stamp);
             // The present stay goes on, as far as the records do.
             let (what, from_ms, at_least) = self.since;

@@ -7,7 +7,7 @@ use crate::cabinet::outage::Elapsed;
 use crate::cabinet::power::Mode;
 use crate::cabinet::power::policy::Why;
 use crate::cabinet::power::state::Outage;
-use crate::cabinet::types::{BootId, Stamp, Wall};
+use crate::cabinet::types::{Stamp, Wall};
 use crate::io::store::{Filter, Reader, StoreError};
 use std::collections::BTreeSet;
 
@@ -26,7 +26,10 @@ pub struct Found {
 #[derive(Clone, PartialEq, Debug)]
 pub enum End {
     /// It is open, as far as the ledger goes.
-    Open(Box<Outage>),
+    Open {
+        outage: Box<Outage>,
+        is_drill: bool,
+    },
     /// Mains was back within seconds: no outage to speak of.
     Flicker,
     /// Others shut the machine down on mains: no outage at all.
@@ -48,9 +51,10 @@ pub struct Over {
     pub drill: bool,
 }
 
-/// What records of one boot were off by, as later records of it tell.
+/// Jumps of the wall clock, in the order of the records: when one was noticed, and by how many milliseconds it went. What records
+/// of one boot were off by follows from them.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Corrections(Vec<(u64, BootId, i64)>);
+pub struct Corrections(Vec<(Stamp, i64)>);
 
 impl Corrections {
     /// Those of a ledger.
@@ -59,18 +63,27 @@ impl Corrections {
         for entry in reader.entries(&of_kinds(&["clock-corrected"]), 0) {
             let entry = entry?;
             if let Some((_, Fact::ClockCorrected { by_ms })) = entry.fact() {
-                found.push((entry.header.seq, entry.header.stamp.boot, by_ms));
+                found.push((entry.header.stamp, by_ms));
             }
         }
         Ok(Self(found))
     }
 
-    /// A record's wall time, put right, and whether it can be trusted: its own clock was, or became known later in the same boot.
+    /// A stamp's wall time, and whether it can be trusted. One of a clock that was not is put right where that became known later in
+    /// the same boot: by all jumps up to the first to a trusted time. A trusted one stays as it is, whatever the clock did later.
     #[must_use]
-    pub fn wall(&self, seq: u64, stamp: Stamp) -> (Wall, bool) {
-        let later = self.0.iter().filter(|(at, boot, _)| *at > seq && *boot == stamp.boot);
-        let by_ms: i64 = later.clone().map(|(_, _, by_ms)| by_ms).sum();
-        (Wall(stamp.wall.0.saturating_add(by_ms)), stamp.clock.is_trusted() || later.count() > 0)
+    pub fn wall(&self, stamp: Stamp) -> (Wall, bool) {
+        if stamp.clock.is_trusted() {
+            return (stamp.wall, true);
+        }
+        let mut wall = stamp.wall;
+        for (at, by_ms) in self.0.iter().filter(|(at, _)| at.boot == stamp.boot && at.mono > stamp.mono) {
+            wall.0 = wall.0.saturating_add(*by_ms);
+            if at.clock.is_trusted() {
+                return (wall, true);
+            }
+        }
+        (stamp.wall, false)
     }
 }
 
@@ -80,17 +93,17 @@ impl Found {
     pub const fn last_seq(&self) -> Option<u64> {
         match &self.end {
             End::Over(over) => Some(over.seq),
-            End::Open(_) => None,
+            End::Open { .. } => None,
             End::Flicker | End::NoOutage => self.closed,
         }
     }
 
     /// Whether it is part of a drill.
     #[must_use]
-    pub fn is_drill(&self) -> bool {
+    pub const fn is_drill(&self) -> bool {
         match &self.end {
             End::Over(over) => over.drill,
-            End::Open(outage) => outage.drill && outage.drill_over.is_none(),
+            End::Open { is_drill, .. } => *is_drill,
             End::Flicker | End::NoOutage => false,
         }
     }
@@ -98,7 +111,7 @@ impl Found {
     /// Whether there is anything to tell of it.
     #[must_use]
     pub const fn is_worth_telling(&self) -> bool {
-        matches!(self.end, End::Over(_) | End::Open(_))
+        matches!(self.end, End::Over(_) | End::Open { .. })
     }
 }
 
@@ -137,7 +150,9 @@ pub fn all(reader: &Reader) -> Result<Vec<Found>, StoreError> {
     if let Some(open) = open
         && let Some(last) = found.iter_mut().rev().find(|found| found.id == open.id.0)
     {
-        last.end = End::Open(Box::new(open));
+        // As of the last record, as everything else that is told of an open one.
+        let now = reader.last(&Filter::default(), 1)?.last().map_or(last.started, |entry| entry.header.stamp);
+        last.end = End::Open { is_drill: open.is_drill(now), outage: Box::new(open) };
     }
     Ok(found)
 }

@@ -42,7 +42,7 @@ pub(super) fn run(args: &ListArgs, config: Option<&Path>, ends: &mut Ends<'_>) -
         let told: Vec<Value> = shown
             .iter()
             .map(|found| {
-                let (wall, trusted) = corrections.wall(found.id, found.started);
+                let (wall, trusted) = corrections.wall(found.started);
                 let line = line(found);
                 json!({ "id": found.id, "what": line.what, "drill": found.is_drill(), "open": is_open(found),
                         "started": { "time": ledger.site.time(wall), "trusted": trusted }, "lasted": line.lasted,
@@ -64,14 +64,14 @@ pub(super) fn run(args: &ListArgs, config: Option<&Path>, ends: &mut Ends<'_>) -
         writeln!(ends.out, "{}", paint.tone(Tone::Faint, head.trim_end()))?;
         let mut marked = false;
         for found in &shown {
-            let (wall, trusted) = corrections.wall(found.id, found.started);
+            let (wall, trusted) = corrections.wall(found.started);
             marked |= !trusted;
             let mark = if trusted { ' ' } else { MARK };
             let zone = ledger.site.zone();
             let began = format!("{mark}{} {}", day(wall, zone), time_of_day(wall, zone));
             let line = line(found);
             let lasted = match &found.end {
-                End::Open(_) => "open".to_owned(),
+                End::Open { .. } => "open".to_owned(),
                 End::Over(_) => length(line.lasted.least_ms, line.lasted.most_ms),
                 End::Flicker | End::NoOutage => String::new(),
             };
@@ -98,7 +98,7 @@ pub(super) fn run(args: &ListArgs, config: Option<&Path>, ends: &mut Ends<'_>) -
 }
 
 const fn is_open(found: &Found) -> bool {
-    matches!(found.end, End::Open(_))
+    matches!(found.end, End::Open { .. })
 }
 
 fn line(found: &Found) -> Line {
@@ -110,8 +110,8 @@ fn line(found: &Found) -> Line {
             visits: over.sessions,
             sleeps: over.sleeps,
         },
-        End::Open(outage) => Line {
-            what: if found.is_drill() { "drill" } else { "outage" },
+        End::Open { outage, is_drill } => Line {
+            what: if *is_drill { "drill" } else { "outage" },
             lasted: outage.counted,
             spent_mwh: outage.spent_mwh,
             visits: outage.sessions,
