@@ -204,7 +204,7 @@ fn commissioning_over_a_night_that_was_ordered() {
     terminal.says("it is dark");
     terminal.signal(Signal::HUP);
     let (code, json) = terminal.ends();
-    assert_eq!((code, &json["goes_on"]), (0, &true.into()), "the drill is the daemon's");
+    assert_eq!((code, &json["goes_on"]), (3, &true.into()), "the drill is the daemon's");
 
     assert_eq!(here.ups.power_button(), Button::TurnedOn);
     here.switch_on();
@@ -246,6 +246,12 @@ fn commissioning_over_a_night_that_was_ordered() {
 #[test]
 fn ctrl_c_and_another_terminal_end_it_and_the_daemon_knows() {
     let here = Commissioning::begin();
+    // Without a terminal nobody answers; the daemon hears nothing of it.
+    let unattended = here.site.cmd(&["drill", "--method", "ups-off"]);
+    assert_eq!(unattended.code, 1, "{unattended:?}");
+    assert!(unattended.out.contains("--yes says that somebody is at it"), "{unattended:?}");
+    assert!(here.site.status()["power"]["drill"].is_null());
+
     let terminal = here.drill(&["--method", "standby"]);
     terminal.says("Pull the UPS's plug");
     here.ups.mains(false);

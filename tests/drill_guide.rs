@@ -13,7 +13,7 @@ mod story;
 #[path = "support/words.rs"]
 mod words;
 
-use cabinetd::cabinet::event::{Ask, DrillStep};
+use cabinetd::cabinet::event::{Ask, DrillStep, StoreState};
 use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::outcome::Answer;
 use cabinetd::cabinet::power::state::DrillEnd;
@@ -86,8 +86,9 @@ impl Rehearsal {
         self.when("waiting for the UPS to say that mains is back", |here| here.story.mains_returns())
     }
 
+    /// Somebody at the keyboard is asked; where nobody is, nothing is.
     fn plays(&mut self, plan: Plan) -> Outcome {
-        Guide::new(plan, self).run()
+        Guide::new(Plan { asks: self.person.is_some(), ..plan }, self).run()
     }
 
     #[track_caller]
@@ -355,8 +356,8 @@ fn a_machine_that_mains_woke_is_not_proved() {
 fn nobody_wakes_the_machine() {
     let mut drill = Rehearsal::of(switchable).visits();
     let outcome = drill.plays(ordinary(&[Method::UpsOff]));
-    assert_eq!((outcome.code, &outcome.json["goes_on"]), (1, &true.into()));
-    drill.expect_said("Nobody woke it so far. Wake it, then `cabinetd drill --resume`.");
+    assert_eq!((outcome.code, &outcome.json["goes_on"]), (3, &true.into()));
+    drill.expect_said("Nobody woke it so far. Wake it, then `cabinetd drill --resume --method ups-off`.");
 }
 
 #[test]
@@ -397,6 +398,31 @@ fn ctrl_c_ends_it_wherever_it_is() {
     }
 }
 
+/// The end of a drill is a record, too: without room for it the drill goes on.
+#[test]
+fn an_end_that_is_refused_is_no_end() {
+    let mut drill = Rehearsal::of(|_| {}).visits().when("the load is measured", |here| {
+        here.story.store(StoreState::Reserve);
+        here.heard.push_back(Heard::Interrupted);
+    });
+    let outcome = drill.plays(ordinary(&[Method::Standby]));
+    assert_eq!((outcome.code, &outcome.json["refused"]["why"]), (1, &"no-room".into()), "{:#?}", drill.said);
+    drill.expect_said("The drill goes on in the daemon: `cabinetd drill --resume --method standby`, or `--abort`");
+    drill.expect_never_said("The drill is aborted");
+    assert_eq!(drill.ended(), None);
+}
+
+#[test]
+fn without_somebody_to_ask_nothing_begins_and_nothing_goes_on() {
+    for resume in [false, true] {
+        let mut drill = Rehearsal::of(switchable);
+        let outcome = Guide::new(Plan { resume, asks: true, ..ordinary(&[Method::UpsOff]) }, &mut drill).run();
+        assert_eq!(outcome.code, 1);
+        drill.expect_said("--yes says that");
+        assert!(!drill.story.records().iter().any(|record| matches!(record.fact, Fact::DrillStarted { .. })));
+    }
+}
+
 #[test]
 fn somebody_who_needs_the_cabinet_has_it() {
     let mut drill = Rehearsal::of(|_| {}).visits().when("It is in standby", |here| here.story.comes("bob"));
@@ -424,8 +450,10 @@ fn a_terminal_that_goes_dark_comes_back_to_it_and_the_watch_is_asked_for() {
     let mut drill = Rehearsal::of(switchable).visits().when("it is dark", |here| here.heard.push_back(Heard::Ended));
     drill.person = Some(VecDeque::new());
     let outcome = drill.plays(ordinary(&[Method::UpsOff]));
-    assert_eq!((outcome.code, &outcome.json["goes_on"]), (0, &true.into()), "{:#?}", drill.said);
-    drill.expect_said("start a watch as you press");
+    assert_eq!((outcome.code, &outcome.json["goes_on"]), (3, &true.into()), "{:#?}", drill.said);
+    drill.expect_said(
+        "start a watch as you press. When the cabinet is ready again: `cabinetd drill --resume --method ups-off`.",
+    );
     assert_eq!(drill.ended(), None);
 
     drill.story.sleeps(300, ClockQuality::Restored);
@@ -471,7 +499,7 @@ fn a_deep_drill_may_be_left_alone_and_measures_the_battery() {
         .when("the battery is measured", |here| here.heard.push_back(Heard::Line(String::new())));
     drill.person = Some(VecDeque::new());
     let outcome = drill.plays(deep.clone());
-    assert_eq!((outcome.code, &outcome.json["goes_on"]), (0, &true.into()), "{:#?}", drill.said);
+    assert_eq!((outcome.code, &outcome.json["goes_on"]), (3, &true.into()), "{:#?}", drill.said);
     let mut drill = drill.puts_the_plug_back();
     drill.moment_s = 60;
     let outcome = drill.plays(Plan { resume: true, ..deep });

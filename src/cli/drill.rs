@@ -28,7 +28,8 @@ use world::Real;
     "  cabinetd drill --abort              ends it; put the plug back\n",
     "  cabinetd drill --deep               measures the battery: down to a quarter of its charge, for hours\n\n",
     "docs/drill.md has it on one page. Ctrl-C ends the drill; put the plug back then.\n",
-    "Exit codes: 0 all was seen and proved; 1 refused, ended early, or something was not seen or proved; 2 wrong usage;\n",
+    "Exit codes: 0 all was seen and proved, or with --abort: it is ended; 1 refused, ended early, or something was not seen\n",
+    "or proved, or the config cannot be used; 2 wrong usage; 3 it goes on without this command (--resume comes back to it);\n",
     "4 no daemon or no answer from it."
 ))]
 pub struct DrillArgs {
@@ -41,13 +42,13 @@ pub struct DrillArgs {
     /// How long to measure the load on battery, at least
     #[arg(long, value_name = "MIN", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
     minutes: u64,
-    /// Ask nothing: every step waits for what the cabinet sees
+    /// Ask nothing: every step waits for what the cabinet sees. Needed where no terminal is there to ask at
     #[arg(long, short)]
     yes: bool,
     /// Do not look whether the network lives
     #[arg(long)]
     no_network: bool,
-    /// Go on with the drill that is under way
+    /// Go on with the drill that is under way; with the same --method as it began with
     #[arg(long, conflicts_with_all = ["abort", "deep"])]
     resume: bool,
     /// End the drill that is under way

@@ -32,7 +32,7 @@ pub struct Plan {
     /// The ways of sleeping to prove; none = the config's, and standby.
     pub methods: Option<Vec<Method>>,
     pub measure_ms: u64,
-    /// Whether a person is asked before it begins, and before it goes dark.
+    /// Whether a person is asked before it begins, and before it goes dark; without one nothing begins then.
     pub asks: bool,
     pub network: bool,
     pub resume: bool,
@@ -92,7 +92,12 @@ enum Stop {
     StillDark,
     /// Nothing was begun.
     NotBegun,
+    /// Somebody is to be asked, and nobody is there.
+    NobodyToAsk,
 }
+
+/// The drill is under way, and this command is not with it any more.
+pub const GOES_ON: u8 = 3;
 
 /// What became of waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,6 +154,9 @@ impl<'a> Guide<'a> {
     }
 
     fn steps(&mut self) -> Result<(), Stop> {
+        if self.plan.asks && !self.world.has_person() {
+            return Err(Stop::NobodyToAsk);
+        }
         if self.plan.resume {
             self.adopt()?;
             self.world.say(None, "The drill goes on.");
@@ -249,8 +257,9 @@ impl<'a> Guide<'a> {
 
     fn give_up(&mut self) -> Stop {
         match self.ask(DrillStep::Abort) {
-            // Whether or not it was under way: it is not any more.
-            Ok(_) | Err(Stop::Refused(_) | Stop::Problems(_)) => Stop::Aborted,
+            Ok(_) => Stop::Aborted,
+            // It is over already.
+            Err(Stop::Refused(denial)) if *denial == Denial::NoDrill => Stop::Aborted,
             Err(stop) => stop,
         }
     }
@@ -282,9 +291,9 @@ impl<'a> Guide<'a> {
         }
     }
 
-    /// Whether a person agrees; yes, where nobody is to be asked. `None`: what was typed is neither yes nor no.
+    /// Whether a person agrees; yes, where nobody is to be asked.
     fn agrees(&mut self, question: &str) -> Result<bool, Stop> {
-        if !(self.plan.asks && self.world.has_person()) {
+        if !self.plan.asks {
             return Ok(true);
         }
         match self.world.question(question) {
@@ -305,37 +314,40 @@ impl<'a> Guide<'a> {
         match stop {
             Stop::Refused(denial) => {
                 self.world.say(Some(Tone::Bad), &format!("Refused: {denial}."));
+                self.say_it_goes_on();
                 Outcome { code: live::REFUSED, json: serde_json::json!({ "refused": *denial }) }
             }
             Stop::Problems(problems) => {
                 let text = problems.join("; ");
                 self.world.say(Some(Tone::Bad), &text);
+                self.say_it_goes_on();
                 error(&text, live::REFUSED)
             }
             Stop::NoAnswer(why) => {
                 let text = why.to_string();
                 self.world.say(Some(Tone::Bad), &text);
-                if self.drill.is_some() {
-                    self.world.say(
-                        None,
-                        "The drill goes on in the daemon: `cabinetd drill --resume`, or `--abort` and the plug back.",
-                    );
-                }
+                self.say_it_goes_on();
                 error(&text, live::NO_ANSWER)
+            }
+            Stop::NobodyToAsk => {
+                let text = "Nobody is there to be asked: a drill switches the cabinet off until somebody wakes it; --yes says that \
+                            somebody is at it.";
+                self.world.say(Some(Tone::Bad), text);
+                error(text, live::REFUSED)
             }
             Stop::NotBegun => {
                 self.world.say(None, "Nothing was begun.");
                 error("nothing was begun", live::REFUSED)
             }
             Stop::LeftAlone => {
-                self.world
-                    .say(None, "The drill goes on without this terminal: `cabinetd drill --resume` comes back to it.");
-                Outcome { code: live::DONE, json: serde_json::json!({ "goes_on": true }) }
+                let text = format!("The drill goes on without this terminal: `{}` comes back to it.", self.resume());
+                self.world.say(None, &text);
+                Outcome { code: GOES_ON, json: serde_json::json!({ "goes_on": true }) }
             }
             Stop::StillDark => {
-                let text = "Nobody woke it so far. Wake it, then `cabinetd drill --resume`.";
-                self.world.say(Some(Tone::Doubt), text);
-                Outcome { code: live::REFUSED, json: serde_json::json!({ "goes_on": true }) }
+                let text = format!("Nobody woke it so far. Wake it, then `{}`.", self.resume());
+                self.world.say(Some(Tone::Doubt), &text);
+                Outcome { code: GOES_ON, json: serde_json::json!({ "goes_on": true }) }
             }
             Stop::Aborted => {
                 let _ = self.look_once();
@@ -354,6 +366,20 @@ impl<'a> Guide<'a> {
                 self.sum_up(Some(how), live::REFUSED)
             }
         }
+    }
+
+    /// After a word that did not end it.
+    fn say_it_goes_on(&mut self) {
+        if self.drill.is_some() {
+            let text = format!("The drill goes on in the daemon: `{}`, or `--abort` and the plug back.", self.resume());
+            self.world.say(None, &text);
+        }
+    }
+
+    /// How to come back to it. The daemon does not know which ways of sleeping were wanted.
+    fn resume(&self) -> String {
+        let methods = self.plan.methods.iter().flatten().map(|method| format!(" --method {}", method.word()));
+        format!("cabinetd drill --resume{}", methods.collect::<String>())
     }
 
     fn sum_up(&mut self, end: Option<DrillEnd>, code: u8) -> Outcome {

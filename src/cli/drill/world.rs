@@ -125,6 +125,9 @@ impl World for Real {
     }
 
     fn question(&mut self, text: &str) -> Heard {
+        if let Some(heard) = forget_lines(&self.heard) {
+            return heard;
+        }
         self.clear();
         let text = paragraph(self.columns, 0, 0, &clean(text));
         self.write(&format!("{} ", self.paint.tone(Tone::Strong, text.trim_end())));
@@ -194,6 +197,11 @@ impl World for Real {
     }
 }
 
+/// Drops what was typed before there was a question: it is no answer to it. What else was heard meanwhile counts.
+fn forget_lines(heard: &Receiver<Heard>) -> Option<Heard> {
+    heard.try_iter().find(|heard| !matches!(heard, Heard::Nothing | Heard::Line(_)))
+}
+
 fn listen_for_lines(tells: &Sender<Heard>) {
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         if tells.send(Heard::Line(line)).is_err() {
@@ -232,4 +240,24 @@ fn listen_for_signals(tells: Sender<Heard>) -> Result<(), String> {
         });
     });
     is_ready.recv().unwrap_or_else(|_| Err("it cannot listen for Ctrl-C".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_before_a_question_answers_nothing() {
+        let (tells, heard) = mpsc::channel();
+        let tell = |what| tells.send(what).expect("somebody listens");
+        tell(Heard::Line(String::new()));
+        tell(Heard::Line("y".into()));
+        assert_eq!(forget_lines(&heard), None);
+        assert!(heard.try_recv().is_err(), "nothing is left to answer it");
+
+        tell(Heard::Line(String::new()));
+        tell(Heard::Interrupted);
+        tell(Heard::Line(String::new()));
+        assert_eq!(forget_lines(&heard), Some(Heard::Interrupted), "Ctrl-C is never lost");
+    }
 }

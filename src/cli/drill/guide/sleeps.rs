@@ -87,9 +87,13 @@ impl Guide<'_> {
     /// Orders the sleep, once nobody is at the cabinet; false if it is not to be.
     fn order(&mut self, method: Method) -> Result<bool, Stop> {
         if method.is_deep() {
-            for line in before_the_dark(method) {
-                self.world.say(None, line);
-            }
+            self.world.say(None, dark_to_come(method));
+            let press = if method == Method::UpsOff { "the UPS's button" } else { "its button" };
+            let text = format!(
+                "Wait until it is dark, then press {press}, and start a watch as you press. When the cabinet is ready again: `{}`.",
+                self.resume()
+            );
+            self.world.say(None, &text);
             if !self.agrees(&format!("Sleep by {} now? [Y/n]", method.word()))? {
                 self.unproved.insert(method, "left out".to_owned());
                 return Ok(false);
@@ -158,7 +162,7 @@ impl Guide<'_> {
     fn time(&mut self, method: Method) -> Result<(), Stop> {
         let proof = self.drill.as_ref().and_then(|drill| drill.proved.iter().find(|proof| proof.method == method));
         let Some(proof) = proof.filter(|proof| method.is_deep() && !proof.by_stopwatch).copied() else { return Ok(()) };
-        if !(self.plan.asks && self.world.has_person()) {
+        if !self.plan.asks {
             return Ok(());
         }
         let own = proof.ready_ms.div_ceil(1_000);
@@ -187,17 +191,13 @@ impl Guide<'_> {
     }
 }
 
-const fn before_the_dark(method: Method) -> [&'static str; 2] {
+const fn dark_to_come(method: Method) -> &'static str {
     match method {
-        Method::UpsOff => [
-            "Next: the machine shuts down and the UPS cuts its output. All goes dark, this terminal too if it hangs on the UPS.",
-            "Wait until all is dark, then press the UPS's button, and start a watch as you press. When the cabinet is ready again: \
-             `cabinetd drill --resume`.",
-        ],
-        Method::Halt | Method::Standby => [
-            "Next: the machine powers off. It goes dark, and this terminal with it if it runs there.",
-            "Wait until it is dark, then press its button, and start a watch as you press. When the cabinet is ready again: \
-             `cabinetd drill --resume`.",
-        ],
+        Method::UpsOff => {
+            "Next: the machine shuts down and the UPS cuts its output. All goes dark, this terminal too if it hangs on the UPS."
+        }
+        Method::Halt | Method::Standby => {
+            "Next: the machine powers off. It goes dark, and this terminal with it if it runs there."
+        }
     }
 }

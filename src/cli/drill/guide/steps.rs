@@ -188,7 +188,7 @@ impl Guide<'_> {
             return Ok(());
         }
         let may_leave = self.world.has_person();
-        let leave = if may_leave { " Enter leaves it alone; `cabinetd drill --resume` comes back to it." } else { "" };
+        let leave = if may_leave { " Enter leaves it alone; --resume comes back to it." } else { "" };
         self.world.say(
             None,
             &format!("The battery runs down to a quarter of its charge. People may use the cabinet meanwhile.{leave}"),
