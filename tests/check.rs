@@ -146,7 +146,7 @@ fn with_nothing_there_it_says_what_is_to_come() {
 /// A real upsd with a driver that says this and that.
 #[test]
 fn a_real_upsd_is_asked_for_everything_it_has() {
-    let nut = RealNut::start();
+    let mut nut = RealNut::start();
     let folder = tempfile::tempdir().expect("a folder");
     let example = cabinetd(folder.path(), &["config", "example"]).out;
     let ups = format!("\n[ups]\nname = \"{}\"\nport = {}\n", nut::UPS, nut.port);
@@ -163,6 +163,24 @@ fn a_real_upsd_is_asked_for_everything_it_has() {
     assert_eq!(level(&report, "ups.clients"), "warning", "no upsmon is there");
     assert_eq!(level(&report, "ups.beeper"), "note");
     assert_eq!(level(&report, "battery.replace"), "fine");
+
+    // The recipe's lines in the file alone change nothing: the driver that runs was started before.
+    let passes_on = |report: &Value| {
+        let (level, what) = found(report, "ups.low-battery");
+        level == "failure" && what.contains("passes on the UPS's own")
+    };
+    assert!(passes_on(&report), "{report:#}");
+    let file = nut.dir.path().join("ups.conf");
+    let lines = "ignorelb\noverride.battery.charge.low = 2\noverride.battery.runtime.low = 0\n";
+    let text = fs::read_to_string(&file).expect("written before") + lines;
+    fs::write(&file, text).expect("written");
+    assert!(passes_on(&check()), "the file is as it should be");
+    nut.driver.kill();
+    nut.restart_driver();
+    until("the driver's word", || {
+        let report = check();
+        (level(&report, "ups.answers") == "fine" && level(&report, "ups.low-battery") == "fine").then_some(())
+    });
 
     nut.set("ups.status", "OL RB");
     nut.set("ups.load", "93");

@@ -168,7 +168,7 @@ catalog! {
         "upsd answers and has fresh data of the UPS.",
         "Look at nut-server, at the driver and at the cable, as the finding says.";
     UpsLocal Ups "ups.local":
-        "upsd runs on this machine: in an outage the network may be gone.",
+        "upsd runs on this machine: in an outage the network may be gone, and only the machine with the UPS's cable can switch it off.",
         "Plug the UPS into this machine, or keep the other machine and the network between on a UPS as well.";
     UpsStatus Ups "ups.status":
         "The UPS is on line, not bypassed, switched off, alarmed or ordered to shut down.",
@@ -186,8 +186,8 @@ catalog! {
         "One upsmon, on this machine, is logged in at the UPS. Another one draws on the battery and shuts down with us.",
         "Take other machines off this UPS; start nut-monitor here.";
     UpsLowBattery Ups "ups.low-battery":
-        "The UPS calls its battery low when it is, not at 50 % or 100 %.",
-        "Set `override.battery.charge.low` and `ignorelb` in ups.conf: `cabinetd power recipe` writes them.";
+        "The driver that runs keeps the UPS's own \"low battery\" to itself, and says it only when all but nothing is left: upsmon shuts down by it.",
+        "`ignorelb` and low limits in ups.conf (`cabinetd power recipe` writes them), then restart the driver, which reads them at its start.";
     UpsLowLoad Ups "ups.low-load":
         "The UPS does not cut its output on battery because the load is small. Shedding loads can lead there.",
         "Switch it off: `upsrw -s battery.energysave=no`, or in the UPS's own menu; a drill shows whether it is off.";

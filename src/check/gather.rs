@@ -171,5 +171,6 @@ fn power_of(seen: &Seen, ups: &ups::Facts, now: Option<Now>) -> power::Facts {
         state,
         chips: machine::clock_chips(Path::new("/"), trusted.map(|now| now.wall)),
         upsmon: nut::upsmon(&seen.config, ups),
+        running: trusted.and_then(|_| nut::running()),
     }
 }

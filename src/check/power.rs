@@ -27,6 +27,17 @@ pub struct Facts {
     pub chips: Vec<ClockChip>,
     /// What stands against upsmon as the owner.
     pub upsmon: Upsmon,
+    /// The upsmon that runs here; none while it is not seen, or the clock is not trusted.
+    pub running: Option<Running>,
+}
+
+/// The upsmon that runs on this machine, beside its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Running {
+    /// Seconds since 1970.
+    pub started_s: i64,
+    /// When upsmon.conf was last changed, likewise.
+    pub changed_s: i64,
 }
 
 /// The last self-test that the daemon began.
@@ -145,7 +156,11 @@ pub(super) fn judge(facts: &ups::Facts, power: &Facts) -> Vec<Finding> {
         return findings;
     }
     findings.push(rtc(power));
-    findings.extend(upsmon(&power.upsmon));
+    let running = running(power.running);
+    // Files alone are no proof of an upsmon that does not go by them.
+    let files = upsmon(&power.upsmon).into_iter().filter(|found| found.level != Level::Fine || running.is_none());
+    findings.extend(files);
+    findings.extend(running);
     findings
 }
 
@@ -337,6 +352,15 @@ fn rtc(power: &Facts) -> Finding {
         };
     };
     let name = &chip.name;
+    if rtc && !chip.has_alarm {
+        return Finding::failure(
+            id,
+            format!(
+                "The config says that a clock wakes the cabinet, and the clock chip {name} has no alarm: each halt would fail."
+            ),
+            format!("{fit} Or write `rtc = false` under [power]."),
+        );
+    }
     if let Some(off_s) = chip.off_s.filter(|off_s| *off_s > CHIP_OFF_S) {
         let off = if off_s > 172_800 { format!("{} days", off_s / 86_400) } else { format!("{} h", off_s / 3_600) };
         return Finding::warning(
@@ -384,4 +408,19 @@ fn upsmon(upsmon: &Upsmon) -> Vec<Finding> {
             found.iter().map(handed_on).collect()
         }
     }
+}
+
+/// A change within this of the start was there before it: file times and process times differ by a second or so.
+const SAME_TIME_S: i64 = 5;
+
+fn running(running: Option<Running>) -> Option<Finding> {
+    let Running { started_s, changed_s } = running?;
+    (changed_s > started_s.saturating_add(SAME_TIME_S)).then(|| Finding {
+        about: Some("upsmon.running"),
+        ..Finding::warning(
+            Id::PowerUpsmon,
+            "upsmon runs since before upsmon.conf was last changed, so it may go by what stood there before.",
+            "`systemctl restart nut-monitor`; on mains that shuts nothing down.",
+        )
+    })
 }

@@ -8,7 +8,7 @@ mod supply;
 use super::daemon::AlarmFact;
 use super::disk::Disk;
 use super::ledger::Open;
-use super::power::{ClockChip, OwnTest, Upsmon};
+use super::power::{ClockChip, OwnTest, Running, Upsmon};
 use super::ups::{Answer, Variables, Watched};
 use super::*;
 use crate::cabinet::power::baseline::{Baseline, LoadDay};
@@ -39,9 +39,9 @@ fn days_ago(days: i64) -> Stamp {
 }
 
 /// Variables of a UPS that says everything, and everything right.
-const GOOD: [(&str, &str); 20] = [
+const GOOD: [(&str, &str); 21] = [
     ("battery.charge", "100"),
-    ("battery.charge.low", "20"),
+    ("battery.charge.low", "2"),
     ("battery.charge.restart", "20"),
     ("battery.date", "2026/01/15"),
     ("battery.energysave", "no"),
@@ -49,6 +49,7 @@ const GOOD: [(&str, &str); 20] = [
     ("battery.packs.bad", "0"),
     ("battery.runtime", "14400"),
     ("battery.voltage", "13.6"),
+    ("driver.flag.ignorelb", "enabled"),
     ("ups.beeper.status", "disabled"),
     ("ups.load", "4"),
     ("ups.realpower", "12"),
@@ -145,6 +146,7 @@ fn good() -> Facts {
             own_test: Some(OwnTest { days_ago: Some(3), verdict: Verdict::Passed }),
             chips: vec![ClockChip { name: "rtc0".into(), has_alarm: true, off_s: Some(1) }],
             upsmon: Upsmon::Judged(Vec::new()),
+            running: Some(Running { started_s: 1_800_000_000, changed_s: 1_799_000_000 }),
         }),
     }
 }

@@ -7,7 +7,7 @@ use super::power;
 use super::words::{listed, watts};
 use super::{Finding, Id};
 use crate::cabinet::power::baseline::power_of;
-use crate::cabinet::power::{UpsSilence, UpsState};
+use crate::cabinet::power::{Method, UpsSilence, UpsState};
 use crate::io::ups::figures::milli;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -162,7 +162,7 @@ pub(super) fn judge(facts: &Facts, power: &power::Facts) -> Vec<Finding> {
     let mut findings = vec![
         Finding::fine(Id::UpsWatched, format!("{} is watched.", watched.name)),
         answers(watched, power),
-        local(watched),
+        local(watched, power),
     ];
     if let Ok(answer) = &watched.answer {
         findings.extend([
@@ -170,8 +170,8 @@ pub(super) fn judge(facts: &Facts, power: &power::Facts) -> Vec<Finding> {
             figures(answer),
             load::rating(answer, power),
             load::dedicated(power),
-            settings::clients(watched, answer),
-            settings::low_battery(answer),
+            settings::clients(watched, answer, power),
+            settings::low_battery(watched, answer),
             load::low_load(watched, answer, power),
             settings::beeper(watched, answer),
             settings::restart(watched, answer, power),
@@ -244,18 +244,30 @@ fn is_loopback(address: &str) -> bool {
         })
 }
 
-fn local(watched: &Watched) -> Finding {
+fn local(watched: &Watched, power: &power::Facts) -> Finding {
     let id = Id::UpsLocal;
     if is_loopback(&watched.host) {
         return Finding::fine(id, "upsd runs on this machine.");
     }
+    let plain =
+        if power.settings.may_order { " The daemon's password and its orders go there unencrypted." } else { "" };
+    let host = &watched.host;
+    if power.settings.sleep == Method::UpsOff {
+        return Finding::failure(
+            id,
+            format!(
+                "upsd runs on another machine, {host}: only the one with the UPS's cable can switch it off, so ups-off does not work.{plain}"
+            ),
+            "Plug the UPS's cable into this machine, or write `sleep = \"halt\"` or `\"standby\"` under [power].",
+        );
+    }
     Finding::warning(
         id,
         format!(
-            "upsd runs on another machine, {}: when that one or the network goes, the cabinet knows nothing more.",
-            watched.host
+            "upsd runs on another machine, {host}: when that one or the network goes, the cabinet knows nothing more.{plain}"
         ),
-        "Plug the UPS's cable into this machine. Otherwise that machine and the switch between must outlast the cabinet in an outage.",
+        "Plug the UPS's cable into this machine. Otherwise that machine and the switch between must outlast the cabinet in an outage, \
+         and nobody else be on that network.",
     )
 }
 

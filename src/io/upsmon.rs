@@ -5,7 +5,8 @@
 //! policy of ours is ever asked. [`NutSetup::read`] reads NUT's files as NUT does (`words`, `facts`), [`judge`] compares them
 //! with what `cabinetd power recipe` prints. A file that may not be read is a value of its own: neither good nor bad.
 //!
-//! It changes nothing, and it does not ask whether NUT runs with these files; `check` does, by other means.
+//! It changes nothing, and it does not ask whether NUT runs with these files. `check` does: upsd shows what its driver was started
+//! with, and upsmon must not be older than its file.
 
 mod facts;
 mod judge;

@@ -83,9 +83,70 @@ pub(super) fn clock_chips(root: &Path, wall: Option<Wall>) -> Vec<ClockChip> {
     chips
 }
 
+/// More processes than any cabinet has.
+const MOST_PROCESSES: usize = 50_000;
+/// Of `/proc`, whatever the kernel itself counts in: 100 on every machine that Raspberry Pi OS runs on.
+const TICKS_PER_S: u64 = 100;
+
+/// When the oldest process of this name was started, in seconds since 1970, as `/proc` below `root` tells.
+pub(super) fn started(root: &Path, name: &str) -> Option<i64> {
+    let proc = root.join("proc");
+    let stat = fs::read_to_string(proc.join("stat")).ok()?;
+    let booted: i64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    let ticks = fs::read_dir(&proc).ok()?.take(MOST_PROCESSES).filter_map(|entry| {
+        let dir = entry.ok()?.path();
+        let is_one = dir.file_name()?.to_str()?.bytes().all(|byte| byte.is_ascii_digit());
+        (is_one && fs::read_to_string(dir.join("comm")).ok()?.trim_end() == name).then_some(())?;
+        started_ticks(&fs::read_to_string(dir.join("stat")).ok()?)
+    });
+    let seconds = ticks.min()? / TICKS_PER_S;
+    booted.checked_add(i64::try_from(seconds).ok()?)
+}
+
+/// The 22nd field of a process's `stat`. The second is a name in parentheses, which may have blanks and parentheses of its own.
+fn started_ticks(stat: &str) -> Option<u64> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// When a file was last changed, in seconds since 1970.
+pub(super) fn changed(path: &Path) -> Option<i64> {
+    fs::metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::mtime(&file))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_process_of_a_name_is_told() {
+        let root = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| {
+            let path = root.path().join("proc").join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, text).expect("written");
+        };
+        assert_eq!(started(root.path(), "upsmon"), None, "no /proc at all");
+        write("stat", "cpu 1 2 3\nbtime 1800000000\nprocesses 9\n");
+        let process = |id: &str, name: &str, after_s: u64| {
+            write(&format!("{id}/comm"), &format!("{name}\n"));
+            let fields = "S 1 2 2 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0";
+            write(&format!("{id}/stat"), &format!("{id} ({name} (x) y) {fields} {} 99 100\n", after_s * TICKS_PER_S));
+        };
+        process("7", "sh", 1);
+        process("self", "upsmon", 2);
+        assert_eq!(started(root.path(), "upsmon"), None);
+        process("81", "upsmon", 30);
+        process("80", "upsmon", 20);
+        assert_eq!(started(root.path(), "upsmon"), Some(1_800_000_020));
+        write("80/stat", "torn");
+        assert_eq!(started(root.path(), "upsmon"), Some(1_800_000_030));
+
+        // The real one tells of this very process, which is older than the file.
+        let own = fs::read_to_string("/proc/self/comm").expect("it is there");
+        let (started, changed) = (started(Path::new("/"), own.trim_end()), changed(&root.path().join("proc/stat")));
+        let age_s = changed.zip(started).map(|(changed, started)| changed - started);
+        assert!(age_s.is_some_and(|age_s| (-2..86_400).contains(&age_s)), "{age_s:?}");
+    }
 
     #[test]
     fn the_mount_of_a_path_is_the_nearest_above_it() {

@@ -1,12 +1,13 @@
 //! What `io::upsmon` says of NUT's files on this machine, in the words of a check.
 
-use crate::check::power::{Outside, Upsmon};
+use super::machine;
+use crate::check::power::{Outside, Running, Upsmon};
 use crate::check::words::sentence;
 use crate::check::{Level, ups};
 use crate::config::Config;
 use crate::daemon::load_credentials;
 use crate::io::upsmon::{self, NutSetup, OurUps, Password, Version};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where NUT's files are on Debian and Raspberry Pi OS.
 const NUT_DIR: &str = "/etc/nut";
@@ -16,9 +17,8 @@ pub(super) fn upsmon(config: &Config, seen: &ups::Facts) -> Upsmon {
     let Some(ups) = config.ups.as_ref().filter(|_| !matches!(seen, ups::Facts::NotJudged)) else {
         return Upsmon::NotLookedAt;
     };
-    let dir = std::env::var_os("NUT_CONFPATH").filter(|dir| !dir.is_empty());
     let version = seen.answer().and_then(|answer| Version::parse(answer.version.as_deref()?));
-    let setup = NutSetup::read(&dir.map_or_else(|| PathBuf::from(NUT_DIR), PathBuf::from), version);
+    let setup = NutSetup::read(&dir(), version);
     let password = load_credentials(&config.credentials_dir).ok().and_then(|credentials| credentials.upsd_password);
     let our = OurUps {
         name: &ups.name,
@@ -29,6 +29,18 @@ pub(super) fn upsmon(config: &Config, seen: &ups::Facts) -> Upsmon {
         sleep: config.power.sleep,
     };
     Upsmon::Judged(told(&setup, &our))
+}
+
+/// As NUT itself finds it.
+fn dir() -> PathBuf {
+    let named = std::env::var_os("NUT_CONFPATH").filter(|dir| !dir.is_empty());
+    named.map_or_else(|| NUT_DIR.into(), PathBuf::from)
+}
+
+/// The upsmon that runs on this machine.
+pub(super) fn running() -> Option<Running> {
+    let started_s = machine::started(Path::new("/"), "upsmon")?;
+    Some(Running { started_s, changed_s: machine::changed(&dir().join("upsmon.conf"))? })
 }
 
 /// What stands against it. A file that this account must not read is neither good nor bad.

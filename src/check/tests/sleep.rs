@@ -129,6 +129,8 @@ fn the_clock_chip_for_the_sleep_that_needs_it() {
         (Method::Halt, false, true, none.clone(), Level::Warning, "only the return of mains"),
         (Method::Halt, false, false, chip(false, Some(0)), Level::Failure, "has no alarm"),
         (Method::Halt, false, true, chip(false, Some(0)), Level::Fine, "without an alarm"),
+        (Method::Halt, true, true, chip(false, Some(0)), Level::Failure, "each halt would fail"),
+        (Method::UpsOff, true, false, chip(false, None), Level::Failure, "each halt would fail"),
         (Method::Standby, false, false, none.clone(), Level::Fine, "needs none"),
         (Method::Standby, true, false, none, Level::Failure, "there is none"),
     ] {
@@ -153,4 +155,17 @@ fn what_is_said_of_upsmon_is_handed_on() {
     assert_eq!(said.len(), 2, "{said:#?}");
     assert_eq!((said[0].level, said[0].what.as_str()), (Level::Failure, "DEADTIME is 15."));
     assert_eq!(said[1].about, Some("upsmon.dead-time"));
+}
+
+/// Whoever writes the recipe and restarts nothing is told.
+#[test]
+fn an_upsmon_that_is_older_than_its_file_may_not_go_by_it() {
+    let id = Id::PowerUpsmon;
+    let changed = |after_s: i64| {
+        edited(|power| power.running = Some(Running { started_s: 1_800_000_000, changed_s: 1_800_000_000 + after_s }))
+    };
+    expect(&changed(5), id, Level::Fine, "leaves the decision to cabinetd");
+    expect(&changed(6), id, Level::Warning, "runs since before upsmon.conf was last changed");
+    assert_eq!(the(id, &changed(6)).about, Some("upsmon.running"));
+    expect(&edited(|power| power.running = None), id, Level::Fine, "leaves the decision to cabinetd");
 }

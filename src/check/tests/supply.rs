@@ -43,7 +43,15 @@ fn a_upsd_elsewhere_hangs_on_the_network() {
     ] {
         let mut facts = good();
         host.clone_into(&mut watched(&mut facts).host);
+        of_power(&mut facts).settings.sleep = Method::Halt;
         expect(&facts, Id::UpsLocal, level, "upsd runs on");
+        if level == Level::Warning {
+            expect(&facts, Id::UpsLocal, level, "password and its orders go there unencrypted");
+            of_power(&mut facts).settings.may_order = false;
+            assert!(!the(Id::UpsLocal, &facts).what.contains("password"), "it has none");
+            of_power(&mut facts).settings.sleep = Method::UpsOff;
+            expect(&facts, Id::UpsLocal, Level::Failure, "ups-off does not work");
+        }
     }
 }
 
@@ -176,12 +184,18 @@ fn who_else_is_shut_down_with_it() {
     let here = "127.0.0.1";
     expect(&clients(here, &["::1"]), id, Level::Fine, "on this machine");
     expect(&clients(here, &["::ffff:127.0.0.1"]), id, Level::Fine, "on this machine");
-    expect(&clients(here, &[]), id, Level::Warning, "No upsmon");
+    let lone = |host: &str, sleep| {
+        let mut facts = clients(host, &[]);
+        of_power(&mut facts).settings.sleep = sleep;
+        facts
+    };
+    expect(&lone(here, Method::Halt), id, Level::Warning, "No upsmon");
+    expect(&lone(here, Method::UpsOff), id, Level::Failure, "ups-off never comes");
     expect(&clients(here, &["127.0.0.1", "::1"]), id, Level::Warning, "2 upsmon");
     expect(&clients(here, &["127.0.0.1", "192.168.1.20"]), id, Level::Failure, "UPS: 192.168.1.20.");
     let away = "192.168.1.9";
     expect(&clients(away, &["192.168.1.5"]), id, Level::Fine, "192.168.1.5");
-    expect(&clients(away, &[]), id, Level::Warning, "No upsmon");
+    expect(&lone(away, Method::Standby), id, Level::Warning, "No upsmon");
     expect(&clients(away, &["192.168.1.5", "192.168.1.20"]), id, Level::Failure, "2 machines");
     let mut refused = good();
     watched(&mut refused).answer.as_mut().expect("it answers").clients = Err("upsd refused".into());
@@ -195,23 +209,31 @@ fn a_simulated_ups_has_no_upsmon_and_no_clock_chip() {
     of_power(&mut demo).chips.clear();
     of_power(&mut demo).upsmon = Upsmon::NotLookedAt;
     watched(&mut demo).answer.as_mut().expect("it answers").clients = Ok(Vec::new());
-    for id in [Id::UpsClients, Id::PowerRtc, Id::PowerUpsmon] {
+    for id in [Id::UpsClients, Id::UpsLowBattery, Id::PowerRtc, Id::PowerUpsmon] {
         expect(&demo, id, Level::Note, "The UPS is simulated");
     }
 }
 
+/// The driver that runs, not the file that it may have been started before.
 #[test]
-fn a_battery_that_counts_as_low_too_early() {
+fn a_driver_that_lets_upsmon_shut_down_by_a_low_battery() {
     let id = Id::UpsLowBattery;
-    for (charge, level) in
-        [("100", Level::Failure), ("90", Level::Failure), ("50", Level::Warning), ("35", Level::Fine)]
-    {
-        expect(&with(&[("battery.charge.low", charge)]), id, level, &format!("low at {charge} %"));
-    }
+    expect(&good(), id, Level::Fine, "below 2 % only");
+    expect(&with(&[("battery.charge.low", "5")]), id, Level::Fine, "below 5 % only");
+    expect(&with(&[("battery.charge.low", "6")]), id, Level::Failure, "below 6 %");
     let runtime = |seconds| with(&[("battery.charge.low", "-"), ("battery.runtime.low", seconds)]);
-    expect(&runtime("1200"), id, Level::Warning, "20 min before the end");
-    expect(&runtime("120"), id, Level::Fine, "120 s before the end");
-    expect(&with(&[("battery.charge.low", "-")]), id, Level::Note, "does not tell");
+    expect(&runtime("31"), id, Level::Failure, "31 s before the end");
+    expect(&runtime("30"), id, Level::Fine, "30 s before the end");
+    expect(&with(&[("battery.runtime.low", "120")]), id, Level::Failure, "120 s before the end");
+    expect(&with(&[("battery.charge.low", "-")]), id, Level::Unknown, "shows no limit");
+
+    let stock = |changed: &[(&str, &str)]| with(&[&[("driver.flag.ignorelb", "-")], changed].concat());
+    let told = [("driver.name", "usbhid-ups"), ("battery.charge.low", "20")];
+    expect(&stock(&told), id, Level::Failure, "(at 20 %), and upsmon shuts down by it");
+    let silent = [("driver.name", "usbhid-ups"), ("battery.charge.low", "-")];
+    expect(&stock(&silent), id, Level::Failure, "passes on the UPS's own \"low battery\", and upsmon");
+    assert!(the(id, &stock(&told)).remedy.expect("a remedy").contains("systemctl restart nut-driver@ups"));
+    expect(&stock(&[]), id, Level::Unknown, "does not show how its driver was started");
 }
 
 #[test]

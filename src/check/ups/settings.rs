@@ -5,7 +5,7 @@ use super::super::{Finding, Id, power};
 use super::{Answer, Watched, is_loopback, simulated};
 use crate::cabinet::power::Method;
 
-pub(super) fn clients(watched: &Watched, answer: &Answer) -> Finding {
+pub(super) fn clients(watched: &Watched, answer: &Answer, power: &power::Facts) -> Finding {
     let id = Id::UpsClients;
     let clients = match &answer.clients {
         Ok(clients) => clients,
@@ -21,6 +21,11 @@ pub(super) fn clients(watched: &Watched, answer: &Answer) -> Finding {
         return simulated(id, "and nobody needs to be logged in at it");
     }
     let recipe = "Start nut-monitor here (`cabinetd power recipe` writes its files): it owns the shutdown.";
+    if clients.is_empty() && power.settings.sleep == Method::UpsOff {
+        let what =
+            "No upsmon is logged in at the UPS, so nobody would shut down and switch it off: ups-off never comes.";
+        return Finding::failure(id, what, recipe);
+    }
     let (own, others): (Vec<&String>, Vec<&String>) = clients.iter().partition(|client| is_loopback(client));
     if !is_loopback(&watched.host) {
         return match clients.len() {
@@ -53,38 +58,58 @@ pub(super) fn clients(watched: &Watched, answer: &Answer) -> Finding {
     }
 }
 
-/// Lower than this a UPS may call its battery low.
-const LOW_PCT: u64 = 35;
-const LOW_S: u64 = 600;
+/// upsmon shuts down at "low battery", so the driver must not say it above this: a net below the policy, which decides earlier.
+const LOW_PCT: u64 = 5;
+const LOW_S: u64 = 30;
 
-pub(super) fn low_battery(answer: &Answer) -> Finding {
+/// What upsd shows is what the running driver was started with, whatever its file says by now.
+pub(super) fn low_battery(watched: &Watched, answer: &Answer) -> Finding {
     let id = Id::UpsLowBattery;
-    let charge = answer.variables.milli("battery.charge.low").map(|milli| milli / 1_000);
-    let runtime = answer.variables.milli("battery.runtime.low").map(|milli| milli / 1_000);
-    let remedy = "In ups.conf, under the UPS: `ignorelb`, and a low `override.battery.charge.low` (`cabinetd power recipe` writes them).";
-    match (charge, runtime) {
-        (Some(charge @ 90..), _) => Finding::failure(
-            id,
-            format!("The UPS calls its battery low at {charge} %: low as soon as mains fails."),
-            remedy,
-        ),
-        (Some(charge), _) if charge > LOW_PCT => {
-            Finding::warning(id, format!("The UPS calls its battery low at {charge} % already."), remedy)
-        }
-        (_, Some(runtime)) if runtime > LOW_S => {
-            let what = format!("The UPS calls its battery low {} min before the end, by its own guess.", runtime / 60);
-            Finding::warning(id, what, remedy)
-        }
-        (Some(charge), _) => Finding::fine(id, format!("The UPS calls its battery low at {charge} %.")),
-        (None, Some(runtime)) => {
-            Finding::fine(id, format!("The UPS calls its battery low {runtime} s before the end."))
-        }
-        (None, None) => Finding::note(
-            id,
-            "The UPS does not tell when it calls its battery low.",
-            "A low battery is believed only when charge or energy agree, so nothing needs to be done.",
-        ),
+    if answer.is_simulated() {
+        return simulated(id, "and no upsmon hears its \"low battery\"");
     }
+    let variables = &answer.variables;
+    let limit = |name| variables.milli(name).map(|milli| milli / 1_000);
+    let (charge, runtime) = (limit("battery.charge.low"), limit("battery.runtime.low"));
+    let remedy = format!(
+        "`cabinetd power recipe` has the lines for ups.conf (`ignorelb` and both limits). The driver reads them at its start: \
+         `systemctl restart nut-driver@{}`.",
+        watched.name
+    );
+    let shows_its_start = variables.0.keys().any(|name| name.starts_with("driver."));
+    let what = match (variables.truth("driver.flag.ignorelb"), charge, runtime) {
+        (None, _, _) if !shows_its_start => {
+            let what = "upsd does not show how its driver was started, so whether the UPS's own \"low battery\" shuts the machine \
+                        down is not known.";
+            return Finding::unknown(id, what, remedy);
+        }
+        (None | Some(false), charge, _) => format!(
+            "The driver that runs passes on the UPS's own \"low battery\"{}, and upsmon shuts down by it, whatever the policy says.",
+            charge.map_or_else(String::new, |charge| format!(" (at {charge} %)"))
+        ),
+        (Some(true), Some(charge), _) if charge > LOW_PCT => {
+            format!("The driver that runs says \"low battery\" below {charge} %, and upsmon shuts down by it.")
+        }
+        (Some(true), _, Some(runtime)) if runtime > LOW_S => {
+            format!(
+                "The driver that runs says \"low battery\" {runtime} s before the end by its guess, and upsmon shuts down by it."
+            )
+        }
+        (Some(true), None, None) => {
+            let what = "The driver that runs ignores the UPS's own \"low battery\", and shows no limit of its own.";
+            return Finding::unknown(id, what, remedy);
+        }
+        (Some(true), Some(charge), _) => {
+            return Finding::fine(
+                id,
+                format!("\"Low battery\" is said below {charge} % only, as a net below the policy."),
+            );
+        }
+        (Some(true), None, Some(runtime)) => {
+            return Finding::fine(id, format!("\"Low battery\" is said {runtime} s before the end only."));
+        }
+    };
+    Finding::failure(id, what, remedy)
 }
 
 pub(super) fn beeper(watched: &Watched, answer: &Answer) -> Finding {
