@@ -459,6 +459,21 @@ fn a_wrong_number_is_answered_with_the_right_one() {
     assert_eq!(code, 3, "{err}");
 }
 
+/// As with every other command that needs the config.
+#[test]
+fn a_config_that_cannot_be_used_is_told_alike() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = dir.path().join("cabinetd.toml");
+    fs::write(&config, "[cabinet\n").expect("written");
+    for command in ["list", "report", "status", "storm on"] {
+        let words = command.split(' ');
+        let output = Command::new(PROGRAM).arg("--config").arg(&config).arg("outage").args(words).output();
+        let output = output.expect("the program is there");
+        assert_eq!(output.status.code(), Some(1), "{command}: {output:?}");
+        assert!(!output.stderr.is_empty(), "{command}");
+    }
+}
+
 #[test]
 fn flickers_are_counted_and_not_told_unless_asked_for() {
     let mut story = Story::on_a_ups(|_| {});

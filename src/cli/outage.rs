@@ -31,6 +31,8 @@ use std::process::ExitCode;
 
 /// Done.
 const OK: u8 = 0;
+/// The config cannot be used.
+const UNUSABLE: u8 = 1;
 /// What was asked for makes no sense, or is not there.
 const USAGE: u8 = 2;
 /// The ledger cannot be read.
@@ -38,8 +40,7 @@ const UNREADABLE: u8 = 3;
 /// What was asked for cannot be written down.
 const UNWRITABLE: u8 = 4;
 
-const READ_EXIT_CODES: &str =
-    "Exit codes: 0 done, 2 wrong usage or no such outage, 3 the ledger cannot be read, 4 the output cannot be written.";
+const READ_EXIT_CODES: &str = "Exit codes: 0 done, 1 the config cannot be used, 2 wrong usage or no such outage, 3 the ledger cannot be read,\n4 the output cannot be written.";
 
 /// What is expected of this outage, and why; nothing to type on mains but to see the last one.
 #[derive(Args, Debug)]
@@ -53,8 +54,8 @@ const READ_EXIT_CODES: &str =
     cabinetd outage report                the last outage: its timeline and its figures\n  \
     cabinetd outage report --html outage.html\n  \
     cabinetd outage list\n\n\
-    docs/outage.md explains the modes and what to do. Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it;\n\
-    list and report have their own."
+    docs/outage.md explains the modes and what to do. Exit codes: 0 done, 1 refused or the config cannot be used, 2 wrong usage,\n\
+    4 no daemon or no answer from it; list and report have their own."
 )]
 pub struct OutageArgs {
     #[command(subcommand)]
@@ -111,8 +112,8 @@ enum OutageCommand {
         "  cabinetd outage report 1042          `cabinetd outage list` has the numbers\n",
         "  cabinetd outage report --svg outage.svg --html outage.html\n",
         "  cabinetd outage report --all --json | jq '.[].spent_mwh'\n\n",
-        "Works with the daemon down. Exit codes: 0 done, 2 wrong usage or no such outage, 3 the ledger cannot be read,\n",
-        "4 the output cannot be written."
+        "Works with the daemon down. Exit codes: 0 done, 1 the config cannot be used, 2 wrong usage or no such outage,\n",
+        "3 the ledger cannot be read, 4 the output cannot be written."
     ))]
     Report(report::ReportArgs),
 }
@@ -179,7 +180,8 @@ pub fn run(args: OutageArgs, config: Option<&Path>) -> ExitCode {
             ends.complain_lines(&failure.to_string());
             match failure {
                 Failure::Usage(_) => USAGE,
-                Failure::Store(_) | Failure::Config(_) => UNREADABLE,
+                Failure::Config(_) => UNUSABLE,
+                Failure::Store(_) => UNREADABLE,
                 Failure::Output(_) | Failure::File(_) => UNWRITABLE,
             }
         }
@@ -197,7 +199,7 @@ pub fn run(args: OutageArgs, config: Option<&Path>) -> ExitCode {
 
 fn unusable(error: &ConfigError) -> ExitCode {
     eprintln!("{error}");
-    ExitCode::from(1)
+    ExitCode::from(UNUSABLE)
 }
 
 /// The commands that speak with the daemon.

@@ -3,14 +3,14 @@
 mod recipe;
 mod write;
 
-use super::demo::paint::{Paint, Shade};
+use super::live::{Output, Paint, Tone};
 use super::power_orders::PowerOrders;
 use crate::config::Config;
 use crate::io::upsmon::Version;
 use clap::{Args, Subcommand};
 use recipe::{Board, Passwords, Recipe};
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,7 +25,8 @@ pub enum PowerCommand {
         cabinetd power recipe --write-to recipe     the files with passwords of their own, and how to install them\n  \
         cabinetd power recipe --json | jq -r '.files[\"/etc/nut/upsmon.conf\"]'\n\n\
         Nothing on the machine is changed. docs/power-recipe.md says why each line is there; `cabinetd check` looks\n\
-        whether they are in force. Exit codes: 0 done; 1 no [ups] in the config, or a file is in the way.")]
+        whether they are in force. Exit codes: 0 done; 1 the config cannot be used or has no [ups], or a file is in\n\
+        the way.")]
     Recipe(RecipeArgs),
     #[command(flatten)]
     Orders(PowerOrders),
@@ -34,9 +35,6 @@ pub enum PowerCommand {
 /// What is to be printed.
 #[derive(Args, Debug)]
 pub struct RecipeArgs {
-    /// Print JSON: under `files` each file's path and content
-    #[arg(long)]
-    json: bool,
     /// Write the files below this folder, with new passwords; nothing that exists is overwritten
     #[arg(long, value_name = "DIR", conflicts_with = "json")]
     write_to: Option<PathBuf>,
@@ -46,9 +44,8 @@ pub struct RecipeArgs {
     /// Only this board's settings [default: this machine's, else all]
     #[arg(long, value_name = "BOARD")]
     board: Option<Board>,
-    /// No colours (also: `NO_COLOR` in the environment, or output that is no terminal)
-    #[arg(long)]
-    no_color: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 fn version(text: &str) -> Result<Version, String> {
@@ -90,10 +87,10 @@ fn recipe(args: &RecipeArgs, config: &Config, here: Option<Board>) -> Result<Str
         return Ok(written);
     }
     let recipe = with(Passwords::placeholders());
-    if args.json {
+    if args.output.json {
         return Ok(json(&recipe));
     }
-    Ok(text(&recipe, Paint::for_terminal(args.no_color)))
+    Ok(text(&recipe, args.output.paint(io::stdout().is_terminal())))
 }
 
 fn json(recipe: &Recipe) -> String {
@@ -116,16 +113,16 @@ fn text(recipe: &Recipe, paint: Paint) -> String {
         let _ = writeln!(text, "{line}");
     };
     let title = format!("What to set up for the UPS {}, sleep {}", recipe.ups, recipe.sleep.word());
-    line(&paint.on(Shade::Bold, &title));
+    line(&paint.tone(Tone::Strong, &title));
     line("Nothing is changed by this command. `--write-to DIR` writes the files, with passwords made for you.");
     for file in &recipe.files {
         line("");
-        line(&paint.on(Shade::Bold, &format!("==> {}  ({})", file.path, file.rights())));
+        line(&paint.tone(Tone::Strong, &format!("==> {}  ({})", file.path, file.rights())));
         line(file.text.trim_end());
     }
     for note in &recipe.notes {
         line("");
-        line(&paint.on(Shade::Bold, &format!("==> {}", note.title)));
+        line(&paint.tone(Tone::Strong, &format!("==> {}", note.title)));
         line(note.text.trim_end());
     }
     text

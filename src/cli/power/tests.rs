@@ -88,7 +88,7 @@ fn a_printed_recipe_has_placeholders_and_the_judge_sees_them() {
     }
     let found = complaints(&dir, &config, "2.8.0", None);
     assert_eq!(found, [(Level::Fail, "upsd.upsmon-user"), (Level::Fail, "upsd.our-user")]);
-    let text = recipe(&args(&["--no-color"]), &config, None).expect("printed");
+    let text = recipe(&args(&["--color=never"]), &config, None).expect("printed");
     for part in [PASSWORD_PLACEHOLDER, "==> /etc/nut/upsmon.conf  (root:nut 0640)", "ignorelb", "upsdrvctl shutdown"] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -99,7 +99,7 @@ fn each_way_to_sleep_has_what_it_needs_and_no_more() {
     let home = tempfile::tempdir().expect("a folder");
     let text = |power: &str, board: &[&str]| {
         let config = config(home.path(), power, "[ups]\nname = \"ups\"\nuser = \"cabinetd\"");
-        recipe(&args(&[board, &["--no-color"]].concat()), &config, None).expect("printed")
+        recipe(&args(&[board, &["--color=never"]].concat()), &config, None).expect("printed")
     };
     let standby = text("sleep = \"standby\"", &[]);
     assert!(!standby.contains("polkit-1") && !standby.contains("udev/rules.d"), "{standby}");
@@ -134,7 +134,7 @@ fn what_does_not_fit_is_said() {
     let refused = recipe(&args(&[]), &none, None).expect_err("no UPS").to_string();
     assert!(refused.contains("write [ups]"), "{refused}");
     let nobody = config(home.path(), "", "[ups]\nname = \"ups\"\nhost = \"192.0.2.7\"");
-    let text = recipe(&args(&["--no-color", "--nut", "2.8.2"]), &nobody, None).expect("printed");
+    let text = recipe(&args(&["--color=never", "--nut", "2.8.2"]), &nobody, None).expect("printed");
     for part in ["user = \"cabinetd\"", "belong on 192.0.2.7", "NUT 2.8.1 and 2.8.2 will not do", "OFFDURATION -1"] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -177,7 +177,7 @@ fn files_are_written_once_closed_to_others_and_never_into_the_system() {
     into(&again).expect("written");
     let users = fs::read_to_string(again.join("etc/nut/upsd.users")).expect("there");
     assert!(users.contains("password = AlreadyKnown1\n") && !again.join(UPSD_PASSWORD).exists());
-    let shown = recipe(&args(&["--no-color"]), &config, None).expect("printed");
+    let shown = recipe(&args(&["--color=never"]), &config, None).expect("printed");
     assert!(!shown.contains("AlreadyKnown1"), "what is printed has placeholders");
     fs::set_permissions(&known, fs::Permissions::from_mode(0o644)).expect("set");
     assert!(into(&home.path().join("third")).expect_err("exposed").to_string().contains("chmod 0600"));
