@@ -227,8 +227,11 @@ catalog! {
         "The UPS starts from its battery by its button: the only way back from ups-off before mains returns.",
         "`cabinetd drill` proves it; `upsrw -s ups.start.battery=yes` where the UPS forbids it.";
     PowerRtc Power "power.rtc":
-        "There is a clock with an alarm where the sleep needs one, and it goes right.",
+        "There is a clock with an alarm where the sleep needs one, it goes right, and the daemon's account may set the alarm.",
         "Fit a battery to the Pi 5's clock, or a clock module to another Pi, and write `rtc = true` under `[power]`.";
+    PowerPolkit Power "power.polkit":
+        "A polkit rule lets the daemon's account power the machine off, for halt, and where ups-off fails. Standby needs none.",
+        "Install the rule that `cabinetd power recipe` prints; its folder can be read with `sudo` only.";
     PowerUpsmon Power "power.upsmon":
         "upsmon owns the shutdown and leaves the decision to cabinetd. Each thing that stands against it is a finding of its own.",
         "`cabinetd power recipe` writes the files as they must be.";

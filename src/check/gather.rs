@@ -17,6 +17,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+/// The account that the unit runs the daemon as.
+const ACCOUNT: &str = "cabinetd";
 /// The site of the annotated default, which nobody's property is called.
 const EXAMPLE_SITE: &str = "site";
 
@@ -162,6 +164,7 @@ fn power_of(seen: &Seen, ups: &ups::Facts, now: Option<Now>) -> power::Facts {
             .map(|now| u32::try_from(at.elapsed_ms(now.stamp()) / 86_400_000).unwrap_or(u32::MAX)),
         verdict,
     });
+    let (root, account) = (Path::new("/"), machine::Account::named(ACCOUNT));
     power::Facts {
         settings: seen.config.power.clone(),
         battery: seen.config.battery.clone(),
@@ -169,7 +172,8 @@ fn power_of(seen: &Seen, ups: &ups::Facts, now: Option<Now>) -> power::Facts {
         baseline: state.as_ref().map(|state| state.baseline.clone()).unwrap_or_default(),
         own_test,
         state,
-        chips: machine::clock_chips(Path::new("/"), trusted.map(|now| now.wall)),
+        chips: machine::clock_chips(root, trusted.map(|now| now.wall), account.as_ref()),
+        power_off: machine::power_off(root, account.as_ref()),
         upsmon: nut::upsmon(&seen.config, ups),
         running: trusted.and_then(|_| nut::running()),
     }

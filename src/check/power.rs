@@ -25,10 +25,24 @@ pub struct Facts {
     /// The last self-test that the daemon began.
     pub own_test: Option<OwnTest>,
     pub chips: Vec<ClockChip>,
+    pub power_off: PowerOff,
     /// What stands against upsmon as the owner.
     pub upsmon: Upsmon,
     /// The upsmon that runs here; none while it is not seen, or the clock is not trusted.
     pub running: Option<Running>,
+}
+
+/// Whether polkit's rules let the daemon's account power the machine off.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum PowerOff {
+    /// This machine does not know the account.
+    #[default]
+    NotJudged,
+    Allowed,
+    /// No rule speaks of it.
+    NoRule,
+    /// Why it is not known.
+    Unknown(String),
 }
 
 /// The upsmon that runs on this machine, beside its file.
@@ -54,6 +68,8 @@ pub struct ClockChip {
     pub name: String,
     /// It can wake the machine.
     pub has_alarm: bool,
+    /// Whether the daemon's account may set the alarm; none if there is none, or this machine does not know the account.
+    pub may_set: Option<bool>,
     /// By how many seconds it differs from the system's clock; none if it cannot be read or that is not trusted.
     pub off_s: Option<u64>,
 }
@@ -156,6 +172,7 @@ pub(super) fn judge(facts: &ups::Facts, power: &Facts) -> Vec<Finding> {
         return findings;
     }
     findings.push(rtc(power));
+    findings.extend(polkit(power));
     let running = running(power.running);
     // Files alone are no proof of an upsmon that does not go by them.
     let files = upsmon(&power.upsmon).into_iter().filter(|found| found.level != Level::Fine || running.is_none());
@@ -369,6 +386,13 @@ fn rtc(power: &Facts) -> Finding {
             "Set it (`hwclock --systohc`) and look again after a day without power; if it is off again, its battery is empty.",
         );
     }
+    if rtc && chip.may_set == Some(false) {
+        return Finding::failure(
+            id,
+            format!("The daemon's account may not set the alarm of the clock chip {name}: each halt would fail."),
+            "Install the udev rule 60-cabinetd-rtc.rules that `cabinetd power recipe` prints, and start the machine again.",
+        );
+    }
     match (method, chip.has_alarm) {
         (Method::Halt, false) if !wakes_on_mains => Finding::failure(
             id,
@@ -386,6 +410,34 @@ fn rtc(power: &Facts) -> Finding {
             let alarm = if has_alarm { "with an alarm" } else { "without an alarm" };
             Finding::fine(id, format!("There is a clock chip {alarm}, {name}."))
         }
+    }
+}
+
+fn polkit(power: &Facts) -> Option<Finding> {
+    let id = Id::PowerPolkit;
+    let remedy = "Install the polkit rule 50-cabinetd.rules that `cabinetd power recipe` prints.";
+    let level = match power.settings.sleep {
+        Method::Standby => return None,
+        Method::Halt => Level::Failure,
+        Method::UpsOff => Level::Warning,
+    };
+    match &power.power_off {
+        PowerOff::NotJudged => None,
+        PowerOff::Allowed => Some(Finding::fine(id, "A polkit rule lets the daemon's account power the machine off.")),
+        PowerOff::NoRule => {
+            let halt = if level == Level::Failure {
+                "halt fails"
+            } else {
+                "halt, in place of a ups-off that fails, fails too"
+            };
+            let what = format!("No polkit rule lets the daemon's account power the machine off: {halt}.");
+            Some(Finding::new(level, id, what, remedy))
+        }
+        PowerOff::Unknown(why) => Some(Finding::unknown(
+            id,
+            format!("Whether polkit lets the daemon's account power the machine off is not known: {why}."),
+            "Look again with `sudo`; the rule is 50-cabinetd.rules of `cabinetd power recipe`.",
+        )),
     }
 }
 

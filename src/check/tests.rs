@@ -8,7 +8,7 @@ mod supply;
 use super::daemon::AlarmFact;
 use super::disk::Disk;
 use super::ledger::Open;
-use super::power::{ClockChip, OwnTest, Running, Upsmon};
+use super::power::{ClockChip, OwnTest, PowerOff, Running, Upsmon};
 use super::ups::{Answer, Variables, Watched};
 use super::*;
 use crate::cabinet::power::baseline::{Baseline, LoadDay};
@@ -144,7 +144,8 @@ fn good() -> Facts {
             state: Some(state),
             baseline: Baseline::learned(&(TODAY - 10..TODAY).map(load_day).collect::<Vec<_>>()),
             own_test: Some(OwnTest { days_ago: Some(3), verdict: Verdict::Passed }),
-            chips: vec![ClockChip { name: "rtc0".into(), has_alarm: true, off_s: Some(1) }],
+            chips: vec![ClockChip { name: "rtc0".into(), has_alarm: true, may_set: Some(true), off_s: Some(1) }],
+            power_off: PowerOff::Allowed,
             upsmon: Upsmon::Judged(Vec::new()),
             running: Some(Running { started_s: 1_800_000_000, changed_s: 1_799_000_000 }),
         }),

@@ -24,8 +24,9 @@ pub enum PowerCommand {
         cabinetd power recipe                       read it\n  \
         cabinetd power recipe --write-to recipe     the files with passwords of their own, and how to install them\n  \
         cabinetd power recipe --json | jq -r '.files[\"/etc/nut/upsmon.conf\"]'\n\n\
-        Nothing on the machine is changed. docs/power-recipe.md says why each line is there; `cabinetd check` looks\n\
-        whether they are in force. Exit codes: 0 done; 1 the config cannot be used or has no [ups], or a file is in\n\
+        Nothing on the machine is changed. docs/power-recipe.md says why each line is there. `cabinetd check` looks\n\
+        at NUT's files, at the NUT that runs, at the polkit rule and at the rights to the clock's alarm. It does not see\n\
+        the drop-in, the settings of the Raspberry Pi's firmware, or what the UPS does: the drill shows those. Exit codes: 0 done; 1 the config cannot be used or has no [ups], or a file is in\n\
         the way.")]
     Recipe(RecipeArgs),
     #[command(flatten)]

@@ -2,9 +2,10 @@
 
 use crate::cabinet::types::Wall;
 use crate::check::disk::{Disk, Facts};
-use crate::check::power::ClockChip;
+use crate::check::power::{ClockChip, PowerOff};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The file system that a folder is on.
@@ -63,18 +64,76 @@ fn plain(point: &str) -> String {
     text + rest
 }
 
-/// The clocks of `/sys/class/rtc`, on a file system that begins at `root`. `wall`: the system's clock, if it is trusted.
-pub(super) fn clock_chips(root: &Path, wall: Option<Wall>) -> Vec<ClockChip> {
+/// An account of the operating system.
+pub(super) struct Account {
+    name: String,
+    uid: u32,
+    gids: Vec<u32>,
+}
+
+impl Account {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let user = uzers::get_user_by_name(name)?;
+        let groups = uzers::get_user_groups(name, user.primary_group_id()).unwrap_or_default();
+        let gids = groups.iter().map(uzers::Group::gid).chain([user.primary_group_id()]).collect();
+        Some(Self { name: name.to_owned(), uid: user.uid(), gids })
+    }
+
+    /// By owner, group and mode, the first that fits, as the kernel has it.
+    fn may_write(&self, file: &fs::Metadata) -> bool {
+        let bit = match (file.uid() == self.uid, self.gids.contains(&file.gid())) {
+            (true, _) => 0o200,
+            (false, true) => 0o020,
+            (false, false) => 0o002,
+        };
+        self.uid == 0 || file.mode() & bit != 0
+    }
+}
+
+/// Bytes of the longest polkit rule that is read.
+const LONGEST_RULE: u64 = 64 * 1_024;
+
+/// Whether a polkit rule on a file system that begins at `root` speaks of powering off and of this account.
+pub(super) fn power_off(root: &Path, account: Option<&Account>) -> PowerOff {
+    let Some(account) = account else { return PowerOff::NotJudged };
+    let mut unknown = None;
+    for folder in ["etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d"] {
+        let files = match fs::read_dir(root.join(folder)) {
+            Ok(files) => files,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                unknown = Some(format!("/{folder} cannot be read ({error})"));
+                continue;
+            }
+        };
+        for path in files.take(1_000).filter_map(|file| Some(file.ok()?.path())) {
+            let mut rule = String::new();
+            match fs::File::open(&path).and_then(|file| file.take(LONGEST_RULE).read_to_string(&mut rule)) {
+                Ok(_) if !rule.contains("org.freedesktop.login1.power-off") => {}
+                Ok(_) if rule.contains(&format!("\"{}\"", account.name)) => return PowerOff::Allowed,
+                Ok(_) => unknown = Some(format!("{} speaks of it and does not name the account", path.display())),
+                Err(error) => unknown = Some(format!("{} cannot be read ({error})", path.display())),
+            }
+        }
+    }
+    unknown.map_or(PowerOff::NoRule, PowerOff::Unknown)
+}
+
+/// The clocks of `/sys/class/rtc`, on a file system that begins at `root`, and whether `account` may set their alarms. `wall`: the
+/// system's clock, if it is trusted.
+pub(super) fn clock_chips(root: &Path, wall: Option<Wall>, account: Option<&Account>) -> Vec<ClockChip> {
     let Ok(folder) = fs::read_dir(root.join("sys/class/rtc")) else { return Vec::new() };
     let mut chips: Vec<ClockChip> = folder
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let chip = entry.path();
+            let alarm = fs::metadata(chip.join("wakealarm")).ok();
             let since_epoch = fs::read_to_string(chip.join("since_epoch")).ok();
             let seconds = since_epoch.and_then(|text| text.trim().parse::<i64>().ok());
             Some(ClockChip {
                 name: entry.file_name().into_string().ok()?,
-                has_alarm: chip.join("wakealarm").exists(),
+                has_alarm: alarm.is_some(),
+                may_set: alarm.as_ref().zip(account).map(|(alarm, account)| account.may_write(alarm)),
                 off_s: seconds.zip(wall).map(|(seconds, wall)| seconds.abs_diff(wall.0.div_euclid(1_000))),
             })
         })
@@ -110,12 +169,13 @@ fn started_ticks(stat: &str) -> Option<u64> {
 
 /// When a file was last changed, in seconds since 1970.
 pub(super) fn changed(path: &Path) -> Option<i64> {
-    fs::metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::mtime(&file))
+    fs::metadata(path).ok().map(|file| file.mtime())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn the_oldest_process_of_a_name_is_told() {
@@ -171,7 +231,7 @@ mod tests {
     #[test]
     fn clock_chips_are_what_the_kernel_shows() {
         let root = tempfile::tempdir().expect("a folder");
-        assert_eq!(clock_chips(root.path(), None), []);
+        assert_eq!(clock_chips(root.path(), None, None), []);
         let chip = |name: &str, alarm: bool, time: &str| {
             let dir = root.path().join("sys/class/rtc").join(name);
             fs::create_dir_all(&dir).expect("a folder");
@@ -182,10 +242,48 @@ mod tests {
         };
         chip("rtc1", false, "1800000100\n");
         chip("rtc0", true, "nonsense");
-        let is = |name: &str, has_alarm, off_s| ClockChip { name: name.to_owned(), has_alarm, off_s };
+        let is = |name: &str, has_alarm, off_s| ClockChip { name: name.to_owned(), has_alarm, may_set: None, off_s };
         let wall = Some(Wall(1_800_000_000_500));
-        assert_eq!(clock_chips(root.path(), wall), [is("rtc0", true, None), is("rtc1", false, Some(100))]);
-        assert_eq!(clock_chips(root.path(), None)[1].off_s, None, "a clock that is not trusted measures nothing");
+        assert_eq!(clock_chips(root.path(), wall, None), [is("rtc0", true, None), is("rtc1", false, Some(100))]);
+        assert_eq!(clock_chips(root.path(), None, None)[1].off_s, None, "a clock that is not trusted measures nothing");
+
+        let alarm = root.path().join("sys/class/rtc/rtc0/wakealarm");
+        let of = fs::metadata(&alarm).expect("there");
+        let account = |uid, gid| Account { name: "cabinetd".into(), uid, gids: vec![gid] };
+        let may_set = |account: Account| {
+            clock_chips(root.path(), None, Some(&account)).iter().map(|chip| chip.may_set).collect::<Vec<_>>()
+        };
+        let mode = |mode| fs::set_permissions(&alarm, fs::Permissions::from_mode(mode)).expect("set");
+        let (other, none) = (of.uid() + 7, of.gid() + 7);
+        mode(0o644);
+        assert_eq!(may_set(account(other, of.gid())), [Some(false), None], "as the kernel has it");
+        mode(0o664);
+        assert_eq!(may_set(account(other, of.gid())), [Some(true), None], "as the udev rule leaves it");
+        assert_eq!(may_set(account(other, none)), [Some(false), None]);
+        assert_eq!(may_set(account(0, none)), [Some(true), None]);
+    }
+
+    #[test]
+    fn a_polkit_rule_lets_the_account_power_off() {
+        let root = tempfile::tempdir().expect("a folder");
+        let account = Account { name: "cabinetd".into(), uid: 900, gids: vec![900] };
+        let said = || power_off(root.path(), Some(&account));
+        assert_eq!((power_off(root.path(), None), said()), (PowerOff::NotJudged, PowerOff::NoRule));
+        let folder = root.path().join("etc/polkit-1/rules.d");
+        fs::create_dir_all(&folder).expect("made");
+        let rule = |name: &str, text: &str| fs::write(folder.join(name), text).expect("written");
+        rule("10-network.rules", "subject.user == \"cabinetd\" && action.id == \"org.freedesktop.network1.x\"");
+        assert_eq!(said(), PowerOff::NoRule);
+        rule("20-admins.rules", "if (action.id == \"org.freedesktop.login1.power-off\" && subject.isInGroup(\"ops\"))");
+        assert!(matches!(said(), PowerOff::Unknown(why) if why.contains("20-admins.rules")));
+        rule(
+            "50-cabinetd.rules",
+            "subject.user == \"cabinetd\" && (action.id == \"org.freedesktop.login1.power-off\")",
+        );
+        assert_eq!(said(), PowerOff::Allowed);
+        fs::remove_dir_all(&folder).expect("gone");
+        fs::write(&folder, "no folder").expect("written");
+        assert!(matches!(said(), PowerOff::Unknown(why) if why.contains("cannot be read")));
     }
 
     #[test]

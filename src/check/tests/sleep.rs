@@ -115,7 +115,7 @@ fn a_ups_that_may_not_start_from_its_battery() {
 #[test]
 fn the_clock_chip_for_the_sleep_that_needs_it() {
     let id = Id::PowerRtc;
-    let chip = |has_alarm, off_s| Some(ClockChip { name: "rtc0".into(), has_alarm, off_s });
+    let chip = |has_alarm, off_s| Some(ClockChip { name: "rtc0".into(), has_alarm, may_set: None, off_s });
     let none = None;
     for (sleep, rtc, on_mains, chip, level, words) in [
         (Method::UpsOff, true, false, chip(true, Some(3_600)), Level::Fine, "with an alarm"),
@@ -140,6 +140,22 @@ fn the_clock_chip_for_the_sleep_that_needs_it() {
             power.chips = chip.into_iter().collect();
         });
         expect(&facts, id, level, words);
+    }
+    expect(&edited(|power| power.chips[0].may_set = Some(false)), id, Level::Failure, "may not set the alarm");
+}
+
+#[test]
+fn the_account_that_must_power_the_machine_off() {
+    let id = Id::PowerPolkit;
+    let of = |sleep, power_off: &PowerOff| {
+        edited(|power| (power.settings.sleep, power.power_off) = (sleep, power_off.clone()))
+    };
+    expect(&of(Method::Halt, &PowerOff::NoRule), id, Level::Failure, "halt fails");
+    expect(&of(Method::UpsOff, &PowerOff::NoRule), id, Level::Warning, "in place of a ups-off that fails");
+    let closed = PowerOff::Unknown("/etc/polkit-1/rules.d cannot be read".into());
+    expect(&of(Method::Halt, &closed), id, Level::Unknown, "cannot be read");
+    for facts in [of(Method::Standby, &PowerOff::NoRule), of(Method::Halt, &PowerOff::NotJudged)] {
+        assert!(judge(&facts).iter().all(|finding| finding.id != id), "there is nothing to judge");
     }
 }
 

@@ -161,8 +161,8 @@ pub(super) fn notes(site: &Site<'_>) -> Vec<Note> {
             "upsd runs on another machine",
             format!(
                 "ups.conf, upsd.conf and upsd.users belong on {host}, where the UPS's cable is; the others on this one. Only the machine\n\
-                 with the cable can have the UPS cut its output: ups-off does not work like this. And an outage must not take the network\n\
-                 between the two along.",
+                 with the cable can have the UPS cut its output: ups-off does not work like this. An outage must not take the network\n\
+                 between the two along, and nobody else may be on it: passwords and orders go there unencrypted.",
                 host = site.ups.host
             ),
         );
