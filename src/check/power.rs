@@ -301,7 +301,12 @@ fn method(answer: &ups::Answer, power: &Facts) -> Finding {
         None => "some time ago".to_owned(),
     };
     let ready_s = proof.ready_ms.div_ceil(1_000);
-    let what = format!("A drill proved {word} {when}: ready {ready_s} s after the start of the machine.");
+    let since = if proof.by_stopwatch {
+        "the press, by somebody's watch"
+    } else {
+        "the start of the machine; the seconds of its firmware before that were not timed"
+    };
+    let what = format!("A drill proved {word} {when}: ready {ready_s} s after {since}.");
     if days.is_some_and(|days| days > PROOF_DAYS) {
         return Finding::warning(id, what, "Drill again: batteries and hands change in a year.");
     }

@@ -80,7 +80,10 @@ fn a_sleep_that_was_not_proved_here_and_lately() {
     state(&mut replaced).replaced = Some(days_ago(1));
     expect(&replaced, id, Level::Failure, "were replaced");
     expect(&with(&[("ups.serial", "S2")]), id, Level::Failure, "another UPS");
-    expect(&with(&[("ups.serial", "-")]), id, Level::Fine, "30 days ago: ready 44 s");
+    expect(&with(&[("ups.serial", "-")]), id, Level::Fine, "30 days ago: ready 44 s after the start of the machine");
+    let mut timed = good();
+    state(&mut timed).proofs[1].by_stopwatch = true;
+    expect(&timed, id, Level::Fine, "ready 44 s after the press, by somebody's watch.");
     let at = |stamp| {
         let mut facts = good();
         state(&mut facts).proofs[1].at = stamp;
