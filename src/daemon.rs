@@ -60,6 +60,8 @@ const QUEUE: usize = 256;
 const PROOF_MS: u64 = 60_000;
 /// Asleep it is written so many times less often: each writing wakes the disk.
 const ASLEEP_SLOWER: u32 = 5;
+/// Asleep the UPS is asked this often: each poll wakes the machine some seven times. That mains is back, upsmon tells at once.
+const SPARING_MS: u64 = 90_000;
 /// Simulated time may run fast; polls do not.
 const SHORTEST_POLL: Duration = Duration::from_millis(100);
 /// While the disk is full, room is looked for this often; a failed deadline is not tried again sooner than this.
@@ -166,7 +168,10 @@ impl Daemon {
         let pepper = Arc::new(credentials.pepper);
         let login = match (&config.ups, &credentials.upsd_password) {
             (Some(ups), Some(password)) => match &ups.user {
-                Some(user) => Some((sleeper::place(ups), Login::new(user, password.expose())?)),
+                Some(user) => Some((
+                    sleeper::place(ups, config.settings.sessions.command_ms),
+                    Login::new(user, password.expose())?,
+                )),
                 None => None,
             },
             _ => None,
@@ -176,6 +181,9 @@ impl Daemon {
             None => World::Real { machine: Machine::default(), rtc: Rtc::default() },
         };
         let sleeper = Sleeper::new(world, login, done_events.clone());
+        if config.settings.power.as_ref().is_some_and(|power| power.clock_wakes) {
+            sleeper.forget_alarm();
+        }
         let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events);
 
         let now = clock.now();
@@ -202,7 +210,7 @@ impl Daemon {
                     port: ups.port,
                     on_line: clock.real(ups.poll_on_line_s * 1_000).max(SHORTEST_POLL),
                     on_battery: clock.real(ups.poll_on_battery_s * 1_000).max(SHORTEST_POLL),
-                    sparing: clock.real(60_000).max(SHORTEST_POLL),
+                    sparing: clock.real(SPARING_MS).max(SHORTEST_POLL),
                     timeout: Duration::from_millis(ups.timeout_ms),
                 };
                 let mono = Arc::clone(&clock);

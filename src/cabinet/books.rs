@@ -593,6 +593,7 @@ impl Books {
             | Fact::DrillSaw { .. }
             | Fact::DrillProving { .. }
             | Fact::MethodProved { .. }
+            | Fact::MethodDisproved { .. }
             | Fact::DrillEnded { .. } => {}
         }
     }

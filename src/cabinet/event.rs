@@ -162,6 +162,11 @@ pub enum DrillStep {
         method: Method,
         ready_ms: u64,
     },
+    /// Whether all went dark and the person pressed the UPS's button: the machine cannot tell that from a UPS that never switched
+    /// off and a system that started itself again.
+    Pressed {
+        pressed: bool,
+    },
     Finish,
     Abort,
 }

@@ -299,6 +299,10 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_false")]
         by_stopwatch: bool,
     },
+    /// The machine came up by itself, or a person says that it never was dark: the proof is void.
+    MethodDisproved {
+        method: Method,
+    },
     /// `lasted_ms`: a lower bound if a clock was not trusted.
     DrillEnded {
         drill: u64,

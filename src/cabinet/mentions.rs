@@ -47,6 +47,7 @@ impl Fact {
             | Self::DrillSaw { .. }
             | Self::DrillProving { .. }
             | Self::MethodProved { .. }
+            | Self::MethodDisproved { .. }
             | Self::DrillEnded { .. } => {}
             Self::SlotsAdopted { slots } => said.keys.extend(slots.iter().filter_map(|slot| slot.key.as_ref())),
             Self::FoundChanged { key, let_in, .. } => {

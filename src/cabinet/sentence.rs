@@ -330,6 +330,7 @@ impl Display for Sentence<'_> {
             | Fact::DrillSaw { .. }
             | Fact::DrillProving { .. }
             | Fact::MethodProved { .. }
+            | Fact::MethodDisproved { .. }
             | Fact::DrillEnded { .. } => power_sentence::sentence(f, self.fact),
         }
     }

@@ -476,7 +476,10 @@ impl Cabinet {
         let by = std::mem::replace(&mut turn.by, Origin::cabinet());
         let duration_ms = session.started.elapsed_ms(turn.now.stamp());
         let energy_mwh = self.energy_of_session(turn.now);
-        self.somebody_is_done();
+        // At a door that sticks, or a dialogue that ran out, they are still there.
+        if matches!(how, SessionEnd::Completed | SessionEnd::Cancelled) {
+            self.somebody_is_done();
+        }
         let (id, user) = (session.id, session.user.clone());
         self.record(turn, Fact::SessionClosed { session: id, user, how, duration_ms, taken, returned, energy_mwh });
         self.raise_unknown_returns(turn, session.id);

@@ -23,6 +23,8 @@ use std::time::Duration;
 const LONGEST_FILE: u64 = 64 * 1024 * 1024;
 /// How often the progress bar is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
+/// Beyond this a battery is a mistake in its unit.
+const LARGEST_WH: f64 = 1_000_000.0;
 /// The longest outage that is played.
 const LONGEST_H: f64 = 1_000.0;
 
@@ -202,6 +204,12 @@ pub fn simulate(args: &SimulateArgs, config: Option<&Path>) -> ExitCode {
 fn play(args: &SimulateArgs, flag: Option<&Path>) -> Result<(), String> {
     let (power, from) = settings(flag)?;
     let parameters = parameters(args, power);
+    let battery_wh = args.battery_ah.map_or(0.0, |ah| ah * args.battery_v);
+    if battery_wh > LARGEST_WH {
+        return Err(format!(
+            "{battery_wh} Wh is no battery of a cabinet: --battery-ah × --battery-v is up to {LARGEST_WH}"
+        ));
+    }
     let (outages, source) = outages(args)?;
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let watched = !args.json && io::stderr().is_terminal();
@@ -219,17 +227,17 @@ fn play(args: &SimulateArgs, flag: Option<&Path>) -> Result<(), String> {
         }
         None => Vec::new(),
     };
-    let text = if args.json {
+    let mut text = if args.json {
         let value = as_json(&report, &parameters, &source, outages.len(), &sizes);
         format!("{value:#}\n")
     } else {
         as_text(&report, &parameters, &source, outages.len(), &from, &sizes)
     };
+    for path in [&args.plot, &args.sizing].into_iter().flatten().filter(|_| !args.json) {
+        let _ = writeln!(text, "Drawn: {}", path.display());
+    }
     // Whoever reads may have gone.
     let _ = io::stdout().write_all(text.as_bytes());
-    for path in [&args.plot, &args.sizing].into_iter().flatten().filter(|_| !args.json) {
-        println!("Drawn: {}", path.display());
-    }
     Ok(())
 }
 
@@ -323,6 +331,15 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|why| format!("cannot write {}: {why}", path.display()))
 }
 
+/// Says that the work is over when it goes out of scope.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Works while a bar on the terminal tells how far it is.
 fn with_progress<T>(watched: bool, all: usize, work: impl FnOnce(&Progress) -> T) -> T {
     let progress = Progress::default();
@@ -344,9 +361,9 @@ fn with_progress<T>(watched: bool, all: usize, work: impl FnOnce(&Progress) -> T
             }
             eprint!("\r{:80}\r", "");
         });
-        let found = work(&progress);
-        done.store(true, Ordering::Relaxed);
-        found
+        // Also when it panics: nobody waits for a bar.
+        let _over = Over(&done);
+        work(&progress)
     })
 }
 

@@ -41,7 +41,7 @@ pub struct Watch {
     pub on_line: Duration,
     /// Between polls on battery, while it settles, and while the UPS is silent (5 s as shipped).
     pub on_battery: Duration,
-    /// Between polls while they are spared: the cabinet sleeps in standby (60 s as shipped).
+    /// Between polls while they are spared: the cabinet sleeps in standby (90 s as shipped).
     pub sparing: Duration,
     /// Longest time one poll may take, from the look-up of the name to the last line (3 s as shipped).
     pub timeout: Duration,
@@ -57,7 +57,7 @@ impl Watch {
             port,
             on_line: Duration::from_secs(30),
             on_battery: Duration::from_secs(5),
-            sparing: Duration::from_secs(60),
+            sparing: Duration::from_secs(90),
             timeout: Duration::from_secs(3),
         }
     }

@@ -86,7 +86,10 @@ impl<'a> Ours<'a> {
 
     fn situation(&self, seen: &Seen, woken: Option<Woken>) -> Situation {
         let power = self.power;
-        let learned = self.energy.full_by_charge_mwh(&power.plant, 100, self.energy.drained_mwh());
+        // As the daemon: halted, nobody knows what was drawn in the dark.
+        let learned = (power.sleep != Method::Halt)
+            .then(|| self.energy.full_by_charge_mwh(&power.plant, 100, self.energy.drained_mwh()))
+            .flatten();
         let full_mwh = learned.unwrap_or_else(|| power.plant.full_mwh(None, false));
         let energy_mwh = self.energy.left_mwh(full_mwh);
         let in_mode_ms = seen.at_ms - self.since_ms;
@@ -98,10 +101,10 @@ impl<'a> Ours<'a> {
             projection: &projection,
             raised: self.hints.signs(seen.at_ms) != Signs::default(),
             elapsed_ms: seen.at_ms,
-            civil: Civil { minute: seen.minute, ..Civil::default() },
+            civil: Some(Civil { minute: seen.minute, ..Civil::default() }),
             energy_mwh,
             method: power.sleep,
-            idle_ms: power.rules.idle_tight_ms.min(power.rules.idle_late_ms),
+            idle_ms: power.rules.idle_after_visit_ms(power.sleep),
         });
         Situation {
             mode: self.mode,

@@ -17,6 +17,7 @@ impl Run {
         self.outlasts_the_grace(100);
         self.asks(Ask::Drill(DrillStep::Prove { method: Method::UpsOff }));
         self.goes_down_and_comes_up(90);
+        self.asks(Ask::Drill(DrillStep::Pressed { pressed: true }));
         self.asks(Ask::Drill(DrillStep::Finish));
         self.mains_for_good();
 

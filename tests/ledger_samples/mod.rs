@@ -157,6 +157,7 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::DrillSaw { .. }
             | Fact::DrillProving { .. }
             | Fact::MethodProved { .. }
+            | Fact::MethodDisproved { .. }
             | Fact::DrillEnded { .. } => {}
         }
     }

@@ -116,12 +116,14 @@ pub fn samples() -> Vec<Fact> {
         Sight::Sensor,
         Sight::Network,
         Sight::RestartOnMains,
+        Sight::Woke,
         Sight::MainsBack,
     ] {
         all.push(Fact::DrillSaw { what, figure: 11_850 });
     }
     for method in Method::ALL {
         all.push(Fact::DrillProving { method });
+        all.push(Fact::MethodDisproved { method });
         all.push(Fact::MethodProved { method, ready_ms: 38_500, by_stopwatch: false });
         all.push(Fact::MethodProved { method, ready_ms: 51_000, by_stopwatch: true });
     }

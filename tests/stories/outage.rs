@@ -211,7 +211,7 @@ fn a_storm_told_in_the_middle_makes_the_outage_longer() {
 }
 
 #[test]
-fn a_storm_told_before_it_counts_from_the_first_second_and_for_this_outage_alone() {
+fn a_storm_told_before_it_counts_from_the_first_second_and_for_two_days() {
     let mut story = Story::on_a_ups(|_| {});
     story.tells(Told::Storm { is: true });
     story.mains_fails();
@@ -230,6 +230,11 @@ fn a_storm_told_before_it_counts_from_the_first_second_and_for_this_outage_alone
     story.mains_returns();
     story.wait_min(4);
     story.expect_mode(Mode::Line);
+    // A storm brings more than one.
+    story.mains_fails();
+    assert!(story.outage().hints.storm);
+    story.mains_returns();
+    story.wait_min(48 * 60);
     story.mains_fails();
     assert!(!story.outage().hints.storm);
 }

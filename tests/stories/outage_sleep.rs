@@ -493,13 +493,13 @@ fn the_alarm_is_nobody() {
     for _ in 0..3 {
         story.slept.clear();
         story.goes_down();
-        story.boots(3_600, 9_500, ClockQuality::Rtc);
+        story.boots(3_610, 9_500, ClockQuality::Rtc);
         story.expect_power(&["power: FallingAsleep by halt (woken-by-clock)", "power: Asleep in halt (ready)"]);
         story.expect_sleep_ordered(Method::Halt);
     }
     story.goes_down();
     story.ups_mut().on_mains = true;
-    story.boots(3_600, 9_500, ClockQuality::Rtc);
+    story.boots(3_610, 9_500, ClockQuality::Rtc);
     story.expect_power(&["power: Restoring, remembering Conserve (started-on-line)"]);
 }
 
@@ -510,11 +510,43 @@ fn the_alarm_waits_for_the_first_word_of_the_ups() {
     story.news();
     story.goes_down();
     story.ups_mut().silence = Some(cabinetd::cabinet::power::UpsSilence::DriverGone);
-    story.comes_up(3_600, 9_500, ClockQuality::Rtc, |_| {});
-    story.wait_ms(4_999);
+    story.comes_up(3_610, 9_500, ClockQuality::Rtc, |_| {});
+    // It came up to look for mains: it does not go back to sleep because nobody says anything.
+    story.wait_ms(89_999);
     story.expect_power(&[]);
     story.wait_ms(1);
-    story.expect_power(&["power: FallingAsleep by halt (woken-by-clock)", "power: Asleep in halt (ready)"]);
+    story.expect_power(&["power: Conserve (started-on-battery)"]);
+    // And while the UPS is silent only standby is sure to wake.
+    story.wait_min(5);
+    story.expect_power(&["power: FallingAsleep by standby (idle)", "power: Asleep in standby (ready)"]);
+    story.ups_mut().silence = None;
+    story.wait_min(1);
+    story.expect_power(&["power: FallingAsleep by halt (deeper)", "power: Asleep in halt (ready)"]);
+    story.expect_sleep_ordered(Method::Halt);
+}
+
+#[test]
+fn somebody_who_comes_while_the_alarm_waits_for_the_ups_is_served() {
+    let mut story = may_halt();
+    story.wait_min(1);
+    story.news();
+    story.goes_down();
+    story.ups_mut().silence = Some(cabinetd::cabinet::power::UpsSilence::DriverGone);
+    story.comes_up(3_610, 9_500, ClockQuality::Rtc, |_| {});
+    story.wait_s(10);
+    story.presses_the_button();
+    story.expect_power(&["power: Conserve (started-on-battery)"]);
+}
+
+/// An alarm never rings early.
+#[test]
+fn the_button_just_before_the_alarm_is_somebody() {
+    let mut story = may_halt();
+    story.wait_min(1);
+    story.news();
+    story.goes_down();
+    story.boots(3_560, 9_500, ClockQuality::Rtc);
+    story.expect_power(&["power: Conserve (started-on-battery)"]);
 }
 
 #[test]
@@ -680,6 +712,8 @@ fn a_drill_proves_by_doing_and_is_kept_apart() {
     story.drill(DrillStep::Prove { method: Method::UpsOff });
     story.expect_sleep_ordered(Method::UpsOff);
     story.sleeps(60, ClockQuality::Synced);
+    assert!(story.power().proofs.is_empty(), "whether the UPS was off nobody has said yet");
+    story.drill(DrillStep::Pressed { pressed: true });
     assert!(story.power().proof(Method::UpsOff).is_some_and(|proof| proof.ready_ms == 20_000));
     story.drill(DrillStep::Finish);
     story.mains_returns();
@@ -802,4 +836,34 @@ fn the_mode_says_what_comes_next() {
     assert_eq!(view(&story).method, Some(Method::Standby));
     story.mains_returns();
     assert_eq!(story.cabinet.power_mode(), Mode::Restoring { remembered: Remembered::Conserve });
+}
+
+/// A UPS that obeys no order leaves a system that starts itself again after some minutes, with nobody there.
+#[test]
+fn starts_that_nobody_asked_for_end_the_use_of_ups_off() {
+    let mut story = may_be_switched_off();
+    for hollow in 1..=4 {
+        while story.cabinet.power_mode() != ASLEEP_OFF {
+            story.wait_s(1);
+        }
+        assert!(story.power().proof(Method::UpsOff).is_some(), "{hollow}");
+        story.goes_down();
+        story.boots(200, 20_000, ClockQuality::Synced);
+    }
+    story.expect_record("disproved: ups-off");
+    story.expect_record("ALARM sleep-failed method ups-off");
+    story.wait_min(2);
+    story.expect_mode(STANDBY);
+}
+
+/// What a UPS says besides `OB` and `OL` is no word on the mains: nothing is drained by it, and on battery it is silence.
+#[test]
+fn a_ups_on_bypass_is_silent_about_the_mains() {
+    let mut story = Story::on_a_ups(|_| {});
+    for _ in 0..600 {
+        story.ups(Ok("BYPASS"));
+        story.wait_s(60);
+    }
+    assert_eq!(story.cabinet.energy_left_mwh(), Some(81_000));
+    story.expect_mode(Mode::Line);
 }

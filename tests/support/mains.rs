@@ -342,6 +342,9 @@ impl Story {
         self.wait_min(3);
         self.drill(DrillStep::Prove { method });
         self.sleeps(60, ClockQuality::Synced);
+        if method == Method::UpsOff {
+            self.drill(DrillStep::Pressed { pressed: true });
+        }
         self.drill(DrillStep::Finish);
         self.mains_returns();
         self.wait_min(4);
@@ -433,5 +436,6 @@ const fn is_of_the_policy(fact: &Fact) -> bool {
             | Fact::BatteryReplaced { .. }
             | Fact::BatteryMeasured { .. }
             | Fact::MethodProved { .. }
+            | Fact::MethodDisproved { .. }
     )
 }

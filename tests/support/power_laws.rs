@@ -58,7 +58,8 @@ impl Laws {
                 figures_add_up(record, before, *from, figures)?;
                 bears_out(power, &self.fold, record, *from, *to, *why, figures)
                     .map_err(|broken| format!("record {} ({}): {broken}; {figures:?}", record.seq, say(record)))?;
-                method_is_usable(power, before, *from, *to, *why)
+                let supply = self.fold.supply.as_ref().map_or(Supply::Unknown, |state| state.supply);
+                method_is_usable(power, before, supply, *from, *to, *why)
                     .map_err(|broken| format!("record {} ({}): {broken}", record.seq, say(record)))?;
                 self.power.spent_mwh = figures.spent_mwh + if *from == Mode::Line { 0 } else { self.power.spent_mwh };
             }
@@ -326,7 +327,8 @@ fn bears_out(
     // The look ahead may be some seconds old, and knows the minute of the day only.
     let minutes = record.stamp.wall.0.div_euclid(60_000);
     let civil = |ago: i64| Civil { day: 0, minute: (minutes - ago).rem_euclid(1_440) as u16 };
-    let until_next_ms = |ago| power.demand.until_ms(civil(ago), 1_000) * rules.budget_ahead_pct / 100;
+    let demand = power.demand.at(record.stamp.clock.is_trusted().then(|| civil(0)));
+    let until_next_ms = |ago| demand.until_ms(civil(ago), 1_000) * rules.budget_ahead_pct / 100;
     let ahead_ms = until_next_ms(0).max(until_next_ms(1)).max(rules.budget_ahead_ms);
     let tight = figures.energy_mwh.saturating_sub(mwh(felt_mw, ahead_ms)) < figures.need_mwh;
     let corroborated =
@@ -385,6 +387,13 @@ fn bears_out(
         Why::SomeoneAtTheLast => {
             figures.energy_mwh > rules.clock_reserve_mwh && figures.idle_ms <= figures.lasted_ms.min(60_000)
         }
+        // Deeper than standby, and the UPS is heard.
+        Why::Deeper => {
+            on_battery
+                && from == (Mode::Asleep { method: Method::Standby })
+                && matches!(to, Mode::FallingAsleep { method, then: Then::Asleep } if method.is_deep())
+        }
+        Why::ManualNoMore => figures.energy_mwh > rules.clock_reserve_mwh,
         Why::LowThrice | Why::Silent | Why::ShutDownByOthers | Why::MethodFailed | Why::StartedOnBattery => true,
     };
     law!(holds, "its figures do not bear it out (supply {supply:?})");
@@ -393,7 +402,14 @@ fn bears_out(
 
 /// A deep method only if a drill has proved it on this battery, it has not failed in this outage, and the site is made for it; or if a drill
 /// is about to prove it.
-fn method_is_usable(power: &PowerSettings, before: Option<&PowerState>, from: Mode, to: Mode, why: Why) -> Law {
+fn method_is_usable(
+    power: &PowerSettings,
+    before: Option<&PowerState>,
+    supply: Supply,
+    from: Mode,
+    to: Mode,
+    why: Why,
+) -> Law {
     let Mode::FallingAsleep { method, .. } = to else { return Ok(()) };
     if !method.is_deep() {
         return Ok(());
@@ -408,6 +424,11 @@ fn method_is_usable(power: &PowerSettings, before: Option<&PowerState>, from: Mo
     let failed_before = before.and_then(|state| state.outage.as_ref()).is_some_and(|o| o.failed.contains(&method));
     let fails_now = why == Why::MethodFailed
         && matches!(from, Mode::Asleep { method: of } | Mode::Manual { method: Some(of) } if of == method);
+    law!(
+        matches!(supply, Supply::OnBattery | Supply::LowBattery),
+        "sleep by {} while the UPS is not heard to be on battery",
+        method.word()
+    );
     law!(
         prepared && !failed_before && !fails_now && proving.map_or(proved, |(of, _)| of == method),
         "sleep by {} is not to be used",

@@ -226,6 +226,7 @@ pub fn say(record: &Record) -> String {
         Fact::DrillSaw { what, .. } => format!("drill saw {what:?}"),
         Fact::DrillProving { method } => format!("drill: sleep by {}", method.word()),
         Fact::MethodProved { method, by_stopwatch: true, .. } => format!("timed: {}", method.word()),
+        Fact::MethodDisproved { method } => format!("disproved: {}", method.word()),
         Fact::MethodProved { method, .. } => format!("proved: {}", method.word()),
         Fact::DrillEnded { how, .. } => format!("drill over: {how:?}"),
     }

@@ -7,6 +7,9 @@ use crate::cabinet::outage::Elapsed;
 use crate::cabinet::outcome::{Action, Message, Sound};
 use crate::cabinet::{Cabinet, Purpose, Turn};
 
+/// So many starts out of `ups-off` with no visit after them, and the next one is nobody's either.
+const HOLLOW_WAKES: u32 = 3;
+
 impl Cabinet {
     /// Records the switch, then does what it asks for.
     pub(super) fn switch(&mut self, turn: &mut Turn, to: Mode, why: Why) {
@@ -22,6 +25,7 @@ impl Cabinet {
         self.power.method_failed = false;
         self.power.outlook_at = None;
         self.drill_switched(turn, why);
+        self.doubt_hollow_wakes(turn, why);
         self.measure_battery(turn, from, to);
         self.end_outage(turn, to);
         if to == Mode::Line {
@@ -29,6 +33,18 @@ impl Cabinet {
         }
         self.alarms_of_mode(turn, from, to, why);
         self.act_on(turn, from, to);
+    }
+
+    /// A UPS that does not switch off has the system start itself again after some minutes: that is no sleep, and costs more than
+    /// staying up.
+    fn doubt_hollow_wakes(&mut self, turn: &mut Turn, why: Why) {
+        let method = Method::UpsOff;
+        let state = self.books.power.as_ref().filter(|state| state.drill.is_none());
+        let Some(outage) = state.and_then(|state| state.outage.as_ref()) else { return };
+        if why == Why::StartedOnBattery && outage.hollow_wakes > HOLLOW_WAKES && !outage.failed.contains(&method) {
+            self.record(turn, Fact::MethodDisproved { method });
+            self.raise(turn, Alarm::SleepFailed { method });
+        }
     }
 
     fn end_outage(&mut self, turn: &mut Turn, to: Mode) {

@@ -77,8 +77,32 @@ impl Cabinet {
         };
         // A measured load counts where it is believable: foreign load on the UPS empties this battery too.
         let measured = self.power.heard.figures.real_power_mw.map(|mw| u64::from(mw) + plant.overhead_mw);
-        let draw_mw = measured.filter(|mw| (rule_mw / 2..=rule_mw * 20).contains(mw)).unwrap_or(rule_mw);
+        let draw_mw = measured.filter(|mw| is_load(rule_mw, *mw)).unwrap_or(rule_mw);
         plant.felt_mw(draw_mw)
+    }
+
+    /// The site's powers with the load that is measured while it serves, in place of the configured one. What else hangs on the UPS
+    /// goes on drawing while the cabinet sleeps, unless the UPS is off.
+    pub(super) fn plant_as_measured(&self, plant: &Plant) -> Plant {
+        let Some(normal_mw) = self.power.heard.served_mw else { return plant.clone() };
+        let foreign_mw = normal_mw.saturating_sub(plant.normal_mw);
+        Plant {
+            normal_mw,
+            standby_mw: plant.standby_mw.min(normal_mw) + foreign_mw,
+            halted_mw: plant.halted_mw.min(normal_mw) + foreign_mw,
+            ..plant.clone()
+        }
+    }
+
+    /// Keeps the load while the cabinet serves: a mean that forgets, since a lock's pulse is no load.
+    pub(super) fn note_load(&mut self) {
+        let serves = !self.power_mode().is_low_power();
+        let Some(plant) = self.power_settings().map(|power| &power.plant).filter(|_| serves) else { return };
+        let said = self.power.heard.figures.real_power_mw.map(|mw| u64::from(mw) + plant.overhead_mw);
+        if let Some(mw) = said.filter(|mw| is_load(plant.normal_mw, *mw)) {
+            let before = self.power.heard.served_mw;
+            self.power.heard.served_mw = Some(before.map_or(mw, |before| (before * 7 + mw) / 8));
+        }
     }
 
     /// Counts the energy on up to now.
@@ -87,7 +111,7 @@ impl Cabinet {
             return;
         }
         let last_heard = self.power.heard.last.map(|(supply, _)| supply);
-        if self.power_mode().is_on_battery() || !matches!(last_heard, Some(Supply::OnLine) | None) {
+        if self.power_mode().is_on_battery() || matches!(last_heard, Some(Supply::OnBattery | Supply::LowBattery)) {
             let felt_mw = self.felt_mw();
             self.power.energy.drain(now.mono, felt_mw);
         } else {
@@ -210,6 +234,10 @@ impl Cabinet {
         let Some(state) = &self.books.power else { return };
         let (Some(outage), Some(power)) = (&state.outage, &self.settings.power) else { return };
         let (Some(began), Some(now)) = (outage.charge_pct, self.power.heard.figures.charge_pct) else { return };
+        // The charge of a UPS that is silent is of some earlier time.
+        if self.power.heard.silences > 0 {
+            return;
+        }
         // "0 %" is what a confused unit says.
         if began < MEASURING_FROM_PCT || now == 0 || outage.flaps > 0 || outage.started.boot != turn.now.boot {
             return;
@@ -267,6 +295,11 @@ fn deep_sleep(mode: Mode) -> Option<Method> {
         | Mode::Restoring { .. }
         | Mode::Manual { method: None } => None,
     }
+}
+
+/// A load between half and twenty times of what is reckoned with is believed.
+fn is_load(rule_mw: u64, mw: u64) -> bool {
+    (rule_mw / 2..=rule_mw * 20).contains(&mw)
 }
 
 /// A battery holds between a fifth of what is printed on it and a third more.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! **Promises.** What counts as seen the cabinet saw itself, while on battery; only the network and the stop-watch are the command's
-//! word. A deep sleep is proved by a start on battery that its own clock did not cause. A drill ends by itself: when somebody needs the
+//! word. A deep sleep is proved by a start on battery that its own clock did not cause, and `ups-off` by the
+//! word of whoever pressed. A drill ends by itself: when somebody needs the
 //! cabinet once a sleep is being proved, when the battery gets low, when nobody goes on with it, when mains is back for good. Whatever
 //! ends it, the outage goes on under the policy like any other.
 //! **Does not** pull plugs, and knows no way to: whether mains is there is the UPS's to say.
@@ -66,6 +67,7 @@ impl Cabinet {
                 Ok("noted: the network lives on battery".into())
             }
             DrillStep::Timed { method, ready_ms } => self.time_method(turn, method, ready_ms),
+            DrillStep::Pressed { pressed } => self.confirm_press(turn, pressed),
             DrillStep::Finish => self.end_drill(turn, DrillEnd::Finished),
             DrillStep::Abort => self.end_drill(turn, DrillEnd::Aborted),
         }
@@ -166,14 +168,37 @@ impl Cabinet {
         Ok(format!("noted: out of {} it is ready {} s after the press", method.word(), ready_ms / 1_000))
     }
 
+    /// Whether all was dark until a person pressed the UPS's button.
+    fn confirm_press(&mut self, turn: &mut Turn, pressed: bool) -> Result<String, Denial> {
+        let drill = self.drill().ok_or(Denial::NoDrill)?;
+        let Some(ready_ms) = drill.unconfirmed_ms() else {
+            return Err(Denial::NotPrepared { what: "a wake out of ups-off that nobody spoke of yet".into() });
+        };
+        let method = Method::UpsOff;
+        if pressed {
+            self.record(turn, Fact::MethodProved { method, ready_ms, by_stopwatch: false });
+            return Ok("noted: ups-off is proved".into());
+        }
+        self.record(turn, Fact::MethodDisproved { method });
+        Ok("noted: ups-off is not used; does the UPS obey `upsdrvctl shutdown`, and is POWEROFF_WAIT long enough?"
+            .into())
+    }
+
     fn end_drill(&mut self, turn: &mut Turn, how: DrillEnd) -> Result<String, Denial> {
         let Some(drill) = self.drill() else { return Err(Denial::NoDrill) };
         let (id, lasted_ms) = (drill.id, drill.lasted_ms(turn.now.stamp()));
         self.record_load(turn);
         self.record(turn, Fact::DrillEnded { drill: id, how, lasted_ms });
         // A sleep that was only to be proved does not come any more.
-        if matches!(self.power_mode(), Mode::FallingAsleep { .. }) {
+        let mode = self.power_mode();
+        if matches!(mode, Mode::FallingAsleep { .. } | Mode::Asleep { method: Method::Standby }) {
             self.somebody_is_here(turn);
+        }
+        if let Mode::Asleep { method: Method::UpsOff } = mode {
+            return Ok(
+                "the drill is over, but the UPS still switches itself off: put the plug back, and press its button"
+                    .into(),
+            );
         }
         let plug = matches!(self.power_mode(), Mode::Line | Mode::Restoring { .. });
         Ok(match (how, plug) {
@@ -294,6 +319,12 @@ impl Cabinet {
     /// After a switch: what a wake proves depends on why it came.
     pub(super) fn drill_switched(&mut self, turn: &mut Turn, why: Why) {
         match (why, self.power.watching.woke.take()) {
+            // A UPS that did not switch off, and a system that gave up waiting and started itself, look the same from in here.
+            (Why::StartedOnBattery, Some((Method::UpsOff, ready_ms)))
+                if self.drill().is_some_and(|drill| !drill.saw(Sight::Woke)) =>
+            {
+                self.drill_sees(turn, Sight::Woke, ready_ms);
+            }
             (Why::StartedOnBattery, Some((method, ready_ms))) if self.drill().is_some() => {
                 self.record(turn, Fact::MethodProved { method, ready_ms, by_stopwatch: false });
             }

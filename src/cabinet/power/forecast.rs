@@ -34,6 +34,17 @@ const HOUR_MS: u64 = 3_600_000;
 const MINUTE_MS: u64 = 60_000;
 
 impl Demand {
+    /// The demand to reckon with at this local time of day, or at one that nobody knows.
+    #[must_use]
+    pub fn at(&self, civil: Option<Civil>) -> Self {
+        const EVEN: u16 = 1_000 / 24;
+        match civil {
+            Some(_) => self.clone(),
+            // As many a day, to the rounding.
+            None => Self { per_day_milli: self.per_day_milli * 1_000 / (24 * u64::from(EVEN)), hours: [EVEN; 24] },
+        }
+    }
+
     /// Requests expected in the next `span_ms` from a local time of day, thousandths.
     #[must_use]
     pub fn expected_milli(&self, from: Civil, span_ms: u64) -> u64 {
@@ -106,7 +117,8 @@ impl Outlook {
     /// Looks ahead.
     #[must_use]
     pub fn new(ahead: &Ahead<'_>) -> Self {
-        let Ahead { rules, plant, demand, projection, raised, elapsed_ms, civil, energy_mwh, method, idle_ms } = *ahead;
+        let Ahead { rules, plant, projection, raised, elapsed_ms, energy_mwh, method, idle_ms, .. } = *ahead;
+        let (demand, civil) = (&ahead.demand.at(ahead.civil), ahead.civil.unwrap_or_default());
         let median_ms = projection.remainder_ms(elapsed_ms, Quantile::MEDIAN);
         let r80_ms = projection.remainder_ms(elapsed_ms, Quantile::P80);
         let r95_ms = projection.remainder_ms(elapsed_ms, Quantile::P95);
@@ -144,10 +156,23 @@ impl Outlook {
         mwh(self.normal_mw, for_ms)
     }
 
-    /// Visits out of sleep that the battery still bears, nothing else reckoned.
+    /// Visits out of sleep that the battery still bears, if people come as the demand has them and it sleeps in between.
     #[must_use]
-    pub fn pulls_left(&self, energy_mwh: u64, rules: &Rules) -> u64 {
-        energy_mwh.saturating_sub(rules.clock_reserve_mwh + self.shutdown_mwh) / self.cycle_mwh.max(1)
+    pub fn pulls_left(&self, ahead: &Ahead<'_>) -> u64 {
+        let usable_mwh = ahead.energy_mwh.saturating_sub(ahead.rules.clock_reserve_mwh + self.shutdown_mwh);
+        let (demand, civil) = (ahead.demand.at(ahead.civil), ahead.civil.unwrap_or_default());
+        let visits = |for_ms| demand.expected_milli(civil, for_ms) / 1_000;
+        let asleep_mwh = |for_ms| mwh(self.sleep_mw, for_ms) + ahead.plant.clock_wakes_mwh(ahead.method, for_ms);
+        let bears = |for_ms| visits(for_ms) * self.cycle_mwh + asleep_mwh(for_ms) <= usable_mwh;
+        if bears(FARTHEST_MS) {
+            return (usable_mwh - asleep_mwh(FARTHEST_MS)) / self.cycle_mwh.max(1);
+        }
+        let (mut can_ms, mut cannot_ms) = (0, FARTHEST_MS);
+        while cannot_ms - can_ms > MINUTE_MS {
+            let middle_ms = u64::midpoint(can_ms, cannot_ms);
+            *(if bears(middle_ms) { &mut can_ms } else { &mut cannot_ms }) = middle_ms;
+        }
+        visits(can_ms)
     }
 
     /// How long the battery lasts, awake, ms.
@@ -168,8 +193,8 @@ pub struct Ahead<'a> {
     pub raised: bool,
     /// The longer end, when it is an interval.
     pub elapsed_ms: u64,
-    /// Local time of day now.
-    pub civil: Civil,
+    /// Local time of day now; none = nobody knows it, and any hour is as busy as another.
+    pub civil: Option<Civil>,
     pub energy_mwh: u64,
     /// The deepest usable method.
     pub method: Method,

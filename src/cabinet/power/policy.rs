@@ -237,6 +237,14 @@ pub struct Rules {
     pub settle_flapped_ms: u64,
 }
 
+impl Rules {
+    /// How long the cabinet idles after a visit where energy is below the need: only the way into a deep sleep makes seconds dear.
+    #[must_use]
+    pub const fn idle_after_visit_ms(&self, method: Method) -> u64 {
+        if method.is_deep() && self.idle_tight_ms < self.idle_late_ms { self.idle_tight_ms } else { self.idle_late_ms }
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         const MINUTE_MS: u64 = 60_000;
@@ -345,7 +353,9 @@ pub struct Situation {
     pub usable: Usable,
 }
 
-/// The deep methods that may be used: configured, proved by a drill on this battery, and not failed in this outage.
+/// The deep methods that may be used: configured, proved by a drill on this battery, not failed in this outage, and only
+/// while the UPS is heard to be on battery. A silent one would switch off at some later time, with mains long back; and a machine that
+/// halted beside it might sleep on mains.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Usable {
     pub halt: bool,
@@ -443,7 +453,6 @@ pub enum Test {
     Ample,
     NormalFirst,
     ConserveFirst,
-    Busy,
     NotBusy,
     Idle,
     ToldToSleep,
@@ -455,7 +464,11 @@ pub enum Test {
     /// Nothing is left to wait for.
     Ready,
     InStandby,
+    /// A deeper method than the one in force may be used.
+    DeeperUsable,
     InDeepSleep,
+    /// No deep method was ordered: whoever comes is not cut off.
+    StaysUp,
     /// The method failed, or the machine is still up.
     NotAsleep,
     Empty,
@@ -515,7 +528,6 @@ impl Test {
             }
             Self::NormalFirst => now.normal_ms >= rules.normal_first_ms,
             Self::ConserveFirst => now.conserve_ms >= rules.conserve_first_ms,
-            Self::Busy => now.busy,
             Self::NotBusy => !now.busy,
             Self::Idle => now.idle_ms.min(now.in_mode_ms) >= now.idle_limit_ms(rules),
             Self::ToldToSleep => now.told_to_sleep,
@@ -533,7 +545,9 @@ impl Test {
                 }
             }
             Self::InStandby => method == Some(Method::Standby),
+            Self::DeeperUsable => method.is_some_and(|method| now.usable.deepest() > method),
             Self::InDeepSleep => method.is_some_and(Method::is_deep),
+            Self::StaysUp => !method.is_some_and(Method::is_deep),
             Self::NotAsleep => now.method_failed || now.in_mode_ms >= rules.still_up_ms,
             Self::Empty => now.energy_mwh <= rules.clock_reserve_mwh + outlook.shutdown_mwh,
             Self::LessThanOneCycle => now.energy_mwh < outlook.cycle_mwh + rules.clock_reserve_mwh,
@@ -586,9 +600,11 @@ pub enum Why {
     ToldToSleep,
     Idle,
     SomeoneInTime,
+    ManualNoMore,
     Ready,
     MethodFailed,
     SomeoneCame,
+    Deeper,
     MainsLostAgain,
     MainsForGood,
     SomeoneAtTheLast,
@@ -613,7 +629,10 @@ const fn row(from: &'static [Kind], when: &'static [Test], next: Next, why: Why)
 pub static TABLE: &[Row] = &[
     // A start that finds an outage open. Until the UPS was heard (or 5 s) nothing else is decided: see `decide`.
     row(OUTAGE, &[Test::Woken, Test::OnLine], Next::Restoring, Why::StartedOnLine),
-    row(OUTAGE, &[Test::WokenByAlarm, Test::NotOnLine], Next::FallAsleep(Then::Asleep), Why::WokenByClock),
+    row(&[Kind::Manual], &[Test::WokenByAlarm, Test::OnBattery], Next::FallAsleep(Then::Manual), Why::WokenByClock),
+    row(NOT_GIVEN_UP, &[Test::WokenByAlarm, Test::OnBattery], Next::FallAsleep(Then::Asleep), Why::WokenByClock),
+    // The clock wakes it to look for mains: who has heard nothing does not go back to sleep on that.
+    row(OUTAGE, &[Test::WokenByAlarm, Test::NotOnLine], Next::Conserve, Why::StartedOnBattery),
     row(OUTAGE, &[Test::WokenByBoot, Test::NotOnLine], Next::Conserve, Why::StartedOnBattery),
     // Mains goes: an outage opens, whatever else is so.
     row(&[Kind::Line], &[Test::OnBattery], Next::Grace, Why::MainsLost),
@@ -667,16 +686,24 @@ pub static TABLE: &[Row] = &[
         Why::Idle,
     ),
     row(FALLING, &[Test::ThenAsleep, Test::Someone], Next::Conserve, Why::SomeoneInTime),
+    row(FALLING, &[Test::ThenManual, Test::NotShutDownByOthers, Test::OneCycleLeft], Next::Conserve, Why::ManualNoMore),
     row(FALLING, &[Test::Ready], Next::Sleep, Why::Ready),
     row(ORDERED, &[Test::InDeepSleep, Test::NotAsleep], Next::FallLighter, Why::MethodFailed),
     row(ASLEEP, &[Test::InStandby, Test::Someone], Next::Conserve, Why::SomeoneCame),
+    // What kept it from sleeping deeper is over: the UPS is heard again.
+    row(
+        ASLEEP,
+        &[Test::InStandby, Test::NotBusy, Test::OnBattery, Test::DeeperUsable, Test::NotToldToStay],
+        Next::FallAsleep(Then::Asleep),
+        Why::Deeper,
+    ),
     // Mains comes and goes.
     row(RESTORING, &[Test::OnBattery], Next::Remembered, Why::MainsLostAgain),
     row(RESTORING, &[Test::Settled], Next::Line, Why::MainsForGood),
     // The last visits.
     row(
         &[Kind::Manual],
-        &[Test::Someone, Test::OneCycleLeft, Test::NotShutDownByOthers],
+        &[Test::StaysUp, Test::Someone, Test::OneCycleLeft, Test::NotShutDownByOthers],
         Next::Conserve,
         Why::SomeoneAtTheLast,
     ),
@@ -696,6 +723,10 @@ const AWAKE: &[Kind] = &[Kind::Normal, Kind::Conserve, Kind::Manual];
 /// An outage is open.
 const OUTAGE: &[Kind] =
     &[Kind::Grace, Kind::Normal, Kind::Conserve, Kind::FallingAsleep, Kind::Asleep, Kind::Restoring, Kind::Manual];
+
+/// … and it is not left to the cabinet key.
+const NOT_GIVEN_UP: &[Kind] =
+    &[Kind::Grace, Kind::Normal, Kind::Conserve, Kind::FallingAsleep, Kind::Asleep, Kind::Restoring];
 
 /// What is decided: the row, and the mode it leads to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -17,7 +17,7 @@ use crate::cabinet::event::{Ask, Start, StopReason};
 use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::outage::{Elapsed, Projection, Signs};
 use crate::cabinet::outcome::CommandResult;
-use crate::cabinet::types::{BootId, Mono, Now};
+use crate::cabinet::types::{BootId, DoorNo, Mono, Now};
 use crate::cabinet::{Cabinet, Event, Reason, Turn};
 
 /// What the core is told of the site's power; none without a UPS.
@@ -91,13 +91,15 @@ pub(super) struct Heard {
     /// Since when this core listens.
     since: Mono,
     /// Failed polls in a row.
-    silences: u32,
+    pub(super) silences: u32,
     /// The last good word.
     pub(super) last: Option<(Supply, Mono)>,
     on_line_since: Option<Mono>,
     pub(super) low_polls: u32,
     pub(super) replace: bool,
     pub(super) figures: UpsFigures,
+    /// Draw from the battery while the cabinet serves, as the UPS measures it, mW.
+    pub(super) served_mw: Option<u64>,
     /// A serial that is not the known one, and how often it came in a row.
     pub(super) other_serial: Option<(String, u32)>,
 }
@@ -106,6 +108,8 @@ pub(super) struct Heard {
 const SILENCES: u32 = 2;
 /// A start waits this long for the first word of the UPS before it decides without.
 const FIRST_WORD_MS: u64 = 5_000;
+/// … and this long if its clock woke it: to look for mains is all that it came up for, and a driver takes its time.
+const FIRST_WORD_TO_CLOCK_MS: u64 = 90_000;
 /// The look ahead is renewed this often, and whenever the UPS speaks.
 const OUTLOOK_MS: u64 = 10_000;
 /// The table is asked at least this often on battery: awake, asleep.
@@ -117,7 +121,8 @@ const BUSY_MOST_MS: u64 = 600_000;
 /// So long after the last sign of somebody, they may still be there.
 const HERE_MS: u64 = 60_000;
 /// A start so near to the time that the machine's clock was set to is the clock's doing.
-const BY_CLOCK_MS: u64 = 60_000;
+const BY_CLOCK_MS: i64 = 60_000;
+const CLOCK_STEP_MS: i64 = 2_000;
 /// A chain of switches in one step ends somewhere.
 const MOST_SWITCHES: usize = 8;
 
@@ -196,7 +201,7 @@ impl Cabinet {
         self.count_energy(turn.now);
         let supply = reading.supply();
         let heard = &mut self.power.heard;
-        let Ok(state) = &reading.state else {
+        let Some(state) = reading.state.as_ref().ok().filter(|_| !matches!(supply, Supply::Unreachable(_))) else {
             if heard.silences >= SILENCES {
                 heard.on_line_since = None;
             }
@@ -212,6 +217,7 @@ impl Cabinet {
         {
             self.power.energy.hear(&state.figures, power.plant.felt_mw(power.plant.normal_mw));
         }
+        self.note_load();
         self.power.outlook_at = None;
         self.note_fsd(state.tokens.contains("FSD"));
         self.note_serial(turn, state.serial.as_deref());
@@ -297,7 +303,8 @@ impl Cabinet {
             (true, true) => Woken::Alarm,
             (true, false) => Woken::Boot,
         };
-        self.power.woken = Some((woken, turn.mono().plus_ms(FIRST_WORD_MS)));
+        let wait_ms = if woken == Woken::Alarm { FIRST_WORD_TO_CLOCK_MS } else { FIRST_WORD_MS };
+        self.power.woken = Some((woken, turn.mono().plus_ms(wait_ms)));
         self.power.idle_since = turn.mono();
         if new_boot {
             self.drill_starts(turn, &state);
@@ -307,11 +314,14 @@ impl Cabinet {
     /// A halted machine that came up about when its clock was to wake it. Only a machine whose clock goes on can be woken by it, so
     /// the wall time is to be had.
     fn woken_by_clock(&self, state: &PowerState, now: Now) -> bool {
-        let Mode::Asleep { method: Method::Halt } = state.mode else { return false };
+        let (Mode::Asleep { method: Method::Halt } | Mode::Manual { method: Some(Method::Halt) }) = state.mode else {
+            return false;
+        };
         let Some(power) = self.power_settings().filter(|power| power.clock_wakes) else { return false };
         let came_up = now.wall.0.saturating_sub_unsigned(now.mono.0);
         let due = state.since.wall.0.saturating_add_unsigned(power.plant.clock_wake_ms);
-        now.clock.is_trusted() && came_up.abs_diff(due) <= BY_CLOCK_MS
+        // Its alarm counts whole seconds; and it never rings early: then it was a person.
+        now.clock.is_trusted() && (due - CLOCK_STEP_MS..=due + BY_CLOCK_MS).contains(&came_up)
     }
 
     /// SIGTERM: if the system goes down on battery, what can be put in order is.
@@ -343,7 +353,7 @@ impl Cabinet {
 
     // ------------------------------------------------------------ the table
 
-    /// The deep methods that may be used now.
+    /// The deep methods that may be used in this outage, whether or not the UPS is heard just now.
     pub(super) fn usable(&self) -> Usable {
         let (Some(power), Some(state)) = (self.power_settings(), &self.books.power) else { return Usable::default() };
         let failed = |method| state.outage.as_ref().is_some_and(|outage| outage.failed.contains(&method));
@@ -361,10 +371,12 @@ impl Cabinet {
     pub(super) fn counts_as_busy(&self, now: Mono) -> (bool, bool) {
         let level = |door| self.doors.level_if_open(door);
         let doors = || self.books.doors.keys().filter(|door| self.door_is_open(**door)).filter_map(|door| level(*door));
-        let propped = doors().any(|level| level >= DOOR_COUNTS_LEVEL);
         let in_use = doors().any(|level| level < DOOR_COUNTS_LEVEL);
         let gone = now.since_ms(self.power.idle_since) >= BUSY_MOST_MS;
-        let in_session = self.books.session.is_some() && !propped && !gone;
+        // Whoever left this session's door open is not in it any more.
+        let is_left = |door: &DoorNo| level(*door).is_some_and(|level| level >= DOOR_COUNTS_LEVEL);
+        let session = self.books.session.as_ref();
+        let in_session = session.is_some_and(|session| !session.doors().iter().any(is_left)) && !gone;
         (in_session || in_use && !gone || self.desk.is_busy(), in_session)
     }
 
@@ -379,28 +391,33 @@ impl Cabinet {
 
     /// The look ahead as of now; none without a UPS.
     pub(super) fn outlook(&self, now: Now) -> Option<Outlook> {
+        self.with_ahead(now, Outlook::new)
+    }
+
+    /// What is to be said of what lies ahead as of now; none without a UPS.
+    pub(super) fn with_ahead<T>(&self, now: Now, look: impl FnOnce(&Ahead<'_>) -> T) -> Option<T> {
         let power = self.power_settings()?;
         let state = self.books.power.as_ref();
         let outage = state.and_then(|state| state.outage.as_ref());
         let elapsed_ms = outage.map_or(0, |outage| outage.elapsed(now.stamp()).longer_ms());
         let history_ms = state.map_or_else(Vec::new, PowerState::history_ms);
         let mut projection = Projection::built_in().with_history(&history_ms);
-        let mut raised = false;
+        let (mut raised, method) = (false, self.usable().deepest());
         if let Some(outage) = outage {
             projection = projection.with_hints(&outage.hints, elapsed_ms);
             raised = outage.hints.signs(elapsed_ms) != Signs::default();
         }
-        Some(Outlook::new(&Ahead {
+        Some(look(&Ahead {
             rules: &power.rules,
-            plant: &power.plant,
+            plant: &self.plant_as_measured(&power.plant),
             demand: &power.demand,
             projection: &projection,
             raised,
             elapsed_ms,
-            civil: now.civil,
+            civil: now.clock.is_trusted().then_some(now.civil),
             energy_mwh: self.left_mwh(),
-            method: self.usable().deepest(),
-            idle_ms: power.rules.idle_tight_ms.min(power.rules.idle_late_ms),
+            method,
+            idle_ms: power.rules.idle_after_visit_ms(method),
         }))
     }
 
@@ -411,6 +428,7 @@ impl Cabinet {
         let outage = state.and_then(|state| state.outage.as_ref());
         let runs_on = mode == Mode::Normal && state.is_some_and(|state| state.since.boot == now.boot);
         let (busy, in_session) = self.counts_as_busy(now.mono);
+        let (mains, usable) = (self.power.mains(now.mono), self.usable());
         let idle_ms = now.mono.since_ms(self.power.idle_since);
         Situation {
             mode,
@@ -422,7 +440,7 @@ impl Cabinet {
             elapsed_ms: outage.map_or(0, |outage| outage.elapsed(stamp).longer_ms()),
             flaps: outage.map_or(0, |outage| outage.flaps),
             woken: self.power.woken.map(|(woken, _)| woken),
-            mains: self.power.mains(now.mono),
+            mains,
             low_polls: self.power.heard.low_polls,
             charge_pct: self.power.heard.figures.charge_pct,
             shut_down_by_others: self.power.shut_down_by_others,
@@ -437,10 +455,10 @@ impl Cabinet {
             visit_over: self.power.visit_over,
             told_to_sleep: state.is_some_and(PowerState::told_to_sleep),
             told_to_stay: self.drill_keeps_awake() || state.is_some_and(|state| state.stays_awake_ms(stamp) > 0),
-            // Nothing is copied upstream yet: there is nothing to wait for.
+            // Nothing is copied upstream yet: there is nothing to wait for, and falling asleep takes no time.
             flushed: true,
             method_failed: self.power.method_failed,
-            usable: self.usable(),
+            usable: if mains == Mains::Off { usable } else { Usable::default() },
         }
     }
 
@@ -463,7 +481,11 @@ impl Cabinet {
         self.count_energy(turn.now);
         for _ in 0..MOST_SWITCHES {
             // A start decides with the UPS's first word, or without it when that does not come.
-            if self.power.woken.is_some_and(|(_, until)| until > turn.mono()) && self.power.heard.last.is_none() {
+            let may_wait = self
+                .power
+                .woken
+                .is_some_and(|(woken, until)| until > turn.mono() && !(woken == Woken::Alarm && self.power.came));
+            if may_wait && self.power.heard.last.is_none() {
                 break;
             }
             self.look_ahead(turn.now);

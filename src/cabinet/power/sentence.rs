@@ -83,20 +83,7 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
         Fact::DrillStarted { deep: true } => {
             f.write_str("A deep drill began, to measure the battery, with somebody there.")
         }
-        Fact::DrillSaw { what, figure } => f.write_str(&match what {
-            Sight::OnBattery => "Drill: the UPS says that it is on battery.".to_owned(),
-            Sight::Load => format!("Drill: the load was {}, on average.", watts(*figure)),
-            Sight::LoadShare => format!("Drill: the load was {figure} % of what the UPS may carry, on average."),
-            Sight::Reader => "Drill: the reader lives on battery.".to_owned(),
-            Sight::Lock => "Drill: the lock lives on battery.".to_owned(),
-            Sight::Door => "Drill: the door's contact lives on battery.".to_owned(),
-            Sight::Sensor => "Drill: a slot's sensor lives on battery.".to_owned(),
-            Sight::Network => format!("Drill: the network lives on battery, it answered after {}.", duration(*figure)),
-            Sight::RestartOnMains => {
-                format!("Drill: the machine came up by itself when mains was back, ready {} later.", duration(*figure))
-            }
-            Sight::MainsBack => "Drill: mains is back, and the UPS says so.".to_owned(),
-        }),
+        Fact::DrillSaw { what, figure } => f.write_str(&seen(*what, *figure)),
         Fact::DrillProving { method } => write!(f, "Drill: the cabinet is to sleep by {} and to wake.", method.word()),
         Fact::MethodProved { method, ready_ms, by_stopwatch: true } => {
             write!(f, "Timed by hand: out of {} it was ready {} after the press.", method.word(), duration(*ready_ms))
@@ -114,6 +101,11 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             method.word(),
             duration(*ready_ms)
         ),
+        Fact::MethodDisproved { method } => write!(
+            f,
+            "Sleep by {} is not to be had: the machine comes up by itself, with nobody there. Is the UPS's output really cut?",
+            method.word()
+        ),
         Fact::DrillEnded { drill, how, lasted_ms } => {
             let how = match how {
                 DrillEnd::Finished => "was finished",
@@ -125,6 +117,28 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             write!(f, "The drill (since record {drill}) {how} after {}.", duration(*lasted_ms))
         }
         _ => Ok(()),
+    }
+}
+
+/// What a drill saw.
+fn seen(what: Sight, figure: u64) -> String {
+    match what {
+        Sight::OnBattery => "Drill: the UPS says that it is on battery.".to_owned(),
+        Sight::Load => format!("Drill: the load was {}, on average.", watts(figure)),
+        Sight::LoadShare => format!("Drill: the load was {figure} % of what the UPS may carry, on average."),
+        Sight::Reader => "Drill: the reader lives on battery.".to_owned(),
+        Sight::Lock => "Drill: the lock lives on battery.".to_owned(),
+        Sight::Door => "Drill: the door's contact lives on battery.".to_owned(),
+        Sight::Sensor => "Drill: a slot's sensor lives on battery.".to_owned(),
+        Sight::Network => format!("Drill: the network lives on battery, it answered after {}.", duration(figure)),
+        Sight::RestartOnMains => {
+            format!("Drill: the machine came up by itself when mains was back, ready {} later.", duration(figure))
+        }
+        Sight::Woke => format!(
+            "Drill: it came up on battery, ready {} after the machine's start; whether the UPS had been off is yours to say.",
+            duration(figure)
+        ),
+        Sight::MainsBack => "Drill: mains is back, and the UPS says so.".to_owned(),
     }
 }
 
@@ -166,6 +180,8 @@ fn why_words(from: Mode, why: Why, figures: &SwitchFigures) -> String {
         Why::StartedOnBattery => {
             format!("the cabinet came up in the middle of an outage ({elapsed} so far; {battery})")
         }
+        Why::Deeper => "still nobody is here, and the UPS is heard again, so that it may sleep deeper".to_owned(),
+        Why::ManualNoMore => format!("what made it give up is over ({battery})"),
         Why::WokenByClock => "the cabinet's clock woke it, nobody is here, mains is still out".to_owned(),
         Why::ShutDownByOthers => "somebody else shuts the system down".to_owned(),
         Why::MainsLost => format!("mains failed ({battery})"),

@@ -30,6 +30,8 @@ impl std::fmt::Display for OutageId {
 
 /// After a dark interval without a trusted clock an outage counts as at most this much longer than it was before.
 const UNSEEN_MOST_MS: u64 = 96 * 3_600_000;
+/// A storm brings several outages, and is over after two days.
+const STORM_MS: u64 = 48 * 3_600_000;
 /// Shorter ones teach nothing: the prior is of outages, not of flickers.
 const SHORTEST_TAUGHT_MS: u64 = 120_000;
 /// So many of the site's own outages are kept.
@@ -95,6 +97,9 @@ pub struct Outage {
     /// Methods that failed in it.
     #[serde(default)]
     pub failed: Vec<Method>,
+    /// Starts out of `ups-off` since anybody had a visit, the last one included.
+    #[serde(default)]
+    pub hollow_wakes: u32,
 }
 
 impl Outage {
@@ -116,8 +121,10 @@ impl Outage {
             // An interval closes when the clock becomes known.
             return if least_ms == most_ms { counted } else { self.by_the_wall(now).unwrap_or(counted) };
         }
+        // However often it comes up, it was not dark for longer than that in all.
+        let unseen_ms = if least_ms < most_ms { 0 } else { UNSEEN_MOST_MS };
         self.by_the_wall(now)
-            .unwrap_or(Elapsed { least_ms: least_ms + now.mono.0, most_ms: most_ms + UNSEEN_MOST_MS + now.mono.0 })
+            .unwrap_or(Elapsed { least_ms: least_ms + now.mono.0, most_ms: most_ms + unseen_ms + now.mono.0 })
     }
 
     /// Whether it is part of a drill, and so kept apart from real ones: it began in one, and mains came back soon after that.
@@ -166,6 +173,8 @@ impl Outage {
             | Mode::Manual { .. } => None,
         };
         self.sleeps += u32::from(matches!(to, Mode::Asleep { .. }));
+        let from_off = from == Mode::Asleep { method: Method::UpsOff };
+        self.hollow_wakes += u32::from(from_off && why == Why::StartedOnBattery);
         if let (Why::MethodFailed, Mode::Asleep { method } | Mode::Manual { method: Some(method) }) = (why, from)
             && !self.failed.contains(&method)
         {
@@ -256,8 +265,9 @@ pub struct PowerState {
     pub order: Option<Ordered>,
     /// We told upsd to shut down: its `FSD` is ours until the machine comes up anew, whatever became of it.
     pub fsd_ours: bool,
-    /// A storm was told while no outage was open: the next one begins with it.
-    pub storm: bool,
+    /// When a storm was told last, if nobody said since that it is over: an outage that begins within two days begins with it.
+    #[serde(default)]
+    pub storm_told: Option<Stamp>,
     pub measured: Option<Measured>,
     pub proofs: Vec<Proof>,
     pub serial: Option<String>,
@@ -304,7 +314,7 @@ impl PowerState {
             last_drill: None,
             order: None,
             fsd_ours: false,
-            storm: false,
+            storm_told: None,
             measured: None,
             proofs: Vec::new(),
             serial: None,
@@ -325,6 +335,12 @@ impl PowerState {
     #[must_use]
     pub fn history_ms(&self) -> Vec<u64> {
         self.history.iter().map(|past| past.lasted_ms).collect()
+    }
+
+    /// Whether a storm that was told still counts.
+    #[must_use]
+    pub fn is_storm_told(&self, now: Stamp) -> bool {
+        self.storm_told.is_some_and(|told| told.elapsed_ms(now) <= STORM_MS)
     }
 
     /// Whether "sleep now" still waits to be done.
@@ -381,7 +397,9 @@ impl PowerState {
             Fact::PowerSwitched { from, to, why, figures } => self.switched(*from, *to, *why, *figures, seq, stamp),
             Fact::OutageEnded { outage, least_ms, most_ms, drill, .. } => {
                 self.outage = None;
-                if !drill && *least_ms >= SHORTEST_TAUGHT_MS {
+                // One whose length nobody knows would teach that outages are short.
+                let is_known = most_ms - least_ms <= least_ms / 4;
+                if !drill && is_known && *least_ms >= SHORTEST_TAUGHT_MS {
                     let past = PastOutage { id: *outage, lasted_ms: *least_ms, most_ms: *most_ms, ended: stamp };
                     self.history.push(past);
                     let over = self.history.len().saturating_sub(HISTORY);
@@ -421,6 +439,21 @@ impl PowerState {
                     }
                 }
             }
+            Fact::MethodDisproved { method } => {
+                self.proofs.retain(|proof| proof.method != *method);
+                let failed = |failed: &mut Vec<Method>| {
+                    if !failed.contains(method) {
+                        failed.push(*method);
+                    }
+                };
+                if let Some(outage) = &mut self.outage {
+                    failed(&mut outage.failed);
+                }
+                if let Some(drill) = &mut self.drill {
+                    failed(&mut drill.failed);
+                    drill.proved.retain(|proof| proof.method != *method);
+                }
+            }
             Fact::LoadLearned { day } => self.baseline.learn(*day),
             Fact::SelfTestBegan => self.test_began = Some(stamp),
             Fact::SelfTestEnded { verdict } => self.test_ended = Some((stamp, *verdict)),
@@ -428,9 +461,11 @@ impl PowerState {
                 self.drill = Some(Drill::new(seq, stamp, *deep));
             }
             Fact::SessionStarted { user, .. } => {
+                let was_hollow =
+                    self.outage.as_mut().is_some_and(|outage| std::mem::take(&mut outage.hollow_wakes) > 0);
                 let on_battery = self.mode.is_on_battery();
                 let Some(drill) = self.drill.as_mut().filter(|drill| on_battery && !drill.has_slept()) else {
-                    return false;
+                    return was_hollow;
                 };
                 drill.visitor = Some(user.clone());
             }
@@ -439,6 +474,9 @@ impl PowerState {
                     && !drill.saw(*what)
                 {
                     drill.seen.push(Seen { what: *what, figure: *figure });
+                    if *what == Sight::Woke {
+                        drill.proving = None;
+                    }
                 }
             }
             Fact::DrillProving { method } => {
@@ -506,6 +544,10 @@ impl PowerState {
         if what == Replaced::Ups {
             self.baseline = Baseline::default();
         }
+        // What began with one battery tells nothing of another.
+        if let Some(outage) = &mut self.outage {
+            outage.charge_pct = None;
+        }
         // A new battery is a full one. Another UPS is not known to have one.
         if what == Replaced::Battery {
             self.drained_mwh = 0;
@@ -516,7 +558,7 @@ impl PowerState {
 
     fn switched(&mut self, from: Mode, to: Mode, why: Why, figures: SwitchFigures, seq: u64, stamp: Stamp) {
         if from == Mode::Line && to != Mode::Line {
-            let hints = Hints { storm: std::mem::take(&mut self.storm), ..Hints::default() };
+            let hints = Hints { storm: self.is_storm_told(stamp), ..Hints::default() };
             self.outage = Some(Outage {
                 id: OutageId(seq),
                 started: stamp,
@@ -535,6 +577,7 @@ impl PowerState {
                 back: None,
                 charge_pct: figures.charge_pct,
                 failed: Vec::new(),
+                hollow_wakes: 0,
             });
         }
         if let Some(outage) = &mut self.outage {
@@ -570,12 +613,10 @@ impl PowerState {
     }
 
     fn told(&mut self, told: Told, stamp: Stamp) {
-        let Some(outage) = &mut self.outage else {
-            if let Told::Storm { is } = told {
-                self.storm = is;
-            }
-            return;
-        };
+        if let Told::Storm { is } = told {
+            self.storm_told = is.then_some(stamp);
+        }
+        let Some(outage) = &mut self.outage else { return };
         let at_ms = outage.elapsed(stamp).least_ms;
         match told {
             Told::Storm { is } => outage.hints.storm = is,

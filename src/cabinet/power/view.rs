@@ -1,5 +1,6 @@
 //! Power as others see it: part of the snapshot, with the sentence that explains the mode.
 
+use super::forecast::Outlook;
 use super::policy::{Kind, Method, Mode, Then};
 use super::sentence::switched;
 use super::state::{Drill, DrillEnd, Outage, OutageId, PastDrill, PowerState, Proof, Seen, Sight};
@@ -222,7 +223,10 @@ impl Cabinet {
     #[must_use]
     pub fn power_view(&self, now: Now) -> Option<PowerView> {
         let power = self.power_settings()?;
-        let outlook = self.outlook(now)?;
+        let (outlook, pulls_left) = self.with_ahead(now, |ahead| {
+            let outlook = Outlook::new(ahead);
+            (outlook, outlook.pulls_left(ahead))
+        })?;
         let nothing_yet = PowerState::new(now.stamp());
         let state = self.books().power.as_ref().unwrap_or(&nothing_yet);
         let stamp = now.stamp();
@@ -258,7 +262,7 @@ impl Cabinet {
             measured: state.measured.is_some(),
             awake_ms: outlook.awake_ms(energy_mwh),
             asleep_ms,
-            pulls_left: outlook.pulls_left(energy_mwh, &power.rules),
+            pulls_left,
             deepest: usable.deepest(),
             configured: power.sleep,
             proofs: state.proofs.iter().map(|proof| ProofView::of(proof, stamp)).collect(),
@@ -303,7 +307,7 @@ impl Cabinet {
                     false => format!("it falls asleep when nobody comes for {}", coarse(limit_ms)),
                 }
             }
-            Kind::FallingAsleep => "a badge or the button still turns it back".to_owned(),
+            Kind::FallingAsleep => "it sleeps as soon as all is in order".to_owned(),
             Kind::Asleep => match mode {
                 Mode::Asleep { method: Method::Standby } => "a badge or the button wakes it".to_owned(),
                 Mode::Asleep { method: Method::UpsOff } => "the button of the UPS wakes it".to_owned(),

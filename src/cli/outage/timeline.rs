@@ -13,7 +13,7 @@ use crate::io::store::{Entry, Filter};
 /// The kinds of records that a report is made of: those that are told, and those that count in the outage ([`PowerState`]).
 ///
 /// [`PowerState`]: crate::cabinet::power::state::PowerState
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 21] = [
     "started",
     "stopped",
     "found-changed",
@@ -33,6 +33,7 @@ pub const KINDS: [&str; 20] = [
     "drill-saw",
     "drill-proving",
     "method-proved",
+    "method-disproved",
     "drill-ended",
 ];
 
@@ -141,6 +142,8 @@ pub const fn is_decision(why: Why) -> bool {
         | Why::SomeoneAtTheLast => true,
         Why::StartedOnLine
         | Why::WokenByClock
+        | Why::Deeper
+        | Why::ManualNoMore
         | Why::StartedOnBattery
         | Why::MainsLost
         | Why::Flicker
@@ -168,6 +171,7 @@ fn what(fact: &Fact) -> Option<What> {
         | Fact::DrillSaw { .. }
         | Fact::DrillProving { .. }
         | Fact::MethodProved { .. }
+        | Fact::MethodDisproved { .. }
         | Fact::DrillEnded { .. } => What::Drill,
         Fact::SupplyChanged { from, to, .. } if silent(from) || silent(to) => What::Ups,
         Fact::Started { .. } | Fact::Stopped { .. } | Fact::FoundChanged { .. } => What::Life,

@@ -479,6 +479,11 @@ impl World {
         self.press_the_button()?;
         self.event(Event::ButtonPressed)?;
         self.pass(5_000)?;
+        if method == Method::UpsOff {
+            // Mostly it was as it should be.
+            let pressed = !self.dice.once_in(10);
+            self.ask(Some(Role::Manager), Ask::Drill(DrillStep::Pressed { pressed }))?;
+        }
         self.ask(Some(Role::Manager), Ask::Drill(DrillStep::Finish))?;
         plug(self)?;
         self.pass(4 * MINUTE_MS)?;

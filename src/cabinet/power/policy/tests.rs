@@ -136,6 +136,16 @@ fn each_row_has_its_situation() {
             |s| s.woken = Some(Woken::Alarm),
             Some((K::FallingAsleep, Why::WokenByClock)),
         ),
+        (
+            Mode::Manual { method: Some(Method::Halt) },
+            |s| s.woken = Some(Woken::Alarm),
+            Some((K::FallingAsleep, Why::WokenByClock)),
+        ),
+        (
+            Mode::Asleep { method: Method::Halt },
+            |s| (s.woken, s.mains) = (Some(Woken::Alarm), Mains::Silent { for_ms: 90_000 }),
+            Some((K::Conserve, Why::StartedOnBattery)),
+        ),
         (Mode::Normal, |s| s.woken = Some(Woken::Process), None),
         (
             Mode::Normal,
@@ -481,6 +491,7 @@ fn each_row_has_its_situation() {
             TO_MANUAL,
             |s| {
                 s.flushed = true;
+                s.energy_mwh = 500;
                 s.someone = true;
             },
             Some((K::Manual, Why::Ready)),
@@ -489,6 +500,7 @@ fn each_row_has_its_situation() {
             TO_MANUAL,
             |s| {
                 s.flushed = true;
+                s.energy_mwh = 500;
                 s.in_session = true;
                 s.in_mode_ms = 59_999;
             },
@@ -498,6 +510,7 @@ fn each_row_has_its_situation() {
             TO_MANUAL,
             |s| {
                 s.flushed = true;
+                s.energy_mwh = 500;
                 s.in_session = true;
                 s.in_mode_ms = 60_000;
             },
@@ -521,6 +534,11 @@ fn each_row_has_its_situation() {
             },
             Some((K::Manual, Why::Ready)),
         ),
+        // Who shut the system down took it back, or the battery was not empty.
+        (TO_MANUAL, |s| s.in_session = true, Some((K::Conserve, Why::ManualNoMore))),
+        (STANDBY, |s| s.in_mode_ms = 1_000, Some((K::FallingAsleep, Why::Deeper))),
+        (STANDBY, |s| s.mains = Mains::Silent { for_ms: 1_000 }, None),
+        (STANDBY, |s| s.told_to_stay = true, None),
         (OFF, |s| s.in_mode_ms = 59_999, None),
         (OFF, |s| s.in_mode_ms = 60_000, Some((K::FallingAsleep, Why::MethodFailed))),
         (
@@ -545,7 +563,7 @@ fn each_row_has_its_situation() {
             Some((K::FallingAsleep, Why::MethodFailed)),
         ),
         (STANDBY, |s| s.someone = true, Some((K::Conserve, Why::SomeoneCame))),
-        (STANDBY, |_| {}, None),
+        (STANDBY, |s| s.usable = Usable::default(), None),
         // Mains comes and goes.
         (RESTORING, |_| {}, Some((K::Conserve, Why::MainsLostAgain))),
         (RESTORING, |s| s.mains = Mains::Silent { for_ms: HOUR_MS }, None),
@@ -657,7 +675,7 @@ fn a_large_battery_may_be_told_to_serve_through() {
 fn who_shuts_down_does_it_alone_and_a_shallow_manual_stays_up() {
     let sleeps = |mode: Mode, others: bool| {
         let mut now = quiet(mode);
-        (now.flushed, now.shut_down_by_others) = (true, others);
+        (now.flushed, now.shut_down_by_others, now.energy_mwh) = (true, others, 500);
         decide(&Rules::default(), &now).map(|decision| decision.to)
     };
     assert_eq!(sleeps(TO_MANUAL, false), Some(Mode::Manual { method: Some(Method::UpsOff) }));
@@ -666,7 +684,6 @@ fn who_shuts_down_does_it_alone_and_a_shallow_manual_stays_up() {
     assert_eq!(sleeps(shallow, false), Some(Mode::Manual { method: None }));
 }
 
-/// The table that people read is the table that decides.
 /// Awake for nobody: the budget looks ahead to the next visits, and at night they are far.
 #[test]
 fn the_budget_asks_earlier_when_nobody_is_expected() {
@@ -729,6 +746,7 @@ fn it_lingers_in_a_busy_hour_while_the_battery_can_afford_it() {
     assert_eq!(limit_ms(large), 20);
 }
 
+/// The table that people read is the table that decides.
 #[test]
 fn the_documentation_shows_this_table() {
     let documented = include_str!("../../../../docs/power.md");

@@ -73,7 +73,6 @@ const fn words(test: Test) -> &'static str {
         Test::Ample => "energy − 1 h of Normal (or what the budget looks ahead, if that is more) ≥ 1.15 × need",
         Test::NormalFirst => "5 min of Normal in this outage",
         Test::ConserveFirst => "5 min since Conserve began, sleep included",
-        Test::Busy => "busy",
         Test::NotBusy => "not busy",
         Test::Idle => {
             "nobody for 60 s (20 s after 2 h of outage, or on LB; 1 s after a visit, with energy < need; 20 min while it lingers)"
@@ -87,7 +86,9 @@ const fn words(test: Test) -> &'static str {
             "state durable, upstream flushed or 10 s over; no session (on the way to Manual for at most 60 s, 15 s on FSD)"
         }
         Test::InStandby => "in standby",
+        Test::DeeperUsable => "a deeper method may be used",
         Test::InDeepSleep => "a deep method was ordered",
+        Test::StaysUp => "the machine stays up",
         Test::NotAsleep => "it failed, or the machine is still up after 60 s",
         Test::Empty => "energy ≤ 0.5 Wh and a shutdown",
         Test::LessThanOneCycle => "not enough for one more visit",

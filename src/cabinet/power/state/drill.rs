@@ -82,10 +82,18 @@ impl Drill {
         }
     }
 
+    /// What is to be said of its sleep by `ups-off`: ms from the machine's start to ready.
+    #[must_use]
+    pub fn unconfirmed_ms(&self) -> Option<u64> {
+        let is_told =
+            self.proved.iter().any(|proof| proof.method == Method::UpsOff) || self.failed.contains(&Method::UpsOff);
+        self.seen.iter().find(|seen| seen.what == Sight::Woke && !is_told).map(|seen| seen.figure)
+    }
+
     /// Whether a sleep was ordered in it: from then on the cabinet is nobody's but the drill's.
     #[must_use]
-    pub const fn has_slept(&self) -> bool {
-        self.proving.is_some() || !self.proved.is_empty() || !self.failed.is_empty()
+    pub fn has_slept(&self) -> bool {
+        self.proving.is_some() || !self.proved.is_empty() || !self.failed.is_empty() || self.saw(Sight::Woke)
     }
 }
 
@@ -128,6 +136,8 @@ pub enum Sight {
     Network,
     /// The machine came up because mains came back (the figure: ms from its start to ready).
     RestartOnMains,
+    /// The machine came up on battery out of `ups-off`, by whatever (the figure: ms from its start to ready).
+    Woke,
     /// Mains is back and the UPS says so.
     MainsBack,
 }

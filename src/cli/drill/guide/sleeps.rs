@@ -31,6 +31,7 @@ impl Guide<'_> {
     pub(super) fn prove(&mut self, method: Method) -> Result<(), Stop> {
         const TRIES: u32 = 3;
         self.look()?;
+        self.confirm(method)?;
         if self.is_proved(method) {
             return self.time(method);
         }
@@ -50,6 +51,7 @@ impl Guide<'_> {
                 Method::Standby => self.wake_from_standby()?,
                 Method::Halt | Method::UpsOff => self.wake_from_the_dark(method)?,
             };
+            self.confirm(method)?;
             if self.is_proved(method) {
                 self.world.say(Some(Tone::Good), &format!("Sleep by {} is proved.", method.word()));
                 return self.time(method);
@@ -76,6 +78,17 @@ impl Guide<'_> {
         self.world
             .say(Some(Tone::Doubt), &format!("Sleep by {} is not proved: nobody woke it in time.", method.word()));
         Ok(())
+    }
+
+    /// Whether the UPS was off is for whoever stands before it to say.
+    fn confirm(&mut self, method: Method) -> Result<(), Stop> {
+        let woke = method == Method::UpsOff && self.saw(Sight::Woke);
+        if !woke || self.is_proved(method) || self.has_failed(method) {
+            return Ok(());
+        }
+        let pressed = self.agrees("It is awake. Was the UPS off, and did you press its button? [Y/n]")?;
+        self.ask(DrillStep::Pressed { pressed })?;
+        self.look()
     }
 
     fn note_failed(&mut self, method: Method) {

@@ -151,6 +151,7 @@ impl Guide<'_> {
         self.drill
             .as_ref()
             .is_some_and(|drill| drill.proving.is_some() || !drill.proved.is_empty() || !drill.failed.is_empty())
+            || self.saw(Sight::Woke)
     }
 
     pub(super) fn measure(&mut self) -> Result<(), Stop> {
