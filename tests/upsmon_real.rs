@@ -4,17 +4,32 @@
 //! Each scenario is a machine of its own: files, upsd, driver, upsmon, port. They run all at the same time, as long as the
 //! longest of them, since the waits are real: a minute of silence is a minute.
 
+#[path = "support/demo.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod demo;
 #[path = "support/megatec.rs"]
 mod megatec;
 #[path = "support/nut.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod nut;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod site;
 #[path = "support/upsmon.rs"]
 mod upsmon;
 
+use cabinetd::cabinet::event::DrillStep;
+use cabinetd::cabinet::outcome::Answer;
+use cabinetd::cabinet::power::Method;
+use cabinetd::config::Config;
+use cabinetd::io::clock;
+use cabinetd::io::control::wire::Ask;
+use cabinetd::io::control::{Client, new_request_key};
 use cabinetd::io::ups::orders::{OrderError, force_shutdown, instant_command, list_clients, list_commands};
 use cabinetd::io::upsmon::{Level, NutSetup, OurUps, Password, judge};
 use rustix::process::Signal;
+use site::{Site, serve_board};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use upsmon::{Machine, Setup, USER, Unit};
@@ -37,11 +52,12 @@ const S: fn(u64) -> Duration = Duration::from_secs;
 
 #[test]
 fn upsmon_shuts_down_when_we_decide_and_not_when_the_ups_is_nervous() {
-    let scenarios: [(&str, fn()); 7] = [
+    let scenarios: [(&str, fn()); 8] = [
         ("a spurious low battery, and a true one", a_spurious_low_battery_does_nothing_and_a_true_one_is_the_net),
         ("a minute of silence", a_minute_of_silence_on_battery_does_nothing),
         ("upsd restarted", an_upsd_that_starts_again_on_battery_does_nothing),
         ("our own order", our_own_order_shuts_down_once),
+        ("the daemon's order", the_daemon_decides_and_upsmon_obeys_once),
         ("a real driver obeys", a_real_driver_carries_a_self_test_out),
         ("stock: a spurious low battery", stock_shuts_down_at_a_spurious_low_battery),
         ("stock: silence", stock_shuts_down_when_the_ups_falls_silent),
@@ -110,7 +126,7 @@ fn judge_finds_nothing(machine: &Machine) {
         port: machine.nut.port,
         user: Some(USER),
         password: Some(Password(password.trim())),
-        sleep: cabinetd::cabinet::power::Method::UpsOff,
+        sleep: Method::UpsOff,
     };
     let found = judge(&NutSetup::read(machine.nut.dir.path(), None), &our);
     let wrong: Vec<_> = found.iter().filter(|finding| finding.level == Level::Fail).collect();
@@ -166,6 +182,88 @@ fn our_own_order_shuts_down_once() {
     std::thread::sleep(S(12));
     assert_eq!(machine.shutdowns().len(), 1, "once\n{}", machine.logs());
     assert!(machine.powerdown_flag().exists());
+}
+
+/// The whole way: the daemon decides and records, upsd is told, upsmon shuts down, once. In a drill, which is how a site meets it first.
+fn the_daemon_decides_and_upsmon_obeys_once() {
+    // Twice as fast as life: the grace is a minute, and FINALDELAY still ends before the daemon gives the order up.
+    const RATE: u32 = 2;
+    let mut machine = Machine::start(Setup::Recipe, Unit::Dummy);
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let group = uzers::get_current_groupname().unwrap().to_string_lossy().into_owned();
+    std::fs::write(dir.join("cabinetd.toml"), config(&group, machine.nut.port)).unwrap();
+    let mut site = Site::new(dir);
+    site.ok(&["init"]);
+    let password = dir.join("credentials/upsd_password");
+    std::fs::copy(machine.nut.dir.path().join("upsd_password"), &password).unwrap();
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+    serve_board(dir, &Config::load(&dir.join("cabinetd.toml")).unwrap().settings);
+    let mono_ms = clock::real().0.0;
+    let time = format!(
+        "boot=1,booted_ms={mono_ms},rate={RATE},began_mono_ms={mono_ms},began_wall_ms=1772442000000,clock=synced"
+    );
+    site.environment = vec![(clock::sim::VARIABLE.to_owned(), time)];
+    site.start();
+    site.supply(&"on-line".into());
+    let asks = |step| {
+        let mut daemon = Client::connect(&dir.join("run")).unwrap();
+        let answer = daemon.ask(&new_request_key(), &Ask::Drill(step)).unwrap();
+        assert!(matches!(answer, Answer::Done { .. }), "{step:?}: {answer:?}");
+    };
+    let mode = || site.status()["power"]["mode"].as_str().unwrap_or_default().to_owned();
+
+    asks(DrillStep::Start { deep: false });
+    machine.nut.set("ups.status", "OB DISCHRG");
+    machine.until_news("ONBATT", S(10));
+    let begin = now();
+    while mode() != "normal" {
+        assert!(begin.elapsed() < S(120), "still {}", mode());
+        machine.hold(S(1));
+    }
+    let decided = now();
+    asks(DrillStep::Prove { method: Method::UpsOff });
+    machine.until_shutdown(decided, S(45));
+    // It was recorded before it was done, and it was not taken for somebody else's.
+    let switches = site.records("power-switched");
+    let whys: Vec<&str> = switches.iter().filter_map(|record| record["fact"]["why"].as_str()).collect();
+    assert_eq!(whys, ["mains-lost", "grace-over", "told-to-sleep", "ready"], "{switches:?}");
+    assert_eq!(mode(), "asleep");
+    std::thread::sleep(S(5));
+    assert_eq!(machine.shutdowns().len(), 1, "once\n{}", machine.logs());
+    assert!(machine.powerdown_flag().exists());
+    site.go_dark();
+}
+
+fn config(group: &str, port: u16) -> String {
+    format!(
+        r#"
+[cabinet]
+site = "elm-street"
+name = "lobby"
+[paths]
+state_dir = "state"
+credentials_dir = "credentials"
+run_dir = "run"
+[lines]
+backend = "sim"
+socket = "run/hardware.sock"
+[slots]
+count = 6
+columns = 3
+[power]
+sleep = "ups-off"
+[ups]
+name = "{}"
+port = {port}
+poll_on_line_s = 5
+poll_on_battery_s = 5
+user = "{USER}"
+[accounts]
+"{group}" = "admin"
+"#,
+        nut::UPS
+    )
 }
 
 /// Not upsmon's matter, but it wants a driver that carries something out.
