@@ -295,3 +295,6 @@ pub(crate) fn in_parallel<T: Send>(count: usize, threads: usize, work: impl Fn(u
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, result)| result).collect()
 }
+
+#[cfg(test)]
+mod tests;

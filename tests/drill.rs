@@ -208,8 +208,10 @@ fn commissioning_over_a_night_that_was_ordered() {
 
     assert_eq!(here.ups.power_button(), Button::TurnedOn);
     here.switch_on();
-    until("the proof", || (here.site.records("method-proved").len() == 2).then_some(()));
+    until("the wake", || here.seen().contains(&"woke".to_owned()).then_some(()));
+    // Whoever pressed says so; `--yes` says it for them.
     let again = here.drill(&["--method", "standby", "--method", "ups-off", "--resume"]);
+    until("the proof", || (here.site.records("method-proved").len() == 2).then_some(()));
     again.says("Put the UPS's plug back");
     here.ups.mains(true);
     let said = || fs::read_to_string(&again.text).unwrap_or_default();

@@ -459,16 +459,32 @@ fn a_terminal_that_goes_dark_comes_back_to_it_and_the_watch_is_asked_for() {
     drill.story.sleeps(300, ClockQuality::Restored);
     drill.is_dark = false;
     (drill.said, drill.heeded) = (Vec::new(), 0);
-    let answers = ["soon", "7", "58"];
+    let answers = ["er", "y", "soon", "7", "58"];
     drill.person = Some(answers.into_iter().map(|text| Heard::Line(text.into())).collect());
     let mut drill = drill.puts_the_plug_back();
     let outcome = drill.plays(Plan { resume: true, ..ordinary(&[Method::UpsOff]) });
     assert_eq!(outcome.code, 0, "{:#?}", drill.said);
     drill.expect_said("The drill goes on.");
+    drill.expect_said("Type y or n.");
     drill.expect_said("Type whole seconds");
     drill.expect_said("It must be at least 20");
     drill.expect_said("ups-off: proved: ready 58 s after the press, by the watch");
     drill.expect_never_said("Now one visit");
+}
+
+#[test]
+fn a_ups_that_was_not_off_proves_nothing() {
+    let mut drill = Rehearsal::of(switchable).visits().when("it is dark", |here| here.heard.push_back(Heard::Ended));
+    drill.person = Some(VecDeque::new());
+    drill.plays(ordinary(&[Method::UpsOff]));
+    drill.story.sleeps(200, ClockQuality::Restored);
+    drill.is_dark = false;
+    (drill.said, drill.heeded) = (Vec::new(), 0);
+    drill.person = Some(VecDeque::from([Heard::Line("n".into())]));
+    let mut drill = drill.puts_the_plug_back();
+    let outcome = drill.plays(Plan { resume: true, ..ordinary(&[Method::UpsOff]) });
+    assert_eq!(outcome.code, 1, "{:#?}", drill.said);
+    drill.expect_said("Sleep by ups-off is not proved: the UPS was not off, or nobody pressed its button");
 }
 
 #[test]

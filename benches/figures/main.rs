@@ -1,7 +1,7 @@
 //! The figures that the daemon has to reach, each measured beside what it is compared with, in one run.
 //!
 //! `benches/run` runs them all; `cargo bench --bench figures -- NAME` runs one of `store`, `counts`, `snapshot`, `relay`, `start`, `idle`,
-//! `asleep`.
+//! `asleep`, `simulate`.
 //! Each prints lines of a Markdown table: figure, target, measured, load average. `benches/RESULTS.md` keeps them.
 //!
 //! Network on loopback only; folders are temporary; processes are ended by their ids.
@@ -17,6 +17,7 @@ mod idle;
 mod nut;
 mod place;
 mod relay;
+mod simulate;
 mod snapshot;
 mod start;
 mod store;
@@ -34,12 +35,13 @@ fn main() {
         ["relay"] => relay::measure(),
         ["start"] => start::measure(),
         ["idle"] => idle::measure(),
+        ["simulate"] => simulate::measure(),
         ["asleep"] => idle::measure_asleep(),
         // What these run as processes of their own.
         ["replay", dir, count, pause_ms] => counts::replay(Path::new(dir), number(count), number(pause_ms)),
         ["ledger", dir, records] => place::write_ledger(Path::new(dir), number(records)),
         _ => {
-            eprintln!("usage: figures store|counts|snapshot|relay|start|idle|asleep");
+            eprintln!("usage: figures store|counts|snapshot|relay|start|idle|asleep|simulate");
             std::process::exit(2);
         }
     }

@@ -414,6 +414,10 @@ impl Situation {
     }
 }
 
+/// `LB` is believed with no more charge than this, or less energy: units say it at 95 % too.
+const LOW_CHARGE_PCT: u8 = 20;
+const LOW_ENERGY_PCT: u64 = 35;
+
 /// A condition of a row.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Test {
@@ -507,8 +511,8 @@ impl Test {
             Self::NotShutDownByOthers => !now.shut_down_by_others,
             Self::GraceOver => now.in_mode_ms >= rules.grace_ms,
             Self::LowCorroborated => {
-                let by_charge = now.charge_pct.is_some_and(|pct| pct <= 20);
-                let by_energy = now.energy_mwh * 100 < now.full_mwh * 35;
+                let by_charge = now.charge_pct.is_some_and(|pct| pct <= LOW_CHARGE_PCT);
+                let by_energy = now.energy_mwh * 100 < now.full_mwh * LOW_ENERGY_PCT;
                 now.low_polls > 0 && (by_charge || by_energy)
             }
             Self::LowThrice => now.low_polls >= rules.low_polls,

@@ -103,7 +103,7 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
         ),
         Fact::MethodDisproved { method } => write!(
             f,
-            "Sleep by {} is not to be had: the machine comes up by itself, with nobody there. Is the UPS's output really cut?",
+            "Sleep by {} is not to be had: the machine comes up by itself, with nobody there; see whether the UPS's output is really cut.",
             method.word()
         ),
         Fact::DrillEnded { drill, how, lasted_ms } => {

@@ -305,6 +305,24 @@ impl<'a> Guide<'a> {
         }
     }
 
+    /// The same where a no has consequences: asked until it is one of both.
+    fn tells(&mut self, question: &str) -> Result<bool, Stop> {
+        if !(self.plan.asks && self.world.has_person()) {
+            return Ok(true);
+        }
+        loop {
+            match self.world.question(question) {
+                Heard::Nothing => return Ok(true),
+                Heard::Line(line) => match line.trim().to_lowercase().as_str() {
+                    "" | "y" | "yes" => return Ok(true),
+                    "n" | "no" => return Ok(false),
+                    _ => self.world.say(None, "Type y or n."),
+                },
+                Heard::Interrupted | Heard::Ended => return Err(self.give_up()),
+            }
+        }
+    }
+
     // ------------------------------------------------------------ the end
 
     fn stopped(&mut self, stop: Stop) -> Outcome {

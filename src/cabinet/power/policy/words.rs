@@ -1,21 +1,22 @@
 //! The table in words, as `docs/power.md` shows it.
 
-use super::{Kind, Next, Row, TABLE, Test, Then};
+use super::{Kind, LOW_CHARGE_PCT, LOW_ENERGY_PCT, Next, Row, Rules, TABLE, Test, Then};
 
-/// The table as Markdown, row by row.
+/// The table as Markdown, row by row, with the figures as shipped.
 #[must_use]
 pub fn table() -> String {
     let mut out = String::from("| in | when | then | recorded as |\n|---|---|---|---|\n");
+    let rules = Rules::default();
     for row in TABLE {
-        out.push_str(&line(row));
+        out.push_str(&line(row, &rules));
     }
     out
 }
 
-fn line(row: &Row) -> String {
+fn line(row: &Row, rules: &Rules) -> String {
     let from: Vec<&str> = row.from.iter().map(|kind| kind.word()).collect();
     let from = if row.from.len() == Kind::ALL.len() - 1 { "any but Line".to_owned() } else { from.join(", ") };
-    let when: Vec<&str> = row.when.iter().map(|test| words(*test)).collect();
+    let when: Vec<String> = row.when.iter().map(|test| words(*test, rules)).collect();
     // The record's word is serde's: kebab case of the name.
     let why = kebab(&format!("{:?}", row.why));
     format!("| {from} | {} | {} | `{why}` |\n", when.join("; "), next(row.next))
@@ -47,51 +48,75 @@ const fn next(next: Next) -> &'static str {
     }
 }
 
-const fn words(test: Test) -> &'static str {
+fn words(test: Test, rules: &Rules) -> String {
+    let s = |ms: u64| ms / 1_000;
+    let min = |ms: u64| ms / 60_000;
+    let h = |ms: u64| ms / 3_600_000;
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+    let share = |pct: u64| pct as f64 / 100.0;
+    let times = |pct: u64| if pct == 200 { "twice".to_owned() } else { format!("{} times", share(pct)) };
     match test {
-        Test::Woken => "the process has just started",
-        Test::WokenByBoot => "the machine has just started, by a person or its supply",
-        Test::WokenByAlarm => "the machine has just started, by its own clock",
-        Test::OnLine => "OL",
-        Test::OnBattery => "OB",
-        Test::NotOnLine => "OB, or the UPS does not answer",
-        Test::FlickerOver => "OL for 10 s",
-        Test::Settled => "OL for 180 s (900 s after a flap)",
-        Test::ShutDownByOthers => "FSD that is not ours, or SIGTERM from a system shutdown on battery",
-        Test::NotShutDownByOthers => "nobody else shuts the system down",
-        Test::GraceOver => "for 120 s",
-        Test::LowCorroborated => "LB, and charge ≤ 20 % or energy < 35 %",
-        Test::LowThrice => "LB on 3 polls",
-        Test::NotLow => "no LB",
-        Test::Silent => "no data for 120 s",
-        Test::Long => "D > 4 h (with `conserve_only_if_needed`: and R95 not covered)",
-        Test::LongAndUncovered => "D > 3 h and R80 not covered in Normal",
-        Test::Short => "D < 3 h",
-        Test::Budget => {
-            "energy − Normal for twice the time until the next visit is expected (5 min at least) < need (where sleep × R95 can be had at all)"
+        Test::Woken => "the process has just started".into(),
+        Test::WokenByBoot => "the machine has just started, by a person or its supply".into(),
+        Test::WokenByAlarm => "the machine has just started, by its own clock".into(),
+        Test::OnLine => "OL".into(),
+        Test::OnBattery => "OB".into(),
+        Test::NotOnLine => "OB, or the UPS does not answer".into(),
+        Test::FlickerOver => format!("OL for {} s", s(rules.flicker_ms)),
+        Test::Settled => format!("OL for {} s ({} s after a flap)", s(rules.settle_ms), s(rules.settle_flapped_ms)),
+        Test::ShutDownByOthers => "FSD that is not ours, or SIGTERM from a system shutdown on battery".into(),
+        Test::NotShutDownByOthers => "nobody else shuts the system down".into(),
+        Test::GraceOver => format!("for {} s", s(rules.grace_ms)),
+        Test::LowCorroborated => format!("LB, and charge ≤ {LOW_CHARGE_PCT} % or energy < {LOW_ENERGY_PCT} %"),
+        Test::LowThrice => format!("LB on {} polls", rules.low_polls),
+        Test::NotLow => "no LB".into(),
+        Test::Silent => format!("no data for {} s", s(rules.silent_ms)),
+        Test::Long => {
+            format!("D > {} h (with `conserve_only_if_needed`: and R95 not covered)", h(rules.always_after_ms))
         }
-        Test::Ample => "energy − 1 h of Normal (or what the budget looks ahead, if that is more) ≥ 1.15 × need",
-        Test::NormalFirst => "5 min of Normal in this outage",
-        Test::ConserveFirst => "5 min since Conserve began, sleep included",
-        Test::NotBusy => "not busy",
-        Test::Idle => {
-            "nobody for 60 s (20 s after 2 h of outage, or on LB; 1 s after a visit, with energy < need; 20 min while it lingers)"
+        Test::LongAndUncovered => format!("D > {} h and R80 not covered in Normal", h(rules.uncovered_after_ms)),
+        Test::Short => format!("D < {} h", h(rules.uncovered_after_ms)),
+        Test::Budget => format!(
+            "energy − Normal for {} the time until the next visit is expected ({} min at least) < need (where sleep × R95 can be had at all)",
+            times(rules.budget_ahead_pct),
+            min(rules.budget_ahead_ms)
+        ),
+        Test::Ample => format!(
+            "energy − {} h of Normal (or what the budget looks ahead, if that is more) ≥ {} × need",
+            h(rules.return_ahead_ms),
+            share(rules.return_margin_pct)
+        ),
+        Test::NormalFirst => format!("{} min of Normal in this outage", min(rules.normal_first_ms)),
+        Test::ConserveFirst => format!("{} min since Conserve began, sleep included", min(rules.conserve_first_ms)),
+        Test::NotBusy => "not busy".into(),
+        Test::Idle => format!(
+            "nobody for {} s ({} s after {} h of outage, or on LB; {} s after a visit, with energy < need; {} min while it lingers)",
+            s(rules.idle_ms),
+            s(rules.idle_late_ms),
+            h(rules.late_after_ms),
+            s(rules.idle_tight_ms),
+            min(rules.linger_ms)
+        ),
+        Test::ToldToSleep => "told to sleep now".into(),
+        Test::NotToldToStay => "not told to stay awake".into(),
+        Test::Someone => "somebody came: badge, button, in standby the door".into(),
+        Test::ThenAsleep => "on the way to sleep".into(),
+        Test::ThenManual => "on the way to Manual".into(),
+        Test::Ready => format!(
+            "state durable, upstream flushed or {} s over; no session (on the way to Manual for at most {} s, {} s on FSD)",
+            s(rules.flush_ms),
+            s(rules.finish_ms),
+            s(rules.finish_fsd_ms)
+        ),
+        Test::InStandby => "in standby".into(),
+        Test::DeeperUsable => "a deeper method may be used".into(),
+        Test::InDeepSleep => "a deep method was ordered".into(),
+        Test::StaysUp => "the machine stays up".into(),
+        Test::NotAsleep => format!("it failed, or the machine is still up after {} s", s(rules.still_up_ms)),
+        Test::Empty => {
+            format!("energy ≤ {} Wh and a shutdown", share(rules.clock_reserve_mwh / 10))
         }
-        Test::ToldToSleep => "told to sleep now",
-        Test::NotToldToStay => "not told to stay awake",
-        Test::Someone => "somebody came: badge, button, in standby the door",
-        Test::ThenAsleep => "on the way to sleep",
-        Test::ThenManual => "on the way to Manual",
-        Test::Ready => {
-            "state durable, upstream flushed or 10 s over; no session (on the way to Manual for at most 60 s, 15 s on FSD)"
-        }
-        Test::InStandby => "in standby",
-        Test::DeeperUsable => "a deeper method may be used",
-        Test::InDeepSleep => "a deep method was ordered",
-        Test::StaysUp => "the machine stays up",
-        Test::NotAsleep => "it failed, or the machine is still up after 60 s",
-        Test::Empty => "energy ≤ 0.5 Wh and a shutdown",
-        Test::LessThanOneCycle => "not enough for one more visit",
-        Test::OneCycleLeft => "enough for one more visit",
+        Test::LessThanOneCycle => "not enough for one more visit".into(),
+        Test::OneCycleLeft => "enough for one more visit".into(),
     }
 }

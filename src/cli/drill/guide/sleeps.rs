@@ -86,13 +86,17 @@ impl Guide<'_> {
         if !woke || self.is_proved(method) || self.has_failed(method) {
             return Ok(());
         }
-        let pressed = self.agrees("It is awake. Was the UPS off, and did you press its button? [Y/n]")?;
+        let pressed = self.tells("It is awake. Was the UPS off, and did you press its button? [Y/n]")?;
         self.ask(DrillStep::Pressed { pressed })?;
         self.look()
     }
 
     fn note_failed(&mut self, method: Method) {
-        let why = "it was ordered and did not come; the alarm and `cabinetd check` say more".to_owned();
+        let why = if method == Method::UpsOff && self.saw(Sight::Woke) {
+            "the UPS was not off, or nobody pressed its button; does it obey `upsdrvctl shutdown`?".to_owned()
+        } else {
+            "it was ordered and did not come; the alarm and `cabinetd check` say more".to_owned()
+        };
         self.world.say(Some(Tone::Bad), &format!("Sleep by {} is not proved: {why}.", method.word()));
         self.unproved.insert(method, why);
     }
