@@ -132,7 +132,7 @@ fn legend(svg: &mut String, y: f64) {
             y - 12.0,
             x + 24.0
         );
-        x += 150.0;
+        x += 158.0;
     }
     for (class, words) in [("at-once", "at once"), ("late", "late"), ("lost", "lost")] {
         let _ = write!(
