@@ -160,6 +160,8 @@ fn axis(svg: &mut String, account: &Account, scale: &Scale, zone: &TimeZone) {
             let moment = moment.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned_datetime(zone.clone());
             let midnight = moment.hour() == 0 && moment.minute() == 0;
             moment.strftime(if midnight { "%a %-d" } else { "%H:%M" }).to_string()
+        } else if at_ms == 0 {
+            "begin".to_owned()
         } else {
             format!("+{}", duration(at_ms))
         };
