@@ -270,7 +270,7 @@ impl fmt::Display for Denial {
                  (`cabinetd declare --slot {slot} --key …`)"
             ),
             Self::GoingDown => {
-                f.write_str("the cabinet is going to sleep: wait until it is dark, then press its button")
+                f.write_str("the cabinet is going to sleep: wait until it is dark, then press its button, or that of the UPS if nothing lights")
             }
             Self::NoUps => f.write_str("no UPS is watched; name one under [ups] in the config"),
             Self::NotOnBattery => f.write_str("the cabinet is on mains; this is for the time on battery"),
