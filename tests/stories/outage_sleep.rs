@@ -4,7 +4,7 @@ use crate::outage::{STANDBY, in_conserve, in_normal};
 use crate::story::Story;
 use cabinetd::cabinet::event::DrillStep;
 use cabinetd::cabinet::fact::Fact;
-use cabinetd::cabinet::outcome::{Action, Denial, Message, Sound};
+use cabinetd::cabinet::outcome::{Action, Answer, Denial, Message, Sound};
 use cabinetd::cabinet::power::policy::{Method, Mode, Remembered};
 use cabinetd::cabinet::power::state::{PowerOrder, Told};
 use cabinetd::cabinet::types::{ClockQuality, Input, Level, Output, Reason, SlotNo};
@@ -866,4 +866,31 @@ fn a_ups_on_bypass_is_silent_about_the_mains() {
     }
     assert_eq!(story.cabinet.energy_left_mwh(), Some(81_000));
     story.expect_mode(Mode::Line);
+}
+
+/// Two cuts in a row: what the count presumes of the charger is no better than what the UPS says of the battery.
+#[test]
+fn on_mains_a_lower_charge_of_the_ups_is_believed() {
+    let mut story = Story::on_a_ups(|_| {});
+    story.battery_has_pct(3);
+    story.wait_min(1);
+    let left_mwh = story.cabinet.energy_left_mwh().expect("a UPS");
+    assert!(left_mwh <= 81_000 * 6 / 100, "{left_mwh}");
+}
+
+#[test]
+fn sleep_now_says_what_wakes_it_and_nothing_is_promised_on_the_way_out() {
+    let said = |answer: Answer| match answer {
+        Answer::Done { text, .. } => text,
+        other => panic!("{other:?}"),
+    };
+    let mut story = in_conserve();
+    assert!(said(story.orders(PowerOrder::SleepNow)).contains("a badge or its button wakes it"));
+    let mut story = may_be_switched_off();
+    story.presses_the_button();
+    if story.cabinet.power_mode() != ASLEEP_OFF {
+        assert!(said(story.orders(PowerOrder::SleepNow)).contains("only the UPS's button"));
+    }
+    story.expect_mode(ASLEEP_OFF);
+    story.orders_and_is_refused(PowerOrder::StayAwake { for_minutes: 60 }, &Denial::GoingDown);
 }

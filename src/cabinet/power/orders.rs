@@ -1,5 +1,6 @@
 //! What people say and order: how the outage goes on, "sleep now", "stay awake", a new battery.
 
+use super::policy::Method;
 use super::state::{PowerOrder, Replaced, Told};
 use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::outcome::Denial;
@@ -27,9 +28,17 @@ impl Cabinet {
                 }
                 self.record(turn, Fact::PowerTold { order });
                 // It is told at the cabinet's keyboard or from afar: whoever tells it is done here.
-                Ok("the cabinet goes to sleep; a badge or its button wakes it".into())
+                Ok(match self.situation(turn.now).usable.deepest() {
+                    Method::Standby => "the cabinet goes to sleep; a badge or its button wakes it".into(),
+                    Method::Halt => "the cabinet's machine goes off; only its button wakes it".into(),
+                    Method::UpsOff => "the cabinet goes off with its UPS; only the UPS's button wakes it".into(),
+                })
             }
             PowerOrder::StayAwake { for_minutes } => {
+                // The order to go off is out: it would be a promise that nobody can keep.
+                if self.goes_down() {
+                    return Err(Denial::GoingDown);
+                }
                 let for_minutes = for_minutes.clamp(1, STAY_MOST_MINUTES);
                 self.record(turn, Fact::PowerTold { order: PowerOrder::StayAwake { for_minutes } });
                 // Whoever wants that is as good as here.
@@ -49,9 +58,7 @@ impl Cabinet {
         }
         self.record(turn, Fact::OutageTold { told });
         self.power.outlook_at = None;
-        let ahead = self.outlook(turn.now).filter(|_| open);
-        let projected =
-            ahead.map_or_else(String::new, |outlook| format!("; projected now: {} in all", duration(outlook.total_ms)));
+        let projected = if open { "; `cabinetd outage` shows what is expected now" } else { "" };
         Ok(match told {
             Told::Storm { is: true } => format!("noted: a storm{projected}"),
             Told::Storm { is: false } => format!("noted: no storm{projected}"),

@@ -620,7 +620,11 @@ impl PowerState {
         let at_ms = outage.elapsed(stamp).least_ms;
         match told {
             Told::Storm { is } => outage.hints.storm = is,
-            Told::NothingStated => outage.hints.statements_followed = true,
+            Told::NothingStated => {
+                // What it stated before is withdrawn.
+                outage.hints.statements.clear();
+                outage.hints.statements_followed = true;
+            }
             Told::EndsIn { ms } => {
                 outage.hints.statements_followed = true;
                 outage.hints.statements.push(Statement { at_ms, ends_at_ms: at_ms + ms });

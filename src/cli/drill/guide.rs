@@ -307,7 +307,7 @@ impl<'a> Guide<'a> {
 
     /// The same where a no has consequences: asked until it is one of both.
     fn tells(&mut self, question: &str) -> Result<bool, Stop> {
-        if !(self.plan.asks && self.world.has_person()) {
+        if !self.plan.asks {
             return Ok(true);
         }
         loop {
