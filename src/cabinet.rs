@@ -356,6 +356,12 @@ impl Cabinet {
             from,
             boot: turn.now.boot,
             announced,
+            asleep: self
+                .books
+                .power
+                .as_ref()
+                .and_then(power::state::PowerState::off_by)
+                .filter(|_| from.boot != turn.now.boot),
             lasted_ms: from.elapsed_ms(turn.now.stamp()),
         });
         self.record(turn, Fact::Started { version: start.version.clone(), dark });

@@ -315,8 +315,8 @@ fn a_way_of_sleeping_that_is_not_prepared_is_left_out_with_the_reason() {
     let outcome = drill.plays(ordinary(&[Method::Standby, Method::Halt, Method::UpsOff]));
     assert_eq!(outcome.code, 1);
     drill.expect_said("standby: proved");
-    drill.expect_said("halt: NOT PROVED: this needs a clock that wakes the machine");
-    drill.expect_said("ups-off: NOT PROVED: this needs a user that may order upsd to shut down");
+    drill.expect_said("halt: NOT PROVED in this drill: this needs a clock that wakes the machine");
+    drill.expect_said("ups-off: NOT PROVED in this drill: this needs a user that may order upsd to shut down");
     drill.expect_said("In an outage the cabinet sleeps by standby: ups-off, which the config asks for, is not proved.");
 }
 
@@ -336,7 +336,7 @@ fn a_sleep_that_does_not_come_is_not_proved() {
     );
     assert_eq!(drill.plays(ordinary(&[Method::UpsOff])).code, 1);
     drill.expect_said("Sleep by ups-off is not proved: it was ordered and did not come");
-    drill.expect_said("ups-off: NOT PROVED: it was ordered and did not come");
+    drill.expect_said("ups-off: NOT PROVED in this drill: it was ordered and did not come");
 }
 
 #[test]
@@ -348,7 +348,9 @@ fn a_machine_that_mains_woke_is_not_proved() {
         here.is_dark = false;
     });
     assert_eq!(drill.plays(ordinary(&[Method::UpsOff])).code, 1);
-    drill.expect_said("ups-off: NOT PROVED: it came up when mains came back, not when a button was pressed");
+    drill.expect_said(
+        "ups-off: NOT PROVED in this drill: it came up when mains came back, not when a button was pressed",
+    );
     drill.expect_said("restart on mains: came up by itself");
 }
 
@@ -364,7 +366,7 @@ fn nobody_wakes_the_machine() {
 fn nobody_presses() {
     let mut drill = Rehearsal::of(|_| {}).visits().puts_the_plug_back();
     assert_eq!(drill.plays(ordinary(&[Method::Standby])).code, 1);
-    drill.expect_said("standby: NOT PROVED: nobody woke it in time");
+    drill.expect_said("standby: NOT PROVED in this drill: nobody woke it in time");
     assert_eq!(drill.ended(), Some(DrillEnd::Finished));
 }
 

@@ -429,7 +429,7 @@ fn a_day(state: &Path) -> Store {
         by: Some(who.into()),
         candidates: vec![],
     };
-    let dark = Dark { from: stamp(6000), boot: BootId(9), announced: false, lasted_ms: 7_200_000 };
+    let dark = Dark { from: stamp(6000), boot: BootId(9), announced: false, asleep: None, lasted_ms: 7_200_000 };
     let session = |user: &str| Fact::SessionStarted { user: user.into(), vouched: false, clock_unverified: false };
     let facts = vec![
         session("ana"),

@@ -24,6 +24,8 @@ mod drill;
 mod keys;
 #[path = "stories/outage.rs"]
 mod outage;
+#[path = "stories/outage_corners.rs"]
+mod outage_corners;
 #[path = "stories/outage_end.rs"]
 mod outage_end;
 #[path = "stories/outage_sleep.rs"]

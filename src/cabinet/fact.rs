@@ -324,6 +324,9 @@ pub struct Dark {
     pub boot: BootId,
     /// Whether the daemon had said that it stops.
     pub announced: bool,
+    /// It had been sent to this sleep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asleep: Option<Method>,
     /// Its length, by [`Stamp::elapsed_ms`]: a lower bound when the clock is not trusted.
     pub lasted_ms: u64,
 }

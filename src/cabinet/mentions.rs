@@ -172,6 +172,7 @@ impl Denial {
             | Self::NothingToReturn
             | Self::TooManyAsks
             | Self::GoingDown
+            | Self::AsleepAlready
             | Self::NoUps
             | Self::NotOnBattery
             | Self::NoOutage

@@ -199,6 +199,8 @@ pub enum Denial {
     },
     /// The machine is going down; a session would be cut off.
     GoingDown,
+    /// Nobody needs to send it to sleep.
+    AsleepAlready,
     /// No UPS is watched.
     NoUps,
     NotOnBattery,
@@ -272,6 +274,7 @@ impl fmt::Display for Denial {
             Self::GoingDown => {
                 f.write_str("the cabinet is going to sleep: wait until it is dark, then press its button, or that of the UPS if nothing lights")
             }
+            Self::AsleepAlready => f.write_str("the cabinet is asleep already, or on its way"),
             Self::NoUps => f.write_str("no UPS is watched; name one under [ups] in the config"),
             Self::NotOnBattery => f.write_str("the cabinet is on mains; this is for the time on battery"),
             Self::NoOutage => {

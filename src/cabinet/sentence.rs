@@ -355,11 +355,12 @@ pub fn duration(ms: u64) -> String {
 
 /// The dark interval in words.
 fn dark_words(dark: &Dark, clock_trusted: bool) -> String {
-    let why = match (dark.announced, dark.boot == dark.from.boot) {
-        (true, true) => "it had been stopped",
-        (true, false) => "the machine had been shut down",
-        (false, true) => "it had ended without notice",
-        (false, false) => "the machine had gone down without notice",
+    let why = match (dark.announced, dark.boot == dark.from.boot, dark.asleep) {
+        (_, false, Some(method)) => format!("it had been sent to sleep ({})", method.word()),
+        (true, true, _) => "it had been stopped".to_owned(),
+        (true, false, None) => "the machine had been shut down".to_owned(),
+        (false, true, _) => "it had ended without notice".to_owned(),
+        (false, false, None) => "the machine had gone down without notice".to_owned(),
     };
     let exact = dark.boot == dark.from.boot || (clock_trusted && dark.from.clock.is_trusted());
     let bound = if exact { "" } else { "at least " };

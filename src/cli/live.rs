@@ -10,7 +10,7 @@ mod status;
 pub(super) mod words;
 
 pub use keymap::keymap;
-pub(super) use power::battery;
+pub(super) use power::{battery, mode_words, out_for};
 pub use status::{alarms, status};
 pub use words::{Paint, Tone, View};
 pub(super) use words::{clean, paragraph};

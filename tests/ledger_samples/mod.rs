@@ -230,7 +230,7 @@ fn alarms() -> Vec<Alarm> {
 fn samples() -> Vec<Fact> {
     let (door, slot, session) = (DoorNo(1), SlotNo(7), SessionId(12));
     let (ana, key) = (UserId::from("ana"), KeyId::from("204"));
-    let dark = |from: Stamp, boot, announced| Dark { from, boot, announced, lasted_ms: 3_600_000 };
+    let dark = |from: Stamp, boot, announced| Dark { from, boot, announced, asleep: None, lasted_ms: 3_600_000 };
     let started = |dark| Fact::Started { version: "0.1.0".into(), dark };
     let denied = |denial| Fact::Denied { user: Some("ana".into()), denial, count: 1, charged: Some(Shown::Login) };
     let supply = |from, to, figures| Fact::SupplyChanged { from, to, figures };
