@@ -393,11 +393,25 @@ fn ctrl_c_ends_it_wherever_it_is() {
         let plug = if is_out { "The drill is aborted. Put the UPS's plug back" } else { "The drill is aborted." };
         drill.expect_said(plug);
         assert_eq!(outcome.json["end"], "aborted");
+        assert_eq!(outcome.json["methods"][0]["why_not"], "the drill ended before that");
+        if !is_out {
+            drill.expect_said("load: not measured: the drill ended before that");
+        }
         // The cabinet is as it ever is: somebody who comes is served.
         drill.story.mains_returns();
         drill.story.pulls("bob", 5);
         drill.story.expect_custody("205", "out with bob for work-order");
     }
+}
+
+#[test]
+fn what_was_proved_before_holds_and_that_is_said() {
+    let mut drill = Rehearsal::of(|_| {});
+    drill.story.proves_standby();
+    let mut drill = drill.visits().when("the press", |here| here.heard.push_back(Heard::Interrupted));
+    drill.plays(ordinary(&[Method::Standby]));
+    drill.expect_said("standby: NOT PROVED in this drill: the drill ended before that; the proof of ");
+    drill.expect_said(" ago still holds");
 }
 
 /// The end of a drill is a record, too: without room for it the drill goes on.
