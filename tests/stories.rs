@@ -28,6 +28,8 @@ mod outage;
 mod outage_corners;
 #[path = "stories/outage_end.rs"]
 mod outage_end;
+#[path = "stories/outage_simulated.rs"]
+mod outage_simulated;
 #[path = "stories/outage_sleep.rs"]
 mod outage_sleep;
 #[path = "stories/outage_starts.rs"]
