@@ -143,3 +143,13 @@ fn an_afternoon_and_a_night_switched_off() {
 fn a_storm_by_night_on_a_good_battery() {
     the_same(&site(Method::UpsOff), &case(23, 30 * HOUR, 100_000, 100 * MIN), 90_000);
 }
+
+#[test]
+fn a_small_battery_whose_budget_asks() {
+    let mut power = site(Method::UpsOff);
+    power.plant.nameplate_mwh = 60_000;
+    let case = case(12, 12 * HOUR, 45_000, 50 * MIN);
+    assert!(by_the_simulator(&power, &case).iter().any(|(.., why)| *why == Why::Budget));
+    // What the battery holds is learned from the charge's whole percents here, which the two hear at other moments: half a Wh.
+    the_same(&power, &case, 300_000);
+}
