@@ -42,6 +42,7 @@ mod visit;
 pub use event::Event;
 pub use outcome::Outcome;
 
+use access::Reading;
 use books::Books;
 use event::{Start, StopReason, StoreState};
 use fact::{Dark, Fact, Record, SessionEnd};
@@ -58,6 +59,7 @@ pub struct Cabinet {
     store: StoreState,
     desk: access::Desk,
     denials: access::Denials,
+    last_read: Option<access::LastRead>,
     visit: visit::Visit,
     doors: door::Doors,
     sensing: sensing::Sensing,
@@ -159,6 +161,7 @@ impl Cabinet {
             store,
             desk: access::Desk::Idle,
             denials: access::Denials::default(),
+            last_read: None,
             visit: visit::Visit::default(),
             doors: door::Doors::default(),
             sensing: sensing::Sensing::default(),
@@ -214,13 +217,23 @@ impl Cabinet {
         let turn_ref = &mut turn;
         self.notice_clock(turn_ref, &event);
         self.deadlines_passed(turn_ref);
-        self.notice_someone(turn_ref, &event);
+        let weighed = match &event {
+            Event::CodeRead(code) => self.weigh_reading(now.mono, code),
+            _ => Reading::Fresh,
+        };
+        if !matches!(weighed, Reading::Left { .. }) {
+            self.notice_someone(turn_ref, &event);
+        }
         let read = matches!(event, Event::CodeRead(_) | Event::LoginTyped(_));
         match event {
             Event::Started(start) => self.started(turn_ref, start),
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
             Event::LineChanged { input, level } => self.line_changed(turn_ref, input, level),
-            Event::CodeRead(code) => self.code_read(turn_ref, &code),
+            Event::CodeRead(code) => match weighed {
+                Reading::Fresh | Reading::Held => self.code_read(turn_ref, &code, weighed),
+                Reading::Left { is_news: true } => self.show(turn_ref, Message::BadgeLeft),
+                Reading::Left { is_news: false } => {}
+            },
             Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
             Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),
             Event::CancelPressed => self.cancel_pressed(turn_ref),

@@ -306,6 +306,8 @@ pub enum Message {
     /// Nobody is here.
     Ready,
     EnterPin,
+    /// A badge lies on the reader.
+    BadgeLeft,
     Checking,
     /// A PIN was typed and nobody said who it is.
     BadgeFirst,
@@ -381,6 +383,7 @@ impl fmt::Display for Message {
         match self {
             Self::Ready => f.write_str("Hold your badge to the reader."),
             Self::BadgeFirst => f.write_str("Badge first, please, then the PIN."),
+            Self::BadgeLeft => f.write_str("Please take the badge off the reader."),
             Self::EnterPin => f.write_str("Enter your PIN."),
             Self::Checking => f.write_str("Checking…"),
             Self::Welcome { name } => write!(f, "Welcome, {name}."),

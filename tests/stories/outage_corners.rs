@@ -191,3 +191,33 @@ fn the_dark_of_an_ordered_sleep_is_told_as_such() {
     story.boots(3_600, 0, ClockQuality::Synced);
     assert_eq!(slept(&story), None);
 }
+
+/// Readers read a badge that lies on them once a second.
+#[test]
+fn a_badge_left_on_the_reader_is_nobody() {
+    let mut story = in_conserve();
+    let lies = |story: &mut Story, seconds: u32| {
+        for _ in 0..seconds {
+            story.badge("ana");
+            story.wait_s(1);
+        }
+    };
+    lies(&mut story, 65);
+    story.expect_told("take the badge off the reader");
+    lies(&mut story, 600);
+    story.expect_mode(STANDBY);
+    // Taken off and held there again, it is Ana.
+    story.wait_s(10);
+    story.badge("ana");
+    story.expect_mode(Mode::Conserve);
+    story.expect_told("Enter your PIN");
+    story.wait_min(5);
+    // A wrong one is refused for a minute, and then no more.
+    story.news();
+    for _ in 0..3_600 {
+        story.badge("nobody");
+        story.wait_s(1);
+    }
+    let news = story.news();
+    assert!(news.len() <= 4, "{news:#?}");
+}
