@@ -32,7 +32,7 @@ fn site(sleep: Method) -> PowerSettings {
 }
 
 fn case(start_hour: u16, length_ms: u64, full_mwh: u64, every_ms: u64) -> Case {
-    let requests_ms = (1..).map(|number| number * every_ms).take_while(|at_ms| at_ms + HOUR < length_ms).collect();
+    let requests_ms = (1..(length_ms - HOUR).div_ceil(every_ms)).map(|number| number * every_ms).collect();
     Case { length_ms, start_minute: start_hour * 60, requests_ms, full_mwh, storm: false, statements: Vec::new() }
 }
 
