@@ -33,8 +33,9 @@ use crate::io::clock::sim::SimTime;
 use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
 use crate::io::credentials::pin::{hash_pin, set_pin};
 use crate::io::credentials::{Credentials, CredentialsError, Pepper};
+use crate::io::lines::Outputs;
 use crate::io::notify::Doorbell;
-use crate::io::sim::lines::{self, Outputs};
+use crate::io::sim;
 use crate::io::sleep::{Machine, Rtc};
 use crate::io::store::{Head, Identity, Store};
 use crate::io::systemd;
@@ -163,7 +164,7 @@ impl Daemon {
         credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
-        let outputs = guard.outputs.get_or_init(|| lines::connect(socket, line_events)).clone();
+        let outputs = guard.outputs.get_or_init(|| sim::lines::connect(socket, line_events)).clone();
         let (done_events, done) = mpsc::channel(QUEUE);
         let pepper = Arc::new(credentials.pepper);
         let login = match (&config.ups, &credentials.upsd_password) {
