@@ -1,6 +1,6 @@
 //! The lines: relays, lights and buzzer out, sensors and button in.
 //!
-//! One handle ([`Outputs`]) and one language ([`Order`]) for every backend. `rooms`: [`gpio`] drives real lines, those of any
+//! One handle ([`Outputs`]) and one language ([`Order`]) for every backend. [`gpio`] drives real lines, those of any
 //! gpiochip and the header pins of a Raspberry Pi, mixed as the cabinet is wired ([`wiring`]); `io::sim::lines` the simulated ones.
 //!
 //! What each backend promises:
@@ -17,8 +17,8 @@
 //! lines: their events do not come from here.
 
 pub mod gpio;
-pub(in crate::io) mod inbox;
-pub(in crate::io) mod pulses;
+pub mod inbox;
+pub mod pulses;
 pub mod wiring;
 
 use crate::cabinet::outcome::{Message, Sound};
@@ -33,7 +33,7 @@ pub const LONGEST_PULSE_MS: u32 = 60_000;
 /// How long an order may take.
 pub const ANSWER_MS: u64 = 2_000;
 /// Orders on their way to a backend, and orders that wait for the hardware's answer.
-pub(in crate::io) const ORDERS: usize = 64;
+pub const ORDERS: usize = 64;
 
 /// Why an output was not driven.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -76,14 +76,14 @@ pub enum Order {
 
 /// What comes through a handle.
 #[derive(Debug)]
-pub(in crate::io) enum Wanted {
+pub enum Wanted {
     Order(Order),
     /// Every output inactive, then the end.
     Shutdown,
 }
 
 /// Where the end of an order is told.
-pub(in crate::io) type Reply = oneshot::Sender<Result<(), LineError>>;
+pub type Reply = oneshot::Sender<Result<(), LineError>>;
 
 /// The outputs. Cloneable; when the last clone is dropped every output is driven inactive and the backend ends.
 #[derive(Clone, Debug)]
@@ -93,7 +93,8 @@ pub struct Outputs {
 
 impl Outputs {
     /// A handle, and where its backend takes the orders from.
-    pub(in crate::io) fn new() -> (Self, mpsc::Receiver<(Wanted, Reply)>) {
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<(Wanted, Reply)>) {
         let (orders, wanted) = mpsc::channel(ORDERS);
         (Self { orders }, wanted)
     }

@@ -80,6 +80,13 @@ pub fn start(wiring: &Wiring, events: mpsc::Sender<Event>) -> io::Result<Outputs
     Ok(outputs)
 }
 
+/// Drives every output inactive and lets go of it: for a moment when no daemon has the lines. Blocks for as long as the chips do.
+/// Gives back what could not be driven, each with why and what to do.
+#[must_use]
+pub fn release(wiring: &Wiring) -> Vec<String> {
+    driver::release(wiring, &mut Ports::new(wiring.pins))
+}
+
 /// Each place's own way.
 struct Ports {
     cdev: Cdev,

@@ -10,7 +10,7 @@ const WAITING: usize = 32;
 
 /// What waits for room in the event queue.
 #[derive(Debug)]
-pub(in crate::io) struct Inbox {
+pub struct Inbox {
     events: mpsc::Sender<Event>,
     /// The last level heard of each line; a line that cannot be read is not here.
     levels: BTreeMap<Input, Level>,
@@ -20,18 +20,20 @@ pub(in crate::io) struct Inbox {
 }
 
 impl Inbox {
-    pub(in crate::io) fn new(events: mpsc::Sender<Event>) -> Self {
+    /// An inbox before `events`.
+    #[must_use]
+    pub const fn new(events: mpsc::Sender<Event>) -> Self {
         Self { events, levels: BTreeMap::new(), picture_owed: false, waiting: VecDeque::new() }
     }
 
     /// The hardware came (its picture) or went (nothing can be read).
-    pub(in crate::io) fn picture(&mut self, levels: impl IntoIterator<Item = (Input, Level)>) {
+    pub fn picture(&mut self, levels: impl IntoIterator<Item = (Input, Level)>) {
         self.levels = levels.into_iter().collect();
         self.owe_picture();
     }
 
     /// What a part of the lines shows; a fault is a line that cannot be read. It is told with the next picture.
-    pub(in crate::io) fn note(&mut self, input: Input, level: Level) {
+    pub fn note(&mut self, input: Input, level: Level) {
         match level {
             Level::Active | Level::Inactive => drop(self.levels.insert(input, level)),
             Level::Fault => drop(self.levels.remove(&input)),
@@ -39,12 +41,13 @@ impl Inbox {
     }
 
     /// The picture goes out as soon as there is room.
-    pub(in crate::io) fn owe_picture(&mut self) {
+    pub fn owe_picture(&mut self) {
         self.picture_owed = true;
         self.flush();
     }
 
-    pub(in crate::io) fn edge(&mut self, input: Input, level: Level) {
+    /// One line has a new level.
+    pub fn edge(&mut self, input: Input, level: Level) {
         self.levels.insert(input, level);
         self.flush();
         if self.picture_owed || self.events.try_send(Event::LineChanged { input, level }).is_err() {
@@ -56,7 +59,7 @@ impl Inbox {
     }
 
     /// An input of a person.
-    pub(in crate::io) fn typed(&mut self, event: Event) {
+    pub fn typed(&mut self, event: Event) {
         if self.waiting.len() >= WAITING {
             tracing::warn!("the event queue is full: an input of a person was dropped");
             return;
@@ -70,7 +73,7 @@ impl Inbox {
     }
 
     /// Sends what waits, as far as there is room.
-    pub(in crate::io) fn flush(&mut self) {
+    pub fn flush(&mut self) {
         while self.is_behind() {
             let Ok(room) = self.events.try_reserve() else { return };
             if self.picture_owed {
@@ -83,7 +86,7 @@ impl Inbox {
     }
 
     /// Ends when there is room for what waits; never, if nothing does.
-    pub(in crate::io) async fn room(&self) {
+    pub async fn room(&self) {
         if self.is_behind() && self.events.reserve().await.is_ok() {
             return;
         }

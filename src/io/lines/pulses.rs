@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep_until};
 
 /// When which pulse ends.
 #[derive(Debug, Default)]
-pub(in crate::io) struct Pulses(BTreeMap<Output, Instant>);
+pub struct Pulses(BTreeMap<Output, Instant>);
 
 impl Pulses {
     /// An order begins, replaces or ends pulses.
-    pub(in crate::io) fn heed(&mut self, order: &Order) {
+    pub fn heed(&mut self, order: &Order) {
         match order {
             Order::Set { output, level: Level::Active, for_ms: Some(ms) } => {
                 self.0.insert(*output, Instant::now() + Duration::from_millis(u64::from(*ms)));
@@ -24,21 +24,24 @@ impl Pulses {
     }
 
     /// The next end.
-    pub(in crate::io) fn next(&self) -> Option<(Instant, Output)> {
+    #[must_use]
+    pub fn next(&self) -> Option<(Instant, Output)> {
         self.0.iter().map(|(output, at)| (*at, *output)).min()
     }
 
-    pub(in crate::io) fn end(&mut self, output: Output) {
+    /// It has ended.
+    pub fn end(&mut self, output: Output) {
         self.0.remove(&output);
     }
 
-    pub(in crate::io) fn clear(&mut self) {
+    /// All outputs are out of reach, or off.
+    pub fn clear(&mut self) {
         self.0.clear();
     }
 }
 
 /// Ends at that instant; never, if there is none.
-pub(in crate::io) async fn until(at: Option<Instant>) {
+pub async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

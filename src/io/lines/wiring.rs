@@ -59,6 +59,15 @@ impl fmt::Display for Address {
     }
 }
 
+/// Labels of the chips behind the header of a Raspberry Pi; their lines are numbered as BCM pins.
+const HEADER: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
+
+/// Whether a chip of this label is the one behind the header of a Raspberry Pi.
+#[must_use]
+pub fn is_header_label(label: &str) -> bool {
+    HEADER.contains(&label)
+}
+
 /// What an input is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Signal {

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// The first and the longest pause before the next attempt to connect.
 const PAUSE_MS: (u64, u64) = (100, 5_000);
+
 /// Starts the backend on the current runtime: it connects to `socket`, reconnects for ever, and sends to `events`.
 #[must_use]
 pub fn connect(socket: &Path, events: mpsc::Sender<Event>) -> Outputs {

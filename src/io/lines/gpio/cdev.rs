@@ -5,7 +5,7 @@
 //! wired) is claimed without them.
 
 use super::port::{Driven, Ear, Edge, News, Port, PortError, Sensed};
-use crate::io::lines::wiring::{Bias, InputLine, OutputLine, Place};
+use crate::io::lines::wiring::{Bias, InputLine, OutputLine, Place, is_header_label};
 use gpiocdev::line::{self, EdgeDetection, EdgeKind, EventClock, Offset, Value, Values};
 use gpiocdev::{Request, chip, request};
 use std::path::{Path, PathBuf};
@@ -16,8 +16,6 @@ use tokio::task::AbortHandle;
 
 /// As whom the kernel shows us.
 pub const CONSUMER: &str = "cabinetd";
-/// Labels of the chips behind the header of a Raspberry Pi; their lines are numbered as BCM pins.
-pub const HEADER: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
 /// Edges that the kernel keeps for a claim until they are read; it takes no more.
 const KEPT: u32 = 1_024;
 /// Edges of one lot at most.
@@ -133,7 +131,7 @@ impl Cdev {
     /// There is none, or more than one, or its label cannot be read.
     pub fn find(&self, place: &Place) -> Result<PathBuf, PortError> {
         let name = match place {
-            Place::Header => return self.labelled("header of a Raspberry Pi", |label| HEADER.contains(&label)),
+            Place::Header => return self.labelled("header of a Raspberry Pi", is_header_label),
             Place::Chip(name) => name,
         };
         let chips = self.chips();

@@ -166,15 +166,7 @@ impl Driver {
 
     /// Does what is due; outputs first. Whatever it finds comes in one picture; true if there was one.
     fn look(&mut self) -> bool {
-        let mut index = 0;
-        while let Some(relays) = self.relays.get_mut(index) {
-            let is_due = relays.due().is_some_and(|due| due <= Instant::now());
-            let parts = if is_due { relays.claim(&mut *self.port) } else { None };
-            match parts {
-                Some(parts) => drop(self.relays.splice(index..=index, parts)),
-                None => index += 1,
-            }
-        }
+        claim_due(&mut self.relays, &mut *self.port);
         let mut is_whole = false;
         let mut index = 0;
         while let Some(bank) = self.banks.get_mut(index) {
@@ -247,6 +239,25 @@ impl Driver {
             Look::Parted(_) => false,
         }
     }
+}
+
+/// Claims the outputs that are due, in parts where a line is taken.
+fn claim_due(relays: &mut Vec<Relays>, port: &mut dyn Port) {
+    let mut index = 0;
+    while let Some(these) = relays.get_mut(index) {
+        let is_due = these.due().is_some_and(|due| due <= Instant::now());
+        match if is_due { these.claim(port) } else { None } {
+            Some(parts) => drop(relays.splice(index..=index, parts)),
+            None => index += 1,
+        }
+    }
+}
+
+/// Drives every output inactive and lets go; what could not be driven, in words.
+pub(super) fn release(wiring: &Wiring, port: &mut dyn Port) -> Vec<String> {
+    let mut relays = relays_of(wiring);
+    claim_due(&mut relays, port);
+    relays.iter_mut().filter_map(|these| Some(format!("{}: {}", these.words(), these.release().err()?))).collect()
 }
 
 const fn level(active: bool) -> Level {

@@ -79,7 +79,7 @@ impl Relays {
     }
 
     /// "door 1's lock", "16 outputs".
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         match self.lines.as_slice() {
             [one] => output_words(one.output),
             many => format!("{} outputs at {}", many.len(), self.place),
