@@ -76,7 +76,12 @@ impl Driver {
                     // Whoever asked may be gone.
                     Some((Wanted::Order(order), reply)) => drop(reply.send(self.obey(&order))),
                     Some((Wanted::Shutdown, reply)) => {
-                        drop(reply.send(self.release()));
+                        let released = self.release();
+                        self.relays.clear();
+                        self.banks.clear();
+                        // What read their edges lets go as well, before anybody hears of the end.
+                        tokio::task::yield_now().await;
+                        drop(reply.send(released));
                         return;
                     }
                     None => {
