@@ -13,6 +13,7 @@ pub mod notify;
 pub mod outage;
 pub mod power;
 pub mod power_orders;
+pub mod release;
 pub mod roster;
 pub mod sim;
 pub mod simulate;
@@ -49,6 +50,8 @@ enum Command {
     #[command(after_help = "Exit codes: 0 told to stop; 1 it could not start, or the ledger failed: start it again.\n\
         Log: to stderr; CABINETD_LOG=debug says more.")]
     Run,
+    /// Drive every lock, latch, light and load off when no daemon runs (the unit's ExecStopPost=)
+    Release(release::ReleaseArgs),
     /// Run a whole simulated cabinet, to try everything out
     Demo(demo::DemoArgs),
     /// Work the simulated hardware: badge, PIN, door, keys, mains
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
         Command::Run => with_config(config, run),
+        Command::Release(args) => with_config(config, |config| release::run(&args, &config)),
         Command::Outage(args) => outage::run(args, config),
         Command::Drill(args) => match live::Place::find(config) {
             Ok(place) => drill::run(&args, &place),
