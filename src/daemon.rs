@@ -13,6 +13,7 @@
 //!
 //! **Does not** decide anything, know what a record says, or repeat a command.
 
+mod clerk;
 mod guard;
 mod hands;
 pub mod keeper;
@@ -21,6 +22,7 @@ mod sleeper;
 use crate::cabinet::Event;
 use crate::cabinet::books::Books;
 use crate::cabinet::event::{Start, StoreState};
+use crate::cabinet::fact::Record;
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
 use crate::cabinet::power::sentence::mode_words;
 use crate::cabinet::power::{Mode, UpsReading};
@@ -33,6 +35,7 @@ use crate::io::clock::sim::SimTime;
 use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
 use crate::io::credentials::pin::{hash_pin, set_pin};
 use crate::io::credentials::{Credentials, CredentialsError, Pepper};
+use crate::io::journal::Log;
 use crate::io::notify::Doorbell;
 use crate::io::sim::lines::{self, Outputs};
 use crate::io::sleep::{Machine, Rtc};
@@ -40,6 +43,8 @@ use crate::io::store::{Head, Identity, Store};
 use crate::io::systemd;
 use crate::io::ups::orders::Login;
 use crate::io::ups::{Poller, Watch};
+use crate::messages::tell;
+use clerk::Clerk;
 use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
@@ -74,15 +79,15 @@ const SELF_CHECK: Duration = Duration::from_secs(300);
 /// Why the daemon ended, if not because it was told to.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs until told to stop.
+/// Runs until told to stop. Records are told to `log` once they are on the disk.
 ///
 /// # Errors
 /// It could not start, or the ledger failed: the process must end and start again.
-pub fn run(config: Config) -> Result<(), Failure> {
+pub fn run(config: Config, log: Log) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = Guard::default();
     guard.listen();
-    let result = guard.run(&runtime, async { Box::pin(Daemon::start(config, &guard).await?.serve(&guard)).await });
+    let result = guard.run(&runtime, async { Box::pin(Daemon::start(config, log, &guard).await?.serve(&guard)).await });
     // A look-up of a name or a PIN under way is nothing to wait for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -91,6 +96,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 struct Daemon {
     clock: Arc<Clock>,
     keeper: Keeper,
+    clerk: Clerk,
     hands: Hands,
     outputs: Outputs,
     pepper: Arc<Pepper>,
@@ -144,7 +150,7 @@ impl Queues {
 
 impl Daemon {
     /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
-    async fn start(config: Config, guard: &Guard) -> Result<Self, Failure> {
+    async fn start(config: Config, log: Log, guard: &Guard) -> Result<Self, Failure> {
         let Lines::Sim { socket } = &config.lines;
         // Only a cabinet whose lines are simulated can be in a simulated time.
         let time = SimTime::from_environment()?;
@@ -160,6 +166,7 @@ impl Daemon {
         let last_proof = stored.last_proof;
         let missing = stored.lost.map(|lost| (lost.head.seq, lost.known.seq));
         let keeper = Keeper::new(settings, store, stored, clock.now());
+        let clerk = Clerk::new(log, keeper.cabinet().books());
         credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
@@ -225,6 +232,7 @@ impl Daemon {
         let mut daemon = Self {
             clock,
             keeper,
+            clerk,
             hands,
             outputs,
             pepper,
@@ -260,7 +268,8 @@ impl Daemon {
         // While there is room nobody waits for this one: what it missed must not come all at once.
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tell_systemd(systemd::ready(&self.told));
-        tracing::info!(seq = self.keeper.head().seq, "ready");
+        let seq = self.keeper.head().seq;
+        tell!(READY, SEQ = seq, "ready; the ledger is at record {seq}");
         loop {
             let deadline = self.deadline();
             let proof_due = proved + proof_each * if self.asleep { ASLEEP_SLOWER } else { 1 };
@@ -342,12 +351,13 @@ impl Daemon {
             events.push((self.clock.now(), event));
         }
         match self.keeper.take(events).await? {
-            Taken::Committed { commands, durable } => {
+            Taken::Committed { commands, records, durable } => {
                 let (answers, deeds): (Vec<Command>, Vec<Command>) =
                     commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
                 for command in deeds {
                     self.perform(command);
                 }
+                self.tell(&records);
                 if durable {
                     self.publish();
                 } else if is_heard {
@@ -362,6 +372,13 @@ impl Daemon {
             Taken::NoRoom => self.no_room().await?,
         }
         Ok(())
+    }
+
+    /// What is on the disk now, for the log. After the deeds: nobody waits for it.
+    fn tell(&mut self, durable: &[Record]) {
+        let power = self.keeper.cabinet().books().power.as_ref();
+        let outage = power.and_then(|power| power.outage.as_ref()).map(|outage| outage.id);
+        self.clerk.tell(durable, outage);
     }
 
     /// Each command to those who do it.
@@ -381,7 +398,8 @@ impl Daemon {
 
     /// The disk is full: nothing of the batch counts. Outputs off, lines anew, and the alarm from the reserve.
     async fn no_room(&mut self) -> Result<(), Failure> {
-        tracing::error!(
+        tell!(
+            NO_ROOM,
             "no room on the disk: nothing can be recorded, so nothing is opened; make room, it is noticed without a restart"
         );
         self.outputs_off();
@@ -391,12 +409,13 @@ impl Daemon {
         }
         let event = (self.clock.now(), Event::StoreChanged(StoreState::Reserve));
         match self.keeper.take([event]).await? {
-            Taken::Committed { commands, .. } => {
+            Taken::Committed { commands, records, .. } => {
                 for command in commands {
                     self.perform(command);
                 }
+                self.tell(&records);
             }
-            Taken::NoRoom => tracing::error!("the reserve is used up as well: alarms are shown but not recorded"),
+            Taken::NoRoom => tell!(RESERVE_USED, "the reserve is used up as well: alarms are shown but not recorded"),
         }
         self.read_lines();
         self.publish();
@@ -502,7 +521,7 @@ impl Daemon {
         match self.keeper.store().sign_head("local").await {
             Ok(signed) => self.signed = Some(signed.head),
             Err(error) if error.is_fatal() => return Err(error.into()),
-            Err(error) => tracing::warn!(%error, "the ledger's head was not signed"),
+            Err(error) => tell!(HEAD_NOT_SIGNED, "the ledger's head was not signed: {error}"),
         }
         Ok(())
     }
@@ -520,7 +539,7 @@ impl Daemon {
         let outputs = self.outputs.clone();
         tokio::spawn(async move {
             if let Err(error) = outputs.release().await {
-                tracing::error!(%error, "the outputs could not be driven inactive");
+                tell!(OUTPUTS_NOT_OFF, "the outputs could not be driven inactive: {error}");
             }
         });
     }
@@ -534,9 +553,9 @@ impl Daemon {
     /// Told to stop: locks off first, then the books.
     async fn stop(mut self) -> Result<(), Failure> {
         tell_systemd(systemd::stopping("stopping"));
-        tracing::info!("stopping");
+        tell!(STOPPING, "told to stop");
         if let Err(error) = self.outputs.release().await {
-            tracing::warn!(%error, "the outputs could not be driven inactive");
+            tell!(OUTPUTS_NOT_OFF, "the outputs could not be driven inactive: {error}");
         }
         let why = self.sleeper.why_stopping().await;
         self.insist(Event::Stopping { why }).await?;
@@ -562,7 +581,7 @@ pub(crate) fn load_credentials(dir: &Path) -> Result<Credentials, CredentialsErr
 /// Nothing hangs on systemd having heard it.
 fn tell_systemd(told: Result<(), systemd::NotifyError>) {
     if let Err(error) = told {
-        tracing::warn!(%error, "systemd was not told");
+        tell!(SYSTEMD_DEAF, "{error}");
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::cabinet::books::Books;
 use crate::cabinet::event::StoreState;
+use crate::cabinet::fact::Record;
 use crate::cabinet::outcome::Command;
 use crate::cabinet::settings::Settings;
 use crate::cabinet::types::{CommandId, Now};
@@ -24,8 +25,8 @@ pub struct Keeper {
 /// What became of a batch.
 #[derive(Debug)]
 pub enum Taken {
-    /// Durable, or nothing to make durable: to be performed now, in order.
-    Committed { commands: Vec<Command>, durable: bool },
+    /// Durable, or nothing to make durable: to be performed now, in order. `records` are on the disk.
+    Committed { commands: Vec<Command>, records: Vec<Record>, durable: bool },
     /// No room: nothing of the batch counts, the core was rebuilt, its outputs must be driven inactive and its lines read anew.
     NoRoom,
 }
@@ -72,7 +73,7 @@ impl Keeper {
         let durable = batch.is_durable();
         if durable {
             let reserve = self.cabinet.store_state() == StoreState::Reserve;
-            match self.store.commit(batch.records, batch.rows, reserve).await {
+            match self.store.commit(batch.records.clone(), batch.rows, reserve).await {
                 Ok(head) => self.head = head,
                 Err(StoreError::Full) => {
                     if let Some(now) = last {
@@ -83,7 +84,7 @@ impl Keeper {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Taken::Committed { commands: batch.commands, durable })
+        Ok(Taken::Committed { commands: batch.commands, records: batch.records, durable })
     }
 
     /// The core anew from the disk, careful because there is no room. Its commands count on.

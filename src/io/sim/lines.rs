@@ -15,6 +15,7 @@ use super::wire::{FromHardware, Lines, Order, ToHardware, WireError, send};
 use crate::cabinet::Event;
 use crate::cabinet::outcome::{Message, Sound};
 use crate::cabinet::types::{Code, Input, Level, Output, Pin};
+use crate::messages::tell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -162,7 +163,7 @@ impl Inbox {
         self.flush();
         if self.picture_owed || self.events.try_send(Event::LineChanged { input, level }).is_err() {
             if !self.picture_owed {
-                tracing::warn!("the event queue is full: edges were lost, the whole picture follows");
+                tell!(EDGES_LOST, "the event queue is full: edges were lost, the whole picture follows");
             }
             self.picture_owed = true;
         }
@@ -170,7 +171,7 @@ impl Inbox {
 
     fn typed(&mut self, event: Event) {
         if self.waiting.len() >= WAITING {
-            tracing::warn!("the event queue is full: an input of the reader was dropped");
+            tell!(INPUT_DROPPED, "the event queue is full: an input of the reader was dropped");
             return;
         }
         self.waiting.push_back(event);
@@ -270,7 +271,7 @@ impl Backend {
                     self.pulses.clear();
                     match end {
                         End::Finished => return,
-                        End::Gone(why) => tracing::warn!("the hardware is gone: {why}; connecting again"),
+                        End::Gone(why) => tell!(HARDWARE_GONE, "the hardware is gone: {why}; connecting again"),
                     }
                     said_gone = false;
                     if began.elapsed() > Duration::from_millis(PAUSE_MS.1) {
@@ -278,7 +279,8 @@ impl Backend {
                     }
                 }
                 Err(why) if !said_gone => {
-                    tracing::warn!(
+                    tell!(
+                        NO_HARDWARE,
                         "no hardware at {}: {why}; start it with `cabinetd sim hardware`; trying again",
                         self.socket.display()
                     );
@@ -379,7 +381,7 @@ impl Backend {
                 if let Some(reply) = pending.remove(&id) {
                     let _ = reply.send(Err(LineError::Failed(why)));
                 } else {
-                    tracing::error!("an output did not follow this driver: {why}");
+                    tell!(OUTPUT_DISOBEYED, "an output did not follow this driver: {why}");
                 }
             }
         }
