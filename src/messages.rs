@@ -115,7 +115,7 @@ pub fn catalog() -> String {
     .to_owned();
     for Message { id, subject, cause, remedy, .. } in all() {
         // Writing to a String does not fail.
-        let (cause, remedy) = (wrapped(cause), wrapped(remedy));
+        let (cause, remedy) = (wrapped(cause), wrapped(&format!("To do: {remedy}")));
         let _ = write!(text, "\n-- {id}\nSubject: {subject}\nDefined-By: cabinetd\n\n{cause}\n{remedy}");
     }
     text
