@@ -51,6 +51,7 @@ struct Cli {
 enum Command {
     /// Run the daemon (what systemd starts)
     #[command(after_help = "Exit codes: 0 told to stop; 1 it could not start, or the ledger failed: start it again.\n\
+        SIGHUP: read the config again (`systemctl reload cabinetd`).\n\
         Log: to the journal where systemd runs it (`journalctl -u cabinetd`), else to stderr; CABINETD_LOG=debug says more.")]
     Run,
     /// Run a whole simulated cabinet, to try everything out
@@ -133,7 +134,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::simulate(&args, config),
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
-        Command::Run => with_config(config, run),
+        Command::Run => with_config(config, |read| run(read, &Config::locate(config))),
         Command::Outage(args) => outage::run(args, config),
         Command::Drill(args) => match live::Place::find(config) {
             Ok(place) => drill::run(&args, &place),
@@ -193,7 +194,7 @@ fn at_desk(config: &Config, command: impl FnOnce(&mut Desk<'_>) -> ExitCode) -> 
     command(&mut desk)
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, file: &Path) -> ExitCode {
     let (log, _writer) = match journal::start(journal::Sink::find()) {
         Ok(started) => started,
         Err(error) => {
@@ -204,7 +205,7 @@ fn run(config: Config) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CABINETD_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::registry().with(filter).with(log.clone()).init();
     crate::io::ups::quiet_contained_panics();
-    match crate::daemon::run(config, log) {
+    match crate::daemon::run(config, file, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell!(ENDED, "{error}");

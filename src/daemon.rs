@@ -17,6 +17,7 @@ mod clerk;
 mod guard;
 mod hands;
 pub mod keeper;
+mod reload;
 mod sleeper;
 
 use crate::cabinet::Event;
@@ -29,7 +30,7 @@ use crate::cabinet::power::{Mode, UpsReading};
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::RequestKey;
-use crate::config::{Config, Lines};
+use crate::config::{Config, ConfigError, Lines};
 use crate::io::clock::Clock;
 use crate::io::clock::sim::SimTime;
 use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
@@ -48,12 +49,14 @@ use clerk::Clerk;
 use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
+use reload::Reload;
 use sleeper::{Sleeper, World};
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -79,15 +82,19 @@ const SELF_CHECK: Duration = Duration::from_secs(300);
 /// Why the daemon ended, if not because it was told to.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs until told to stop. Records are told to `log` once they are on the disk.
+/// Runs until told to stop. `config` was read from `file`, which is read again at a SIGHUP. Records are told to `log` once they are on
+/// the disk.
 ///
 /// # Errors
 /// It could not start, or the ledger failed: the process must end and start again.
-pub fn run(config: Config, log: Log) -> Result<(), Failure> {
+pub fn run(config: Config, file: &Path, log: Log) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = Guard::default();
     guard.listen();
-    let result = guard.run(&runtime, async { Box::pin(Daemon::start(config, log, &guard).await?.serve(&guard)).await });
+    let result = guard.run(&runtime, async {
+        let daemon = Box::pin(Daemon::start(config, file, log, &guard)).await?;
+        Box::pin(daemon.serve(&guard)).await
+    });
     // A look-up of a name or a PIN under way is nothing to wait for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -107,6 +114,8 @@ struct Daemon {
     unhashed: mpsc::Receiver<Unhashed>,
     inbound: mpsc::Sender<Inbound>,
     sleeper: Sleeper,
+    reload: Reload,
+    hangup: Signal,
     /// Kept: dropping it ends the polling.
     poller: Option<Poller>,
     /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
@@ -150,7 +159,9 @@ impl Queues {
 
 impl Daemon {
     /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
-    async fn start(config: Config, log: Log, guard: &Guard) -> Result<Self, Failure> {
+    async fn start(config: Config, file: &Path, log: Log, guard: &Guard) -> Result<Self, Failure> {
+        // From now on it is no reason to end.
+        let hangup = signal(SignalKind::hangup())?;
         let Lines::Sim { socket } = &config.lines;
         // Only a cabinet whose lines are simulated can be in a simulated time.
         let time = SimTime::from_environment()?;
@@ -229,6 +240,8 @@ impl Daemon {
             None => None,
         };
         let queues = Queues { lines: lines_queue, done, ups, control };
+        let config_hash = config.hash.clone();
+        let reload = Reload::new(file, config);
         let mut daemon = Self {
             clock,
             keeper,
@@ -243,6 +256,8 @@ impl Daemon {
             unhashed,
             inbound,
             sleeper,
+            reload,
+            hangup,
             poller,
             reading: None,
             asleep: false,
@@ -250,7 +265,7 @@ impl Daemon {
             signed: None,
         };
         let version = env!("CARGO_PKG_VERSION").into();
-        let start = Start { version, last_proof, missing, config_hash: config.hash };
+        let start = Start { version, last_proof, missing, config_hash };
         daemon.insist(Event::Started(start)).await?;
         daemon.prove_life().await?;
         Ok(daemon)
@@ -259,6 +274,7 @@ impl Daemon {
     async fn serve(mut self, guard: &Guard) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let in_a_window = std::io::stderr().is_terminal();
         let proof_each = self.clock.real(PROOF_MS).max(SHORTEST_POLL);
         let mut proved = Instant::now();
         let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
@@ -271,6 +287,9 @@ impl Daemon {
         let seq = self.keeper.head().seq;
         tell!(READY, SEQ = seq, "ready; the ledger is at record {seq}");
         loop {
+            if self.reload.waits() && !self.keeper.cabinet().is_busy() {
+                self.reconfigure().await?;
+            }
             let deadline = self.deadline();
             let proof_due = proved + proof_each * if self.asleep { ASLEEP_SLOWER } else { 1 };
             let full = self.keeper.cabinet().store_state() == StoreState::Reserve;
@@ -279,6 +298,19 @@ impl Daemon {
                 biased;
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
+                _ = self.hangup.recv() => {
+                    // The window that it runs in was closed.
+                    if in_a_window {
+                        break;
+                    }
+                    tell_systemd(systemd::reloading());
+                    self.reload.begin();
+                    continue;
+                }
+                read = self.reload.read() => {
+                    self.config_read(read).await?;
+                    continue;
+                }
                 () = guard.fallen() => return Err("a part of the program panicked (see above); please report it".into()),
                 // What the clock asks for is rare and short: before the queues, so that a flood does not put it off.
                 () = tick(watchdog.as_mut()) => {
@@ -319,6 +351,28 @@ impl Daemon {
             self.take(batch).await?;
         }
         self.stop().await
+    }
+
+    /// The config was read again. Taken or not, systemd is told that this is done.
+    async fn config_read(&mut self, read: Result<Config, ConfigError>) -> Result<(), Failure> {
+        let busy = self.keeper.cabinet().is_busy();
+        self.reload.heard(read, busy);
+        if self.reload.waits() && !busy {
+            self.reconfigure().await?;
+        }
+        self.publish();
+        tell_systemd(systemd::ready(&self.told));
+        Ok(())
+    }
+
+    /// The rules that were read again, between two visits.
+    async fn reconfigure(&mut self) -> Result<(), Failure> {
+        if let Some(event) = self.reload.event() {
+            self.take(vec![Inbound { event, reply: None }]).await?;
+        }
+        let life = self.keeper.cabinet().books().life.as_ref();
+        self.reload.taken(life.map_or("", |life| &life.config_hash));
+        Ok(())
     }
 
     /// A start and a stop are recorded whatever the room: the batch that finds the disk full counts for nothing, so it is taken once
@@ -469,7 +523,8 @@ impl Daemon {
             Mode::Line => String::new(),
             mode => format!(", {}", mode_words(mode)),
         };
-        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}")
+        let config = if self.reload.is_refused() { ", THE NEW CONFIG WAS NOT TAKEN" } else { "" };
+        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}{config}")
     }
 
     fn reply(&mut self, request: &RequestKey, answer: Answer) {

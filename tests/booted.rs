@@ -164,6 +164,19 @@ fn it_starts_offline_says_how_it_is_reloads_and_stops_with_everything_off() {
     assert_locked(&machine, "at first");
     unlock(&machine);
     assert_eq!(machine.property("StatusText"), "in use, 0 alarms, supply Unknown");
+    // Other rules in the middle of a visit wait for its end; a file with mistakes changes nothing.
+    machine.ok("echo '[sessions]\nunlock_ms = 6000' >> /etc/cabinetd/cabinetd.toml && systemctl reload cabinetd");
+    machine.until("it is heard", "journalctl -u cabinetd | grep 'taken when nobody is at the cabinet'");
+    let changed = "cabinetd ledger show --json --kind config-loaded | grep 'sessions.unlock_ms: 8000 → 6000'";
+    assert_ne!(machine.run(changed).code, 0, "she is still there");
+    machine.ok("cabinetd cancel");
+    machine.until("it is taken", changed);
+    machine.ok("echo 'nonsense = 1' >> /etc/cabinetd/cabinetd.toml && systemctl reload cabinetd");
+    machine.until("the status", "systemctl show cabinetd --property=StatusText | grep 'NEW CONFIG WAS NOT TAKEN'");
+    machine.ok("sed -i /nonsense/d /etc/cabinetd/cabinetd.toml && systemctl reload cabinetd");
+    machine.until("the status", "systemctl show cabinetd --property=StatusText | grep 'supply Unknown$'");
+    assert_eq!((machine.property("ActiveState"), machine.property("NRestarts")), ("active".into(), "0".into()));
+    unlock(&machine);
     machine.ok("systemctl stop cabinetd");
     assert_locked(&machine, "after a stop in the middle of a visit");
     assert_eq!((machine.property("ActiveState"), machine.property("Result")), ("inactive".into(), "success".into()));

@@ -20,6 +20,8 @@ pub struct Keeper {
     cabinet: Cabinet,
     store: Store,
     head: Head,
+    /// Those that a record on the disk says are in force.
+    settings: Settings,
 }
 
 /// What became of a batch.
@@ -37,8 +39,8 @@ impl Keeper {
     pub fn new(settings: Settings, store: Store, stored: Stored, now: Now) -> Self {
         let head = stored.head;
         let books = Books::from_rows(head.seq + 1, stored.rows);
-        let cabinet = Cabinet::restore(settings, books, StoreState::Writable, CommandId(1), now);
-        Self { cabinet, store, head }
+        let cabinet = Cabinet::restore(settings.clone(), books, StoreState::Writable, CommandId(1), now);
+        Self { cabinet, store, head, settings }
     }
 
     /// The cabinet as it is now.
@@ -66,8 +68,10 @@ impl Keeper {
     pub async fn take(&mut self, events: impl IntoIterator<Item = (Now, Event)>) -> Result<Taken, StoreError> {
         let mut batch = Outcome::default();
         let mut last = None;
+        let mut reconfigured = false;
         for (now, event) in events {
             last = Some(now);
+            reconfigured |= matches!(event, Event::Reconfigured(_));
             batch.append(self.cabinet.step(now, event));
         }
         let durable = batch.is_durable();
@@ -84,6 +88,9 @@ impl Keeper {
                 Err(error) => return Err(error),
             }
         }
+        if reconfigured {
+            self.settings = self.cabinet.settings().clone();
+        }
         Ok(Taken::Committed { commands: batch.commands, records: batch.records, durable })
     }
 
@@ -92,7 +99,7 @@ impl Keeper {
         let stored = self.store.reload()?;
         self.head = stored.head;
         let books = Books::from_rows(self.head.seq + 1, stored.rows);
-        let (settings, next) = (self.cabinet.settings().clone(), self.cabinet.next_command());
+        let (settings, next) = (self.settings.clone(), self.cabinet.next_command());
         self.cabinet = Cabinet::restore(settings, books, StoreState::Reserve, next, now);
         Ok(())
     }

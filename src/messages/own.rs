@@ -27,6 +27,24 @@ super::messages! {
         "The journal did not take them fast enough, or at all: the daemon never waits for it. The ledger has every record all the same.",
         "`systemctl status systemd-journald`, and look at the disk. What is missing: `cabinetd ledger show`.";
 
+    // --- config
+    RELOAD_SAME Notice "9354498e1a814c89741b506080163629":
+        "The config was read again and is as it was",
+        "systemd was told `reload`, or the daemon got a SIGHUP, and the file has not changed.",
+        "Nothing. If you changed it: `cabinetd check --only config` says which file is read.";
+    RELOAD_WAITS Notice "eee7e0d5f45a239e4a7b26e0a443d2cf":
+        "The config is taken when nobody is at the cabinet",
+        "Rules do not change in the middle of a visit. A door that stands open is a visit, too.",
+        "Nothing. It is taken as soon as the door is closed; a record says so.";
+    RELOAD_REFUSED Error "5fb6618d8cd7901b4cc9885de797c323":
+        "The new config was not taken",
+        "It has mistakes, each of which stands in the entry with its line, or it could not be read or recorded. What was in force before is in force still; nothing of the new file counts.",
+        "Correct the file, `cabinetd config check`, then `systemctl reload cabinetd`. At a restart this file would keep the cabinet from starting.";
+    RELOAD_PARTLY Warning "240e99f645245ea01232ba9c61521348":
+        "Some changes of the config need a restart",
+        "What concerns sockets, lines, places and the layout of the cabinet is read at a start alone. Everything else of the new file is in force.",
+        "When nobody is at the cabinet: `systemctl restart cabinetd`.";
+
     // --- lines
     NO_HARDWARE Warning "d48bad50dedd5449d8e0c1ba4aec3e8c":
         "The hardware is not there",
