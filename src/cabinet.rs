@@ -44,7 +44,7 @@ pub use outcome::Outcome;
 
 use access::Reading;
 use books::Books;
-use event::{Start, StopReason, StoreState};
+use event::{Reconfigured, Start, StopReason, StoreState};
 use fact::{Dark, Fact, Record, SessionEnd};
 use outcome::{Action, Command, CommandResult, Message, Sound};
 use settings::Settings;
@@ -243,6 +243,7 @@ impl Cabinet {
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
             Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
             Event::StoreChanged(state) => self.store_changed(turn_ref, state),
+            Event::Reconfigured(new) => self.reconfigured(turn_ref, *new),
             Event::Stopping { why } => self.stopping(turn_ref, why),
         }
         self.deadlines_passed(turn_ref);
@@ -384,7 +385,8 @@ impl Cabinet {
             self.raise(turn, fact::Alarm::RecordsMissing { after, known });
         }
         if self.books.life.as_ref().is_none_or(|life| life.config_hash != start.config_hash) {
-            self.record(turn, Fact::ConfigLoaded { hash: start.config_hash });
+            let (changed, after_restart) = (Vec::new(), Vec::new());
+            self.record(turn, Fact::ConfigLoaded { hash: start.config_hash, changed, after_restart });
         }
         self.forget_unwatched(turn);
         let unseen = self.books.session.clone();
@@ -394,6 +396,20 @@ impl Cabinet {
             self.close_visit(turn, how);
         }
         self.sensing.compare_next(unseen.as_ref());
+        self.plan_watch(turn.now);
+    }
+
+    /// Other rules. What was wired and laid out at the start stays: nothing here was made for another cabinet.
+    fn reconfigured(&mut self, turn: &mut Turn, new: Reconfigured) {
+        let Reconfigured { settings, config_hash, changed, after_restart } = new;
+        (self.settings.access, self.settings.sessions) = (settings.access, settings.sessions);
+        self.settings.alerts = settings.alerts;
+        if let (Some(power), Some(new)) = (&mut self.settings.power, settings.power) {
+            let loads = std::mem::take(&mut power.loads);
+            *power = power::PowerSettings { loads, may_order: power.may_order, ..new };
+        }
+        self.record(turn, Fact::ConfigLoaded { hash: config_hash, changed, after_restart });
+        self.forget_unwatched(turn);
         self.plan_watch(turn.now);
     }
 

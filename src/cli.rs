@@ -21,12 +21,16 @@ pub mod user;
 mod whole_file;
 
 use crate::config::{Config, ConfigError};
+use crate::io::journal;
+use crate::messages::tell;
 use clap::{Parser, Subcommand};
 use desk::{Desk, Socket, Terminal};
 use jiff::tz::TimeZone;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The daemon of an electronic key cabinet, and the commands to work with it.
 ///
@@ -48,9 +52,10 @@ struct Cli {
 enum Command {
     /// Run the daemon (what systemd starts)
     #[command(after_help = "Exit codes: 0 told to stop; 1 it could not start, or the ledger failed: start it again.\n\
-        Log: to stderr; CABINETD_LOG=debug says more.")]
+        SIGHUP: read the config again (`systemctl reload cabinetd`).\n\
+        Log: to the journal where systemd runs it (`journalctl -u cabinetd`), else to stderr; CABINETD_LOG=debug says more.")]
     Run,
-    /// Drive every lock, latch, light and load off when no daemon runs (the unit's ExecStopPost=)
+    /// Drive every lock, latch, light and load off when no daemon runs (the unit's `ExecStopPost=`)
     Release(release::ReleaseArgs),
     /// Run a whole simulated cabinet, to try everything out
     Demo(demo::DemoArgs),
@@ -132,7 +137,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::simulate(&args, config),
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
-        Command::Run => with_config(config, run),
+        Command::Run => with_config(config, |read| run(read, &Config::locate(config))),
         Command::Release(args) => with_config(config, |config| release::run(&args, &config)),
         Command::Outage(args) => outage::run(args, config),
         Command::Drill(args) => match live::Place::find(config) {
@@ -193,20 +198,21 @@ fn at_desk(config: &Config, command: impl FnOnce(&mut Desk<'_>) -> ExitCode) -> 
     command(&mut desk)
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, file: &Path) -> ExitCode {
+    let (log, _writer) = match journal::start(journal::Sink::find()) {
+        Ok(started) => started,
+        Err(error) => {
+            eprintln!("cabinetd run: cannot start the log's thread: {error}");
+            return ExitCode::from(1);
+        }
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("CABINETD_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .without_time()
-        .with_target(false)
-        .init();
+    tracing_subscriber::registry().with(filter).with(log.clone()).init();
     crate::io::ups::quiet_contained_panics();
-    match crate::daemon::run(config) {
+    match crate::daemon::run(config, file, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            tell!(ENDED, "{error}");
             ExitCode::from(1)
         }
     }

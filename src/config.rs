@@ -4,6 +4,7 @@
 //! names the nearest known one. Nothing falls back to a default because it could not be read. `config/cabinetd.toml` is the
 //! reference of all keys. Whether the world agrees with it (lines, groups, UPS) is not looked at here: that is `check`'s.
 
+mod difference;
 mod effective;
 mod hours;
 mod keys;
@@ -15,6 +16,7 @@ mod wires;
 #[cfg(test)]
 mod tests;
 
+pub use difference::Difference;
 pub use problem::{ConfigError, Problem};
 pub use reader::{Entry, Origin};
 

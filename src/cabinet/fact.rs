@@ -60,9 +60,14 @@ pub enum Fact {
     ClockCorrected {
         by_ms: i64,
     },
-    /// The config in force, when it is another one than before.
+    /// The config in force, when it is another one than before. Read again while the daemon runs, it says what changes, a line for each
+    /// key, and what will after a restart.
     ConfigLoaded {
         hash: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changed: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        after_restart: Vec<String>,
     },
     /// No input line can be read any more: until they are back nobody sees the slots.
     LinesLost,

@@ -158,7 +158,16 @@ impl Display for Sentence<'_> {
                     duration(by_ms.unsigned_abs())
                 )
             }
-            Fact::ConfigLoaded { hash } => write!(f, "A changed config is in force (SHA-256 {hash})."),
+            Fact::ConfigLoaded { hash, changed, after_restart } => {
+                write!(f, "A changed config is in force (SHA-256 {hash}).")?;
+                for line in changed {
+                    write!(f, " [{line}]")?;
+                }
+                if !after_restart.is_empty() {
+                    f.write_str(" After a restart:")?;
+                }
+                after_restart.iter().try_for_each(|line| write!(f, " [{line}]"))
+            }
             Fact::RecordsMissing { after, known } => {
                 write!(f, "When cabinetd started, {}.", missing_words(*after, *known))
             }

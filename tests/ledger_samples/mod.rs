@@ -260,7 +260,12 @@ fn samples() -> Vec<Fact> {
         Fact::FoundChanged { slot, present: false, key: None, let_in: Some("bob".into()) },
         Fact::ClockCorrected { by_ms: -3_600_000 },
         Fact::ClockCorrected { by_ms: i64::MAX },
-        Fact::ConfigLoaded { hash: "ab".repeat(32) },
+        Fact::ConfigLoaded { hash: "ab".repeat(32), changed: vec![], after_restart: vec![] },
+        Fact::ConfigLoaded {
+            hash: "cd".repeat(32),
+            changed: vec!["sessions.unlock_ms: 8000 → 5000".into()],
+            after_restart: vec!["slots.count: 4 → 6".into()],
+        },
         Fact::LinesLost,
         Fact::LinesBack,
         Fact::RecordsMissing { after: 39, known: 167 },

@@ -133,7 +133,7 @@ pub fn say(record: &Record) -> String {
             format!("found slot {slot} {}, {}", if *present { "occupied" } else { "empty" }, key_word(key.as_ref()))
         }
         Fact::ClockCorrected { by_ms } => format!("clock corrected by {} s", by_ms / 1_000),
-        Fact::ConfigLoaded { hash } => format!("config {hash} in force"),
+        Fact::ConfigLoaded { hash, .. } => format!("config {hash} in force"),
         Fact::LinesLost => "all lines lost".into(),
         Fact::LinesBack => "lines back".into(),
         Fact::RecordsMissing { after, known } => format!("records after {after} are missing, {known} was known"),

@@ -3,7 +3,7 @@
 //! They hold passwords: made here, or the one that the cabinet has already. The folder is closed to others; nothing that
 //! exists is overwritten, and nothing is written into the system.
 
-use super::recipe::{ACCOUNT, Passwords, Recipe};
+use super::recipe::{Passwords, Recipe};
 use crate::config::Config;
 use crate::io::credentials::{CredentialsError, UPSD_PASSWORD, UpsdPassword};
 use std::fmt::Write as _;
@@ -80,7 +80,7 @@ pub(super) fn write(
         let line = Zeroizing::new(format!("{}\n", password.expose()));
         put(&dir.join(UPSD_PASSWORD), line.as_bytes(), 0o600)?;
         let place = config.credentials_dir.join(UPSD_PASSWORD);
-        let _ = writeln!(install, "install -o {ACCOUNT} -g {ACCOUNT} -m 0600 {UPSD_PASSWORD} {}", place.display());
+        let _ = writeln!(install, "install -o root -g root -m 0600 {UPSD_PASSWORD} {}", place.display());
     }
     for note in &recipe.notes {
         let _ = write!(install, "\n# {}\n", note.title);
