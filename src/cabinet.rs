@@ -26,6 +26,7 @@ mod door;
 pub mod event;
 pub mod fact;
 pub mod mentions;
+mod opening;
 pub mod outage;
 pub mod outcome;
 pub mod power;
@@ -60,6 +61,7 @@ pub struct Cabinet {
     desk: access::Desk,
     denials: access::Denials,
     last_read: Option<access::LastRead>,
+    opening: Option<opening::Opening>,
     visit: visit::Visit,
     doors: door::Doors,
     sensing: sensing::Sensing,
@@ -125,6 +127,8 @@ pub enum Reason {
     OfficeHours,
     /// A scanned tag is forgotten.
     TagForgotten,
+    /// An admin's word to open has not been taken up.
+    WordLapses,
     /// The display's last word has been read.
     DisplayIdle,
     /// The power policy may have something new to say.
@@ -162,6 +166,7 @@ impl Cabinet {
             desk: access::Desk::Idle,
             denials: access::Denials::default(),
             last_read: None,
+            opening: None,
             visit: visit::Visit::default(),
             doors: door::Doors::default(),
             sensing: sensing::Sensing::default(),
@@ -237,8 +242,8 @@ impl Cabinet {
             Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
             Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),
             Event::CancelPressed => self.cancel_pressed(turn_ref),
-            // That somebody is here is noticed above; there is nothing else to it.
-            Event::Tick | Event::ButtonPressed => {}
+            Event::Tick => {}
+            Event::ButtonPressed => drop(self.opens_on_word(turn_ref, None)),
             Event::Requested(request) => self.requested(turn_ref, request),
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
             Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
@@ -266,6 +271,7 @@ impl Cabinet {
             self.visit.next_deadline(),
             self.doors.next_deadline(&self.settings),
             self.watch.next_deadline(),
+            self.opening.as_ref().map(opening::Opening::next_deadline),
             self.power.next_deadline(),
             self.idle_at.map(|at| (at, Reason::DisplayIdle)),
             commands,
@@ -283,6 +289,7 @@ impl Cabinet {
         self.forget_pin(turn);
         self.write_denials(turn);
         self.visit_deadline(turn);
+        self.word_lapses(turn);
         self.door_deadlines(turn);
         self.watch_deadlines(turn);
         self.clear_display(turn);

@@ -22,6 +22,8 @@ mod doors;
 mod drill;
 #[path = "stories/keys.rs"]
 mod keys;
+#[path = "stories/openings.rs"]
+mod openings;
 #[path = "stories/outage.rs"]
 mod outage;
 #[path = "stories/outage_corners.rs"]

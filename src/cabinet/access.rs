@@ -127,7 +127,9 @@ impl Cabinet {
         match self.books.roster.by_badge(code).filter(|_| badges_count) {
             Some(user) => {
                 let user = user.id.clone();
-                self.identify(turn, user, Shown::Badge);
+                if !self.opens_on_word(turn, Some(&user)) {
+                    self.identify(turn, user, Shown::Badge);
+                }
             }
             // One swipe of a reader that stutters is one failure.
             None if reading == Reading::Held => {}

@@ -181,6 +181,9 @@ pub enum Denial {
     SlotUnknown {
         slot: SlotNo,
     },
+    DoorUnknown {
+        door: DoorNo,
+    },
     SlotEmpty {
         slot: SlotNo,
     },
@@ -259,6 +262,7 @@ impl fmt::Display for Denial {
             }
             Self::AlarmUnknown { alarm } => write!(f, "no alarm {alarm} is open; `cabinetd status` lists them"),
             Self::SlotUnknown { slot } => write!(f, "there is no slot {slot} in this cabinet"),
+            Self::DoorUnknown { door } => write!(f, "there is no door {door} at this cabinet"),
             Self::SlotEmpty { slot } => write!(f, "nothing hangs in slot {slot}"),
             Self::UserUnknown { user } => write!(f, "no user is called \"{user}\"; `cabinetd user list` lists them"),
             Self::NothingToChange => f.write_str("nothing to change"),
@@ -306,6 +310,10 @@ pub enum Message {
     /// Nobody is here.
     Ready,
     EnterPin,
+    /// An admin lets this person in: one press, or their badge.
+    PressToOpen {
+        name: String,
+    },
     /// A badge lies on the reader.
     BadgeLeft,
     Checking,
@@ -383,6 +391,9 @@ impl fmt::Display for Message {
         match self {
             Self::Ready => f.write_str("Hold your badge to the reader."),
             Self::BadgeFirst => f.write_str("Badge first, please, then the PIN."),
+            Self::PressToOpen { name } => {
+                write!(f, "{name}: press the button, or hold your badge to the reader, to open.")
+            }
             Self::BadgeLeft => f.write_str("Please take the badge off the reader."),
             Self::EnterPin => f.write_str("Enter your PIN."),
             Self::Checking => f.write_str("Checking…"),

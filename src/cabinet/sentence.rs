@@ -200,13 +200,20 @@ impl Display for Sentence<'_> {
                 }
                 Ok(())
             }
-            Fact::SessionStarted { user, vouched, clock_unverified } => {
+            Fact::SessionStarted { user, on_word: true, .. } => {
+                write!(f, "{} was let in on an admin's word, without a PIN.", names.user(user))
+            }
+            Fact::SessionStarted { user, vouched, clock_unverified, on_word: false } => {
                 let how = if *vouched { " with a vouched code" } else { "" };
                 write!(f, "{} identified themselves{how}.", names.user(user))?;
                 if *clock_unverified {
                     f.write_str(" Hours and validity could not be checked, the clock is not verified.")?;
                 }
                 Ok(())
+            }
+            Fact::OpeningOrdered { user, doors, why } => {
+                let (who, doors) = (names.user(user), list(doors.iter().map(ToString::to_string)));
+                write!(f, "It was ordered to open door {doors} for {who}, who has to be there within a minute: {why}.")
             }
             Fact::SessionJoined { session, user } => {
                 write!(f, "{} joined session {session} as the second person.", names.user(user))

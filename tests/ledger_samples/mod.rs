@@ -65,7 +65,7 @@ pub fn record(seq: u64) -> Record {
 pub fn visit(seq: u64) -> Record {
     let (door, session) = (DoorNo(1), SessionId(seq - seq % 6));
     let fact = match seq % 6 {
-        0 => Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false },
+        0 => Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false, on_word: false },
         1 => Fact::SessionAuthorised {
             session,
             user: "ana".into(),
@@ -124,6 +124,7 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::RosterChanged { .. }
             | Fact::PinSet { .. }
             | Fact::Vouched { .. }
+            | Fact::OpeningOrdered { .. }
             | Fact::Denied { .. }
             | Fact::SessionStarted { .. }
             | Fact::SessionJoined { .. }
@@ -298,8 +299,10 @@ fn samples() -> Vec<Fact> {
         denied(Denial::SlotUnknown { slot }),
         denied(Denial::UserUnknown { user: "nobody".into() }),
         Fact::Denied { user: None, denial: Denial::NoRoom, count: 1, charged: None },
-        Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false },
-        Fact::SessionStarted { user: ana.clone(), vouched: true, clock_unverified: true },
+        Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false, on_word: false },
+        Fact::OpeningOrdered { user: ana.clone(), doors: vec![door], why: "badge at home".into() },
+        Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false, on_word: true },
+        Fact::SessionStarted { user: ana.clone(), vouched: true, clock_unverified: true, on_word: false },
         Fact::SessionJoined { session, user: "bob".into() },
         Fact::SessionAuthorised {
             session,
