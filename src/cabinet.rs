@@ -432,9 +432,10 @@ impl Cabinet {
             fact::Alarm::LockFault { door } | fact::Alarm::DoorLeftOpen { door, .. } => {
                 !settings.doors.contains_key(door)
             }
-            fact::Alarm::UpsUnreachable | fact::Alarm::CabinetKeyOnly | fact::Alarm::ReplaceBattery => {
-                settings.power.is_none()
-            }
+            fact::Alarm::UpsUnreachable
+            | fact::Alarm::CabinetKeyDue
+            | fact::Alarm::CabinetKeyOnly
+            | fact::Alarm::ReplaceBattery => settings.power.is_none(),
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,
         });

@@ -366,7 +366,7 @@ fn garbage_is_answered_and_harms_nobody() {
         (b"\n", "not JSON"),
         (b"{\"v\":2,\"request\":\"k\",\"ask\":\"status\"}\n", "version 2 is not known"),
         (b"{\"v\":1,\"request\":\"k\",\"ask\":\"status\",\"more\":1}\n", "unknown field `more`"),
-        (b"{\"v\":1,\"request\":\"k\",\"ask\":\"open\"}\n", "unknown variant, expected one of"),
+        (b"{\"v\":1,\"request\":\"k\",\"ask\":\"teleport\"}\n", "unknown variant, expected one of"),
     ];
     for (line, expected) in lines {
         raw.send(line);

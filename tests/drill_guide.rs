@@ -303,7 +303,7 @@ fn a_refusal_comes_with_its_remedy_and_begins_nothing() {
     let mut busy = Rehearsal::of(|_| {});
     busy.story.comes("ana");
     assert_eq!(busy.plays(ordinary(&[Method::Standby])).code, 1);
-    busy.expect_said("Refused: somebody else is using the cabinet.");
+    busy.expect_said("Refused: the cabinet is in use");
 }
 
 #[test]

@@ -282,6 +282,11 @@ fn a_night_without_a_trusted_clock_is_an_interval() {
     let text = flowing(&ok(dir.path(), &["report", &drill]));
     assert!(text.starts_with(&format!("Drill: outage {drill}: Mon 5 Jan 2026")), "{text}");
     assert!(text.contains("Sleep by ups-off is proved: it slept, was woken on battery"), "{text}");
+    // By the drill's own number, too.
+    let began = |record: &cabinetd::cabinet::fact::Record| matches!(record.fact, Fact::DrillStarted { .. });
+    let number = story.records().iter().find(|record| began(record)).expect("a drill").seq.to_string();
+    assert_ne!(number, drill);
+    assert_eq!(flowing(&ok(dir.path(), &["report", &number])), text);
 }
 
 #[test]

@@ -31,6 +31,7 @@ impl Alarm {
             | Self::LoneEmergency { .. }
             | Self::InactiveUser { .. }
             | Self::NoRoom
+            | Self::CabinetKeyDue
             | Self::CabinetKeyOnly
             | Self::ReplaceBattery
             | Self::UpsUnreachable => false,

@@ -460,6 +460,8 @@ pub enum Alarm {
     },
     /// The UPS wants a new battery, or its test failed.
     ReplaceBattery,
+    /// The battery nears its end: time to fetch the cabinet key.
+    CabinetKeyDue,
     /// The battery is empty, or somebody shuts the machine down: only the cabinet key opens.
     CabinetKeyOnly,
     /// The ledger lost records: see [`Fact::RecordsMissing`].

@@ -67,7 +67,7 @@ impl Fact {
                 }
             }
             Self::OpeningOrdered { user, .. } | Self::PinSet { user } | Self::SessionStarted { user, .. } => {
-                said.users.push(user)
+                said.users.push(user);
             }
             Self::Vouched { user, by, .. } => said.users.extend([user, by]),
             Self::Denied { user, denial, .. } => {
@@ -132,6 +132,7 @@ impl Alarm {
             | Self::NoRoom
             | Self::UpsUnreachable
             | Self::SleepFailed { .. }
+            | Self::CabinetKeyDue
             | Self::CabinetKeyOnly
             | Self::ReplaceBattery
             | Self::RecordsMissing { .. } => {}
@@ -175,6 +176,7 @@ impl Denial {
             | Self::TooManyAsks
             | Self::GoingDown
             | Self::AsleepAlready
+            | Self::OutOfPower
             | Self::NoUps
             | Self::NotOnBattery
             | Self::NoOutage

@@ -202,6 +202,8 @@ pub enum Denial {
     },
     /// The machine is going down; a session would be cut off.
     GoingDown,
+    /// Only mains helps.
+    OutOfPower,
     /// Nobody needs to send it to sleep.
     AsleepAlready,
     /// No UPS is watched.
@@ -243,7 +245,7 @@ impl fmt::Display for Denial {
                 "the disk is full, nothing can be recorded, so nothing opens; make room, or use the cabinet key",
             ),
             Self::NobodyIdentified => f.write_str("nobody is identified at the cabinet: badge and PIN first"),
-            Self::Busy => f.write_str("somebody else is using the cabinet"),
+            Self::Busy => f.write_str("the cabinet is in use; wait until it is free (`cabinetd status` says by whom)"),
             Self::KeyUnknown { key } => write!(f, "no key is called \"{key}\"; `cabinetd keymap` lists them"),
             Self::KeyNotAllowed { key } => write!(f, "key {key} is not open to this person; ask a manager"),
             Self::KeyNotHere { key } => write!(f, "key {key} is not in the cabinet; `cabinetd keymap` says who has it"),
@@ -278,13 +280,14 @@ impl fmt::Display for Denial {
             Self::GoingDown => {
                 f.write_str("the cabinet is going to sleep: wait until it is dark, then press its button, or that of the UPS if nothing lights")
             }
+            Self::OutOfPower => f.write_str("the battery is out of power: only the cabinet key opens until mains is back"),
             Self::AsleepAlready => f.write_str("the cabinet is asleep already, or on its way"),
             Self::NoUps => f.write_str("no UPS is watched; name one under [ups] in the config"),
             Self::NotOnBattery => f.write_str("the cabinet is on mains; this is for the time on battery"),
             Self::NoOutage => {
                 f.write_str("no outage is open; a storm can be told before one (`cabinetd outage storm`)")
             }
-            Self::OutageOpen => f.write_str("an outage is open: a drill has to wait until mains is back for good"),
+            Self::OutageOpen => f.write_str("an outage is open: a drill has to wait until mains has been back for some minutes (`cabinetd outage`)"),
             Self::DrillUnderWay => f.write_str("a drill is under way; `cabinetd drill --abort` ends it"),
             Self::NoDrill => f.write_str("no drill is under way; `cabinetd drill` begins one"),
             Self::UpsSilent => f.write_str("the UPS does not answer; `cabinetd check` says why"),
@@ -314,6 +317,8 @@ pub enum Message {
     PressToOpen {
         name: String,
     },
+    /// The battery ends in the middle of a visit.
+    FinishNow,
     /// A badge lies on the reader.
     BadgeLeft,
     Checking,
@@ -394,6 +399,7 @@ impl fmt::Display for Message {
             Self::PressToOpen { name } => {
                 write!(f, "{name}: press the button, or hold your badge to the reader, to open.")
             }
+            Self::FinishNow => f.write_str("The battery ends: please finish, and close the door within a minute."),
             Self::BadgeLeft => f.write_str("Please take the badge off the reader."),
             Self::EnterPin => f.write_str("Enter your PIN."),
             Self::Checking => f.write_str("Checking…"),

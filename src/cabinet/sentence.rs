@@ -108,6 +108,7 @@ impl Names<'_> {
             Alarm::UpsUnreachable => "the UPS does not answer".to_owned(),
             Alarm::SleepFailed { method } => format!("sleep by {} was ordered and did not come", method.word()),
             Alarm::ReplaceBattery => "the UPS's battery is to be replaced".to_owned(),
+            Alarm::CabinetKeyDue => "the battery nears its end: the cabinet key is to be got ready".to_owned(),
             Alarm::CabinetKeyOnly => "the battery ends: only the cabinet key opens".to_owned(),
             Alarm::RecordsMissing { after, known } => missing_words(*after, *known),
         }

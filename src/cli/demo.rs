@@ -15,7 +15,8 @@ mod seams;
 pub(super) mod tell;
 
 use crate::io::clock::Clock;
-use crate::io::sim::bench::{Bench, Machine, kept};
+use crate::io::notify;
+use crate::io::sim::bench::{Bench, Machine, Told, kept};
 use crate::io::sim::board;
 use crate::io::sim::hardware::{Hardware, KeyNo};
 use crate::io::sim::words;
@@ -139,20 +140,33 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let daemons = listen(&folder, "hardware.sock")?;
     let people = listen(&folder, words::SOCKET)?;
     let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
-    screen::first(&folder, &sample, paint, clock.now().clock.is_trusted());
+    screen::first(&folder, &sample, paint);
+    let chip = if clock.now().clock.is_trusted() { "" } else { ",clock=rtc" };
     let names = Names::of(sample.people.iter().map(|person| &person.user), &sample.keys);
     let teller = Teller::start(paint, names, clock);
     let (inputs, bench_inputs) = mpsc::channel(INPUTS);
     let bench_teller = teller.clone();
+    let doorbell = folder.run().join(notify::SOCKET_NAME);
     let (switch, machine) = watch::channel(Machine::On);
-    let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| bench_teller.tell(News::World(told)))
-        .with_machine(switch.clone());
+    let bench = Bench::new(hardware, Some(ups), folder.hardware(), move |told| {
+        // As upsmon does, where it is set up.
+        let news = match told {
+            Told::Mains { on: true } => Some("ONLINE"),
+            Told::Mains { on: false } => Some("ONBATT"),
+            Told::Ups(_) => Some("COMMOK"),
+            _ => None,
+        };
+        // Nobody listens while the machine is dark.
+        let _ = news.map(|news| notify::ring(&doorbell, news));
+        bench_teller.tell(News::World(told));
+    })
+    .with_machine(switch.clone());
     tokio::spawn(bench.run(bench_inputs));
     tokio::spawn(board::serve_daemon(daemons, inputs.clone()));
     tokio::spawn(board::serve_people(people, inputs));
 
     let (stop, stopping) = watch::channel(false);
-    let power = child::Power { output: Box::new(output), switch, machine };
+    let power = child::Power { output: Box::new(output), switch, machine, clock: chip };
     let child = child::keep_running(&folder, sample, teller.clone(), power, stopping)?;
     let mut child = tokio::spawn(child);
     let listen_for =

@@ -39,7 +39,7 @@ pub struct DrillArgs {
     /// Prove this way of sleeping; repeat it for more (default: the config's, and standby)
     #[arg(long = "method", value_enum, value_name = "METHOD")]
     methods: Vec<MethodWord>,
-    /// How long to measure the load on battery, at least
+    /// How long to measure the load on battery, at least: two minutes, after which it counts as an outage
     #[arg(long, value_name = "MIN", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
     minutes: u64,
     /// Ask nothing: every step waits for what the cabinet sees. Whoever gives it says that somebody is at the cabinet, and that
@@ -88,7 +88,8 @@ pub fn run(args: &DrillArgs, place: &Place) -> ExitCode {
     let plan = Plan {
         deep: args.deep,
         methods: (!methods.is_empty()).then_some(methods),
-        measure_ms: args.minutes * 60_000,
+        // No sleep is proved before it counts as an outage.
+        measure_ms: args.minutes.max(2) * 60_000,
         asks: !args.yes,
         network: !args.no_network,
         resume: args.resume,

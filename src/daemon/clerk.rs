@@ -178,6 +178,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::UpsUnreachable => &alarms::UPS_UNREACHABLE,
         Alarm::SleepFailed { .. } => &alarms::SLEEP_FAILED,
         Alarm::ReplaceBattery => &alarms::REPLACE_BATTERY,
+        Alarm::CabinetKeyDue => &alarms::CABINET_KEY_DUE,
         Alarm::CabinetKeyOnly => &alarms::CABINET_KEY_ONLY,
         Alarm::RecordsMissing { .. } => &alarms::LEDGER_SHORTENED,
     })

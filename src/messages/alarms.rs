@@ -99,6 +99,10 @@ super::messages! {
         "The UPS says so, or its own test of the battery failed.",
         "Put in a new one, then say `cabinetd power battery-replaced` and drill again: `cabinetd drill`.";
 
+    CABINET_KEY_DUE Warning "4b2d4e8f824a9f6cc52163c9da87b6d0":
+        "The battery nears its end: the cabinet key is to be got ready",
+        "Asleep it lasts for less than half an hour more, or for two visits. The outage goes on.",
+        "Fetch the cabinet key, and let those who need keys know. `cabinetd outage` shows what is expected.";
     CABINET_KEY_ONLY Error "1624fbcb4beb4b9e6df402127819a472":
         "The battery ends: only the cabinet key opens",
         "Not enough is left for a visit, or somebody shuts the machine down while mains is out.",

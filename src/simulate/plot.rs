@@ -232,7 +232,10 @@ pub fn sizing(sizes: &[Sizing], volts: f64) -> String {
     for (at, size) in sizes.iter().enumerate() {
         let line: Vec<String> =
             size.served.iter().map(|(ah, share)| format!("{:.1},{:.1}", x(*ah), y(*share))).collect();
-        let found = size.smallest_ah().map_or_else(|| "none of these".to_owned(), |ah| format!("{ah} Ah"));
+        let found = size.smallest_ah().map_or_else(
+            || "none of these".to_owned(),
+            |ah| if ah <= BATTERIES_AH[0] { format!("{ah} Ah or less") } else { format!("{ah} Ah") },
+        );
         let dash = ["", "7 4", "2 4"][at.min(2)];
         let legend_x = LEFT + at as f64 * 290.0;
         let _ = write!(

@@ -163,7 +163,7 @@ pub fn every_fact() -> Vec<Fact> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 48, "each kind has a sample");
+    assert_eq!(kinds.len(), 49, "each kind has a sample");
     all
 }
 
@@ -193,6 +193,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::UpsUnreachable,
         Alarm::RecordsMissing { after: 39, known: 167 },
         Alarm::SleepFailed { method: Method::UpsOff },
+        Alarm::CabinetKeyDue,
         Alarm::CabinetKeyOnly,
         Alarm::ReplaceBattery,
     ];
@@ -217,13 +218,14 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::NoRoom
             | Alarm::UpsUnreachable
             | Alarm::SleepFailed { .. }
+            | Alarm::CabinetKeyDue
             | Alarm::CabinetKeyOnly
             | Alarm::ReplaceBattery
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 22, "each alarm has a sample");
+    assert_eq!(kinds.len(), 23, "each alarm has a sample");
     all
 }
 

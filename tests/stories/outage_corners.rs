@@ -221,3 +221,74 @@ fn a_badge_left_on_the_reader_is_nobody() {
     let news = story.news();
     assert!(news.len() <= 4, "{news:#?}");
 }
+
+/// It had that much when it was heard last; that nobody hears it does not fill it.
+#[test]
+fn a_ups_that_falls_silent_on_mains_has_no_more_than_it_said() {
+    let mut story = Story::on_a_ups(|_| {});
+    story.battery_has_pct(30);
+    story.polls();
+    let said = view(&story).energy_mwh;
+    assert!(said < 30_000, "{said}");
+    story.ups_falls_silent();
+    story.wait_min(2);
+    assert!(view(&story).energy_mwh <= said, "{} of {said}", view(&story).energy_mwh);
+}
+
+/// Nobody promises what only mains can keep.
+#[test]
+fn out_of_power_nothing_stays_awake() {
+    let mut story = in_conserve();
+    story.battery_has_pct(1);
+    story.wait_min(5);
+    assert!(matches!(story.cabinet.power_mode(), Mode::Manual { .. }));
+    story.orders_and_is_refused(PowerOrder::StayAwake { for_minutes: 60 }, &Denial::OutOfPower);
+}
+
+#[test]
+fn mains_that_returns_is_seen_soon_when_only_the_cabinet_key_opens() {
+    let mut story = in_conserve();
+    story.battery_has_pct(1);
+    story.wait_min(5);
+    assert!(matches!(story.cabinet.power_mode(), Mode::Manual { .. }));
+    story.ups_mut().on_mains = true;
+    story.wait_s(10);
+    assert!(matches!(story.cabinet.power_mode(), Mode::Restoring { .. }), "{:?}", story.cabinet.power_mode());
+}
+
+/// In time to fetch it: half an hour of sleep before the end, and not at every percent after that.
+#[test]
+fn the_cabinet_key_is_asked_for_before_the_battery_ends() {
+    let mut story = in_conserve();
+    let due = |story: &Story| story.alarms().iter().any(|alarm| alarm == "cabinet-key-due");
+    let mut waited_min = 0;
+    while !due(&story) {
+        story.wait_min(1);
+        waited_min += 1;
+        assert!(waited_min < 600, "it never came: {:?}", view(&story));
+    }
+    let left_min = view(&story).asleep_ms.expect("standby draws") / 60_000;
+    assert!((20..=40).contains(&left_min), "{left_min}");
+    story.news();
+    let mut left_min = 0;
+    while !matches!(story.cabinet.power_mode(), Mode::Manual { .. }) {
+        story.wait_min(1);
+        left_min += 1;
+    }
+    assert!((15..=45).contains(&left_min), "{left_min}");
+    story.expect_alarms(&["cabinet-key-only"]);
+    let news = story.news();
+    assert_eq!(news.iter().filter(|said| said.contains("cabinet-key-due")).count(), 0, "{news:#?}");
+}
+
+/// A silent UPS is switched off by nobody: what is said of sleep is what comes.
+#[test]
+fn on_battery_with_a_silent_ups_it_sleeps_by_standby_and_says_so() {
+    let mut story = saves_every_second();
+    assert_eq!(view(&story).deepest, Method::UpsOff);
+    story.ups_falls_silent();
+    story.wait_min(1);
+    let view = view(&story);
+    assert_eq!(view.deepest, Method::Standby);
+    assert!(view.asleep_ms.is_some(), "standby draws");
+}

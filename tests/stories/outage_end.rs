@@ -50,7 +50,7 @@ fn a_session_gets_its_minute_and_is_then_interrupted() {
     story.take(4);
     story.battery_has_pct(1);
     closes_down(&mut story);
-    story.expect_told("From now on: the cabinet key");
+    story.expect_told("please finish, and close the door within a minute");
     story.news();
     // Nobody else begins.
     story.badge("bob");

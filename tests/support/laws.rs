@@ -375,6 +375,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::NoRoom
                 | Alarm::RecordsMissing { .. }
                 | Alarm::SleepFailed { .. }
+                | Alarm::CabinetKeyDue
                 | Alarm::CabinetKeyOnly
                 | Alarm::ReplaceBattery
                 | Alarm::UpsUnreachable

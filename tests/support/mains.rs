@@ -154,7 +154,7 @@ impl Story {
     }
 
     fn count_battery(&mut self) {
-        let draw_mw = if self.paced_slowly { 12_000 } else { 20_000 };
+        let draw_mw = if self.cabinet.power_mode().is_low_power() { 12_000 } else { 20_000 };
         let now = self.mono;
         let ups = self.ups_mut();
         if !ups.dark {

@@ -70,6 +70,27 @@ impl Cabinet {
         }
     }
 
+    /// In time, before the battery ends: asleep for half an hour more, or two visits where sleep draws nothing.
+    pub(super) fn warn_of_the_end(&mut self, turn: &mut Turn) {
+        const DUE_MS: u64 = 30 * 60_000;
+        const DUE_VISITS: u64 = 2;
+        let situation = self.situation(turn.now);
+        let mode = situation.mode;
+        let Some(power) = self.power_settings() else { return };
+        let outlook = situation.outlook;
+        let left_mwh = situation.energy_mwh.saturating_sub(power.rules.clock_reserve_mwh + outlook.shutdown_mwh);
+        let plant = self.plant_as_measured(&power.plant);
+        let sleep_mw = plant.felt_mw(plant.sleep_mw(situation.usable.deepest()));
+        let due_mwh = super::forecast::mwh(sleep_mw, DUE_MS).max(outlook.cycle_mwh * DUE_VISITS);
+        let is_known = self.books.alarms.values().any(|open| open.alarm == Alarm::CabinetKeyDue);
+        let over = matches!(mode, Mode::Manual { .. } | Mode::FallingAsleep { then: Then::Manual, .. });
+        if !mode.is_on_battery() || over || (is_known && left_mwh > due_mwh * 3 / 2) {
+            self.resolve(turn, |alarm| *alarm == Alarm::CabinetKeyDue);
+        } else if !is_known && left_mwh <= due_mwh && mode != Mode::Grace {
+            self.raise(turn, Alarm::CabinetKeyDue);
+        }
+    }
+
     /// What the display says while nobody is here.
     pub(in crate::cabinet) fn resting_message(&self) -> Message {
         match self.power_mode() {
@@ -86,7 +107,8 @@ impl Cabinet {
         match to {
             Mode::FallingAsleep { .. } => {
                 self.sound(turn, Sound::Sleeping);
-                self.show(turn, resting);
+                let is_visited = self.books.session.is_some();
+                self.show(turn, if is_visited { Message::FinishNow } else { resting });
             }
             Mode::Asleep { method } | Mode::Manual { method: Some(method) } => {
                 self.show(turn, resting);
@@ -124,7 +146,9 @@ impl Cabinet {
         }
         self.power.is_low = Some(low);
         let count = self.power_settings().map_or(0, |power| power.loads.len()) as u8;
-        self.courtesy(turn, Action::Pace { slow: low });
+        // Who only waits for mains looks for it, while it can.
+        let slow = low && matches!(self.power_mode(), Mode::Asleep { .. });
+        self.courtesy(turn, Action::Pace { slow });
         let order: Vec<u8> = if low { (1..=count).collect() } else { (1..=count).rev().collect() };
         for load in order {
             self.courtesy(turn, Action::SwitchLoad { load, on: !low });

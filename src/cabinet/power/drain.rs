@@ -34,7 +34,8 @@ impl Cabinet {
         let full_mwh = self.full_mwh();
         let counted_mwh = self.power.energy.left_mwh(full_mwh);
         // On mains the count presumes a charger of so many hours. What the UPS says is better where it is less: the next outage may be near.
-        let on_mains = !self.power_mode().is_on_battery() && self.power.heard.silences == 0;
+        // A UPS that fell silent had that much: it is taken to have no more.
+        let on_mains = !self.power_mode().is_on_battery();
         let said_pct = self.power.heard.figures.charge_pct.map(u64::from).filter(|pct| on_mains && *pct > 0);
         said_pct.map_or(counted_mwh, |pct| counted_mwh.min(full_mwh * pct / 100))
     }

@@ -39,6 +39,9 @@ impl Cabinet {
                 if self.goes_down() {
                     return Err(Denial::GoingDown);
                 }
+                if matches!(self.power_mode(), Mode::Manual { .. }) {
+                    return Err(Denial::OutOfPower);
+                }
                 let for_minutes = for_minutes.clamp(1, STAY_MOST_MINUTES);
                 self.record(turn, Fact::PowerTold { order: PowerOrder::StayAwake { for_minutes } });
                 // Whoever wants that is as good as here.

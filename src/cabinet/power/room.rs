@@ -502,6 +502,7 @@ impl Cabinet {
             self.book_by_the_hour(turn);
             self.shed(turn, self.power_mode().is_low_power());
         }
+        self.warn_of_the_end(turn);
         self.drill_deadline(turn);
         self.plan_next_look(turn, &rules);
     }

@@ -112,7 +112,7 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
                 DrillEnd::Aborted => "was broken off",
                 DrillEnd::NeededElsewhere => "was broken off because somebody needed the cabinet",
                 DrillEnd::BatteryLow => "was broken off because the battery got low",
-                DrillEnd::Interrupted => "ended by itself, unfinished",
+                DrillEnd::Interrupted => "ended unfinished: mains was back for good, or nobody went on with it,",
             };
             write!(f, "The drill (since record {drill}) {how} after {}.", duration(*lasted_ms))
         }
@@ -213,7 +213,7 @@ fn why_words(from: Mode, why: Why, figures: &SwitchFigures) -> String {
         Why::ToldToSleep => "it was told to".to_owned(),
         Why::Idle if figures.idle_ms < 10_000 => "the visit is over, and the battery is kept for later ones".to_owned(),
         Why::Idle => format!("nobody was here for {}", duration(coarse(figures.idle_ms))),
-        Why::SomeoneInTime | Why::SomeoneCame => "somebody is here".to_owned(),
+        Why::SomeoneInTime | Why::SomeoneCame => "somebody is here, or wants it awake".to_owned(),
         Why::Ready => format!("all is written down ({battery})"),
         Why::MethodFailed => match from {
             Mode::Asleep { method } | Mode::Manual { method: Some(method) } => {

@@ -242,7 +242,11 @@ impl Cabinet {
             Mode::Manual { method } => method,
             Mode::Line | Mode::Grace | Mode::Normal | Mode::Conserve | Mode::Restoring { .. } => None,
         };
-        let asleep_ms = (outlook.sleep_mw > 0).then(|| energy_mwh.saturating_mul(3_600_000) / outlook.sleep_mw);
+        // On battery a silent UPS is switched off by nobody.
+        let usable = if state.mode.is_on_battery() { self.situation(now).usable } else { self.usable() };
+        let plant = self.plant_as_measured(&power.plant);
+        let sleep_mw = plant.felt_mw(plant.sleep_mw(usable.deepest()));
+        let asleep_ms = (sleep_mw > 0).then(|| energy_mwh.saturating_mul(3_600_000) / sleep_mw);
         let outage = state.outage.as_ref().map(|outage| OutageView {
             total_ms: outlook.total_ms,
             r80_ms: outlook.r80_ms,
@@ -252,7 +256,6 @@ impl Cabinet {
             own_outages: state.history.len() as u32,
             ..OutageView::of(outage, stamp)
         });
-        let usable = self.usable();
         Some(PowerView {
             mode: state.mode.into(),
             method,

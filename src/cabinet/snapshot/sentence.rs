@@ -27,6 +27,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::NoRoom => "no-room",
         Alarm::UpsUnreachable => "ups-unreachable",
         Alarm::SleepFailed { .. } => "sleep-failed",
+        Alarm::CabinetKeyDue => "cabinet-key-due",
         Alarm::CabinetKeyOnly => "cabinet-key-only",
         Alarm::ReplaceBattery => "replace-battery",
         Alarm::RecordsMissing { .. } => "records-missing",
@@ -47,6 +48,7 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::LoneEmergency { .. }
         | Alarm::SleepFailed { .. }
         | Alarm::ReplaceBattery
+        | Alarm::CabinetKeyDue
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
@@ -125,6 +127,7 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
         Alarm::ReplaceBattery => {
             "The UPS's battery is to be replaced. Put in a new one, then say `cabinetd power battery-replaced`.".to_owned()
         }
+        Alarm::CabinetKeyDue => "The battery nears its end: get the cabinet key ready, and somebody who may use it. `cabinetd outage` shows what is left.".to_owned(),
         Alarm::CabinetKeyOnly => {
             "The battery ends: only the cabinet key opens now. Fetch it, and write down who takes what.".to_owned()
         }

@@ -9,14 +9,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// Prints it.
-pub(super) fn first(folder: &Folder, sample: &Sample, paint: Paint, clock_trusted: bool) {
+pub(super) fn first(folder: &Folder, sample: &Sample, paint: Paint) {
     // A closed output must not end the demo.
-    let mut text = text(&folder.path, folder.plan.slots, folder.continued, sample, paint);
-    if !clock_trusted {
-        text.push_str(
-            "This machine's clock is not verified (no time server): hours and validity are\nnoted, but refuse nobody.\n\n",
-        );
-    }
+    let text = text(&folder.path, folder.plan.slots, folder.continued, sample, paint);
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 

@@ -379,7 +379,7 @@ impl<'a> Guide<'a> {
                     DrillEnd::Aborted => "somebody aborted it",
                     DrillEnd::NeededElsewhere => "somebody needs the cabinet",
                     DrillEnd::BatteryLow => "the battery got low",
-                    DrillEnd::Interrupted => "nobody went on with it in time",
+                    DrillEnd::Interrupted => "mains was back before it was through, or nobody went on with it in time",
                 };
                 self.world.say(Some(Tone::Bad), &format!("The drill has ended: {why}.{plug}"));
                 self.sum_up(Some(how), live::REFUSED)

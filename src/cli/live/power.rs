@@ -115,11 +115,14 @@ pub(in crate::cli) fn battery(policy: &PowerView) -> String {
         deep if policy.proofs.iter().any(|proof| proof.method == deep) => format!("{} (proved)", deep.word()),
         deep => format!("{} (being proved)", deep.word()),
     };
+    let visits = match u32::try_from(policy.pulls_left).unwrap_or(u32::MAX) {
+        0 => "hardly until the next visit is due".to_owned(),
+        pulls => format!("or {} with sleep in between", count(pulls, "visit")),
+    };
     format!(
-        "about {} of {} ({known}): enough for {} awake, or {asleep}, or {} with sleep in between; sleeps by {sleep}",
+        "about {} of {} ({known}): enough for {} awake, or {asleep}, {visits}; sleeps by {sleep}",
         wh(policy.energy_mwh),
         wh(policy.full_mwh),
-        lasting(policy.awake_ms),
-        count(u32::try_from(policy.pulls_left).unwrap_or(u32::MAX), "visit")
+        lasting(policy.awake_ms)
     )
 }

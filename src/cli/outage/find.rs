@@ -158,9 +158,15 @@ pub fn all(reader: &Reader) -> Result<Vec<Found>, StoreError> {
 }
 
 /// The one of this number; else which was meant.
-pub fn named(found: &[Found], id: u64) -> Result<&Found, Failure> {
+pub fn named<'a>(reader: &Reader, found: &'a [Found], id: u64) -> Result<&'a Found, Failure> {
     if let Some(found) = found.iter().find(|found| found.id == id) {
         return Ok(found);
+    }
+    // A drill has a number, too: that of the record that began it, before the plug was pulled.
+    let drill = reader.entries(&of_kinds(&["drill-started"]), id.saturating_sub(1)).next().transpose()?;
+    let is_drill = drill.is_some_and(|drill| drill.header.seq == id);
+    if let Some(of_drill) = found.iter().find(|found| is_drill && found.id > id && found.is_drill()) {
+        return Ok(of_drill);
     }
     let told: Vec<u64> = found.iter().filter(|found| found.is_worth_telling()).map(|found| found.id).collect();
     if told.is_empty() {

@@ -64,7 +64,7 @@ pub(super) fn run(args: &ReportArgs, config: Option<&Path>, ends: &mut Ends<'_>)
     let found = find::all(&ledger.reader)?;
     let telling = |found: &&Found| found.is_worth_telling();
     let wanted: Vec<&Found> = match args.id {
-        Some(id) => vec![find::named(&found, id)?],
+        Some(id) => vec![find::named(&ledger.reader, &found, id)?],
         None if args.all => found.iter().filter(telling).collect(),
         None => found.iter().rev().find(telling).into_iter().collect(),
     };

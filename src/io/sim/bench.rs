@@ -343,7 +343,7 @@ impl<T: FnMut(Told)> Bench<T> {
                         Button::TurnedOn => Reply::Done("The UPS's output is on again.".to_owned()),
                         Button::WasOn => Reply::Done("The UPS beeps; its output was on already.".to_owned()),
                         Button::Empty => {
-                            Reply::Refused("the UPS stays dark: its battery is empty and the mains is off".to_owned())
+                            Reply::Refused("the UPS stays dark: its battery is empty and the mains is off (`cabinetd sim mains on` brings it back)".to_owned())
                         }
                     }
                 }
