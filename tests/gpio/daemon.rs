@@ -5,6 +5,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cabinetd");
 
@@ -84,6 +86,18 @@ fn slots(home: &Path) -> String {
     slots.map(digit).collect()
 }
 
+fn check(home: &Path) -> serde_json::Value {
+    let said = out(&cabinetd(home, &["check", "--json", "--only", "lines"]));
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
+/// The level of a finding, and what it says.
+fn found(report: &serde_json::Value, id: &str) -> (String, String) {
+    let findings = report["findings"].as_array().expect("a list");
+    let finding = findings.iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("{id}: {report:#}"));
+    (finding["level"].as_str().expect("a word").into(), finding["what"].as_str().expect("a sentence").into())
+}
+
 #[test]
 #[ignore = "runs in the rig"]
 fn it_holds_sees_and_leaves_the_lines_as_it_should() {
@@ -105,14 +119,26 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     let refused = cabinetd(home, &["release"]);
     assert!(!refused.status.success() && out(&refused).contains("the daemon runs"), "{}", out(&refused));
 
+    // A check beside it: the daemon's lines are no trouble, and what pin 17 does at boot is told.
+    let report = check(home);
+    assert_eq!(
+        found(&report, "lines.there"),
+        ("fine".into(), "All 6 lines are there, and the daemon has them.".into())
+    );
+    assert_eq!(found(&report, "lines.sensors"), ("fine".into(), "The sensors can be read: 2 keys in 4 slots.".into()));
+    assert_eq!(found(&report, "lines.at-rest").0, "warning");
+    assert!(header.is_high(17) && slots(home) == "1100");
+
     // An edge is a record.
     expander.pull(0, true);
     until("the slot", || slots(home) == "0100");
 
     // More changes than the kernel keeps, while nobody reads: the numbers show it, and the lines are read.
     signal(&daemon, Signal::STOP);
-    for n in 0..4_000 {
+    for n in 0..1_600 {
         expander.pull(1, n % 2 == 0);
+        // The simulated interrupt is a thread of the kernel, which takes its time.
+        sleep(Duration::from_millis(1));
     }
     expander.pull(2, false);
     signal(&daemon, Signal::CONT);
@@ -125,6 +151,16 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     assert_eq!(header.holder(17), None);
     let released = cabinetd(home, &["release"]);
     assert!(released.status.success(), "{}", out(&released));
+    // Nobody has the lines: a check reads the sensors itself, and tells whoever has one of them.
+    let report = check(home);
+    assert_eq!(found(&report, "lines.there").1, "All 6 lines are there, and nobody else has them.");
+    assert_eq!(found(&report, "lines.sensors").0, "fine");
+    let other = gpiocdev::Request::builder().on_chip(expander.path()).with_line(3).with_consumer("other").request();
+    let report = check(home);
+    assert!(found(&report, "lines.there").1.contains("\"other\" has line 3"), "{report:#}");
+    assert_eq!(found(&report, "lines.there").0, "failure");
+    drop(other);
+
     expander.pull(3, false);
     let mut daemon = start(home);
     until("the difference", || slots(home).ends_with("11"));
