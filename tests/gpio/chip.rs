@@ -77,6 +77,14 @@ impl Chip {
     }
 }
 
+impl Chip {
+    /// Whether a line was driven last, by whoever it was.
+    pub fn is_output(&self, line: u32) -> bool {
+        let chip = gpiocdev::chip::Chip::from_path(self.path()).expect("it is there");
+        chip.line_info(line).expect("it has the line").direction == gpiocdev::line::Direction::Output
+    }
+}
+
 impl Drop for Chip {
     fn drop(&mut self) {
         // One that was unplugged is not live any more.

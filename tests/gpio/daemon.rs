@@ -105,6 +105,11 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     let home = tempfile::tempdir().expect("a folder");
     let home = home.path();
     fs::write(home.join("cabinetd.toml"), CONFIG).expect("written");
+    // A start that fails before it has come to the lines drives the relays off all the same.
+    assert!(!header.is_output(17));
+    let failed = cabinetd(home, &["run"]);
+    assert!(!failed.status.success() && out(&failed).contains("init"), "{}", out(&failed));
+    assert!(header.is_output(17) && header.holder(17).is_none());
     assert!(cabinetd(home, &["init"]).status.success());
     // Keys hang in 1 and 2, the door is closed, a resistor holds the relay off.
     header.pull(17, true);
@@ -170,6 +175,10 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     // The expander is unplugged: its slots cannot be read, which is not empty.
     expander.unplug();
     until("the alarm", || out(&cabinetd(home, &["alarm", "list"])).to_lowercase().contains("sensor"));
+    until("all of its sensors", || {
+        found(&check(home), "lines.sensors").1.contains("slot 1, slot 2, slot 3 and 1 more")
+    });
+    assert!(found(&check(home), "lines.there").1.contains("there is no"), "{:#}", check(home));
 
     signal(&daemon, Signal::TERM);
     assert!(daemon.wait().expect("it ends").success());

@@ -2,8 +2,8 @@
 //!
 //! A line that the daemon has is not touched. Where none runs, the inputs are claimed for a moment; outputs never are.
 
-use crate::cabinet::books::Presence;
-use crate::cabinet::fact::{Alarm, Fact};
+use crate::cabinet::books::{Presence, Row, View};
+use crate::cabinet::fact::Fact;
 use crate::cabinet::types::{Input, Output, SessionId, SlotNo};
 use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors};
 use crate::check::words::parted;
@@ -60,8 +60,9 @@ fn seen(wiring: &Wiring) -> Vec<Line> {
             },
             Err(why @ PortError::NotAllowed(_)) => Seen::NotAllowed(parted(&why.to_string()).1),
             Err(why) => {
-                let (what, remedy) = parted(&why.to_string());
-                Seen::Trouble { what: what.trim_end_matches('.').to_owned(), remedy }
+                let text = why.to_string();
+                let what = text.split_once("; ").map_or(text.as_str(), |(what, _)| what).to_owned();
+                Seen::Trouble { what, remedy: parted(&text).1 }
             }
         };
         Line { what, at: at.to_string(), pin: is_pin.then_some(at.line), kind, seen }
@@ -171,19 +172,14 @@ fn told(config: &Config) -> Sensors {
 }
 
 fn by_books(reader: &Reader) -> Result<Sensors, StoreError> {
-    use crate::cabinet::books::Row;
     let (mut slots, mut empty, mut faults) = (0, 0, Vec::new());
-    for (_, row) in reader.rows()? {
-        match row {
-            Row::Slot(row) => {
+    for (view, row) in reader.rows()? {
+        match (view, row) {
+            (_, Row::Slot(row)) => {
                 slots += 1;
                 empty += usize::from(row.present == Presence::Empty);
             }
-            Row::Alarm(open) => {
-                if let Alarm::SensorFault { input: Input::Slot(slot) } = open.alarm {
-                    faults.push(slot.0);
-                }
-            }
+            (View::Fault(Input::Slot(slot)), _) => faults.push(slot.0),
             _ => {}
         }
     }
