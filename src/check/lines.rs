@@ -253,9 +253,11 @@ fn sensors(sensors: &Sensors) -> Finding {
         )
     };
     match sensors {
-        Sensors::Unknown(why) => {
-            Finding::unknown(id, format!("What the sensors say is not known: {why}."), "See above.")
-        }
+        Sensors::Unknown(why) => Finding::unknown(
+            id,
+            format!("What the sensors say is not known: {why}."),
+            "Run the check with `sudo`, or as the daemon's account.",
+        ),
         Sensors::Told { faults, .. } if !faults.is_empty() => {
             let names: Vec<String> = faults.iter().map(|slot| format!("slot {slot}")).collect();
             Finding::warning(

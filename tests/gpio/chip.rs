@@ -94,10 +94,10 @@ impl Drop for Chip {
     }
 }
 
-/// Waits for it, twenty seconds at most: the machine is emulated.
+/// Waits for it, forty seconds at most: the machine is emulated.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(40);
     while !is_so() {
         assert!(Instant::now() < end, "{what} did not come");
         sleep(Duration::from_millis(20));

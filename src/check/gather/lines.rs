@@ -29,11 +29,19 @@ pub(super) fn lines(config: &Config, is_clean: bool, root: &Path) -> Facts {
     match &config.lines {
         _ if !is_clean => Facts::NotJudged,
         Lines::Sim { .. } => Facts::Simulated,
-        Lines::Real(wiring) => Facts::Real(Box::new(Real {
-            lines: seen(wiring),
-            boot: boot_file(root),
-            sensors: if store::is_in_use(&config.state_dir) { told(config) } else { read(wiring) },
-        })),
+        Lines::Real(wiring) => {
+            let lines = seen(wiring);
+            let is_any = |wanted: fn(&Seen) -> bool| lines.iter().any(|line| wanted(&line.seen));
+            // The lock cannot be seen by every account; who has the lines can.
+            let sensors = if store::is_in_use(&config.state_dir) || is_any(|seen| *seen == Seen::Ours) {
+                told(config)
+            } else if is_any(|seen| matches!(seen, Seen::NotAllowed(_))) {
+                Sensors::Unknown("this account may not look at the lines".to_owned())
+            } else {
+                read(wiring)
+            };
+            Facts::Real(Box::new(Real { lines, boot: boot_file(root), sensors }))
+        }
     }
 }
 
@@ -67,7 +75,7 @@ fn seen(wiring: &Wiring) -> Vec<Line> {
         };
         Line { what, at: at.to_string(), pin: is_pin.then_some(at.line), kind, seen }
     };
-    lines.into_iter().zip(gpio::survey(&addresses)).map(line).collect()
+    lines.into_iter().zip(gpio::survey(wiring.pins, &addresses)).map(line).collect()
 }
 
 // ---------------------------------------------------------------- the firmware's file

@@ -91,13 +91,18 @@ pub fn release(wiring: &Wiring) -> Vec<String> {
     driver::release(wiring, &mut Ports::new(wiring.pins))
 }
 
-/// What the kernel shows of lines, without claiming any, in the same order.
+/// What the kernel shows of lines, without claiming any, in the same order; a pin that `pins` cannot reach is an error too.
 #[must_use]
-pub fn survey(lines: &[Address]) -> Vec<Result<Seen, PortError>> {
+pub fn survey(pins: PinsBy, lines: &[Address]) -> Vec<Result<Seen, PortError>> {
     let cdev = Cdev::default();
     let mut chips: BTreeMap<&Place, Result<Place, PortError>> = BTreeMap::new();
     let look = |at: &Address, chip: &Result<Place, PortError>| cdev.line(chip.as_ref().map_err(Clone::clone)?, at.line);
-    let find = |place| cdev.find(place).map(|path| Place::Chip(path.display().to_string()));
+    let find = |place: &Place| {
+        if pins == PinsBy::Rppal && *place == Place::Header {
+            bcm::registers()?;
+        }
+        cdev.find(place).map(|path| Place::Chip(path.display().to_string()))
+    };
     lines.iter().map(|at| look(at, chips.entry(&at.chip).or_insert_with(|| find(&at.chip)))).collect()
 }
 
