@@ -74,6 +74,10 @@ impl Driver {
                     }
                 }
                 wanted = self.wanted.recv() => match wanted {
+                    // A bus that hung held it up.
+                    Some((Wanted::Order(order), reply)) if reply.is_closed() && order.energises() => {
+                        tracing::warn!("an order came too late and was left alone: {order:?}");
+                    }
                     // Whoever asked may be gone.
                     Some((Wanted::Order(order), reply)) => drop(reply.send(self.obey(&order))),
                     Some((Wanted::Shutdown, reply)) => {

@@ -167,6 +167,22 @@ async fn every_way_out_leaves_everything_off() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_given_up_opens_nothing_any_more() {
+    let cabinet = started(&wiring()).await;
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()));
+    for (output, level) in [(LOCK, Level::Active), (LED, Level::Inactive)] {
+        // It is on its way, and nobody waits for it: what a bus that hangs makes of an order.
+        tokio::select! {
+            biased;
+            _ = cabinet.outputs.set(output, level, Some(1_000)) => panic!("the driver has not had its turn"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(cabinet.fake.driven(), [(2, true), (2, false)], "late or not, off is off");
+}
+
+#[tokio::test]
 async fn what_is_not_wired_is_said_but_a_buzzer() {
     let mut wiring = wiring();
     wiring.outputs.truncate(1);
