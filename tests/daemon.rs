@@ -28,6 +28,24 @@ fn cabinet(home: &Path, state: &Path) {
     assert!(init.status.success(), "{init:?}");
 }
 
+#[test]
+fn a_simulated_cabinet_has_nothing_to_release() {
+    let home = tempfile::tempdir().expect("a folder");
+    cabinet(home.path(), &home.path().join("state"));
+    let said = Command::new(PROGRAM).arg("release").env("CABINETD_DIR", home.path()).output().expect("it runs");
+    assert!(said.status.success() && String::from_utf8_lossy(&said.stdout).contains("simulated"), "{said:?}");
+}
+
+#[test]
+fn lines_that_are_not_there_are_not_released() {
+    let home = tempfile::tempdir().expect("a folder");
+    let sample = include_str!("../config/header-24.toml").replace("pin = 17", "chip = \"no-such-chip\"\nline = 3");
+    fs::write(home.path().join("cabinetd.toml"), sample).expect("written");
+    let said = Command::new(PROGRAM).arg("release").env("CABINETD_DIR", home.path()).output().expect("it runs");
+    let err = String::from_utf8_lossy(&said.stderr);
+    assert!(!said.status.success() && err.contains("door 1's lock: there is no gpiochip \"no-such-chip\""), "{said:?}");
+}
+
 /// A daemon that says through the socket of its supervisor that it is ready.
 struct Daemon {
     child: Child,

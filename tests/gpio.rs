@@ -3,6 +3,8 @@
 //! `cargo test --test gpio` builds the rig (`tests/gpio/rig`), boots it, and runs the ignored tests below in it, with this very program:
 //! the machine sees this one's files, read-only. `CABINETD_GPIO_ROUNDS` makes them longer.
 
+#![expect(clippy::disallowed_methods, reason = "a test of the real kernel takes the time it takes")]
+
 #[path = "gpio/chip.rs"]
 mod chip;
 #[path = "gpio/daemon.rs"]

@@ -139,7 +139,9 @@ fn there(real: &Real) -> Finding {
     match ours {
         0 => Finding::fine(id, format!("All {all} lines are there, and nobody else has them.")),
         ours if ours == all => Finding::fine(id, format!("All {all} lines are there, and the daemon has them.")),
-        ours => Finding::fine(id, format!("All {all} lines are there; the daemon has {ours} of them, the others are free.")),
+        ours => {
+            Finding::fine(id, format!("All {all} lines are there; the daemon has {ours} of them, the others are free."))
+        }
     }
 }
 
@@ -190,7 +192,8 @@ fn at_rest(real: &Real) -> Finding {
     }
     if !brief.is_empty() {
         let what = format!("{name} holds {} off, but only from the firmware's start on.", some(&brief));
-        let remedy = "A resistor on the pin holds the relay for the first seconds too; listen for a click when the power comes.";
+        let remedy =
+            "A resistor on the pin holds the relay for the first seconds too; listen for a click when the power comes.";
         return Finding::note(id, what, remedy);
     }
     if !elsewhere.is_empty() {
@@ -227,7 +230,12 @@ fn second_jobs(real: &Real) -> Finding {
     match both {
         Some((line, words)) => Finding::failure(
             id,
-            format!("{} (pin {}) is also what `{words}` in {} is about.", capital(&line.what), line.pin.unwrap_or_default(), file.path),
+            format!(
+                "{} (pin {}) is also what `{words}` in {} is about.",
+                capital(&line.what),
+                line.pin.unwrap_or_default(),
+                file.path
+            ),
             format!("Take `{words}` out of {}, or wire another pin; then restart the machine.", file.path),
         ),
         None => Finding::fine(id, "No pin that is used has a second job."),
@@ -245,7 +253,11 @@ fn sensors(sensors: &Sensors) -> Finding {
         )
     };
     match sensors {
-        Sensors::Unknown(why) => Finding::unknown(id, format!("What the sensors say is not known: {why}."), "See above."),
+        Sensors::Unknown(why) => Finding::unknown(
+            id,
+            format!("What the sensors say is not known: {why}."),
+            "Run the check with `sudo`, or as the daemon's account.",
+        ),
         Sensors::Told { faults, .. } if !faults.is_empty() => {
             let names: Vec<String> = faults.iter().map(|slot| format!("slot {slot}")).collect();
             Finding::warning(
@@ -255,16 +267,19 @@ fn sensors(sensors: &Sensors) -> Finding {
             )
         }
         Sensors::Told { stuck, .. } if !stuck.is_empty() => {
-            let names: Vec<String> = stuck.iter().map(|(slot, visits)| format!("slot {slot} ({visits} visits)")).collect();
+            let names: Vec<String> =
+                stuck.iter().map(|(slot, visits)| format!("slot {slot} ({visits} visits)")).collect();
             Finding::warning(
                 id,
                 format!("The door opened for a key and its sensor saw nothing: {}.", some(&names)),
                 "Take the key out and hang it back while `cabinetd keymap` is watched; a sensor that stays as it is hangs, or its wire is off.",
             )
         }
-        Sensors::Read { unreadable, .. } if !unreadable.is_empty() => {
-            Finding::warning(id, format!("These cannot be read: {}.", some(unreadable)), "See what `lines.there` says of them.")
-        }
+        Sensors::Read { unreadable, .. } if !unreadable.is_empty() => Finding::warning(
+            id,
+            format!("These cannot be read: {}.", some(unreadable)),
+            "See what `lines.there` says of them.",
+        ),
         Sensors::Read { restless, .. } if !restless.is_empty() => Finding::warning(
             id,
             format!("These change with nobody there: {}.", some(restless)),

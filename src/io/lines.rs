@@ -74,6 +74,21 @@ pub enum Order {
     PowerOff { wake_after_ms: Option<u64> },
 }
 
+impl Order {
+    /// Whether it switches something on. Late, it must not come any more: whoever asked has given it up, and the door opens for nobody.
+    #[must_use]
+    pub const fn energises(&self) -> bool {
+        match self {
+            Self::Set { level: Level::Active, .. } | Self::Sound(_) => true,
+            Self::Set { level: Level::Inactive | Level::Fault, .. }
+            | Self::Release(_)
+            | Self::Read(_)
+            | Self::Show(_)
+            | Self::PowerOff { .. } => false,
+        }
+    }
+}
+
 /// What comes through a handle.
 #[derive(Debug)]
 pub enum Wanted {

@@ -90,6 +90,10 @@ super::messages! {
         "The outputs could not be switched off",
         "At a stop, a fault or a full disk every output is switched off; the lines did not answer. A pulse ends by the driver's own limit.",
         "Look whether the door is locked. `cabinetd release` switches everything off; the next start does so too.";
+    ORDER_TOO_LATE Warning "ce5575138ae5521bd0821172ab1bcdaa":
+        "An order came too late and was left alone",
+        "Whoever gave it had given it up while a bus hung. Nothing opens for somebody who is not there any more.",
+        "Nothing for a single one. Often: the chip's bus, `dmesg`.";
     HANDS_BEHIND Error "0fe0c51db62fdefb1120b6c9e180aad0":
         "The hardware does not keep up",
         "Commands wait for the lines; this one was not begun.",

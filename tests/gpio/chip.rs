@@ -77,6 +77,14 @@ impl Chip {
     }
 }
 
+impl Chip {
+    /// Whether a line was driven last, by whoever it was.
+    pub fn is_output(&self, line: u32) -> bool {
+        let chip = gpiocdev::chip::Chip::from_path(self.path()).expect("it is there");
+        chip.line_info(line).expect("it has the line").direction == gpiocdev::line::Direction::Output
+    }
+}
+
 impl Drop for Chip {
     fn drop(&mut self) {
         // One that was unplugged is not live any more.
@@ -86,10 +94,10 @@ impl Drop for Chip {
     }
 }
 
-/// Waits for it, twenty seconds at most: the machine is emulated.
+/// Waits for it, forty seconds at most: the machine is emulated.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(40);
     while !is_so() {
         assert!(Instant::now() < end, "{what} did not come");
         sleep(Duration::from_millis(20));

@@ -5,6 +5,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cabinetd");
 
@@ -84,6 +86,18 @@ fn slots(home: &Path) -> String {
     slots.map(digit).collect()
 }
 
+fn check(home: &Path) -> serde_json::Value {
+    let said = out(&cabinetd(home, &["check", "--json", "--only", "lines"]));
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
+/// The level of a finding, and what it says.
+fn found(report: &serde_json::Value, id: &str) -> (String, String) {
+    let findings = report["findings"].as_array().expect("a list");
+    let finding = findings.iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("{id}: {report:#}"));
+    (finding["level"].as_str().expect("a word").into(), finding["what"].as_str().expect("a sentence").into())
+}
+
 #[test]
 #[ignore = "runs in the rig"]
 fn it_holds_sees_and_leaves_the_lines_as_it_should() {
@@ -91,6 +105,11 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     let home = tempfile::tempdir().expect("a folder");
     let home = home.path();
     fs::write(home.join("cabinetd.toml"), CONFIG).expect("written");
+    // A start that fails before it has come to the lines drives the relays off all the same.
+    assert!(!header.is_output(17));
+    let failed = cabinetd(home, &["run"]);
+    assert!(!failed.status.success() && out(&failed).contains("init"), "{}", out(&failed));
+    assert!(header.is_output(17) && header.holder(17).is_none());
     assert!(cabinetd(home, &["init"]).status.success());
     // Keys hang in 1 and 2, the door is closed, a resistor holds the relay off.
     header.pull(17, true);
@@ -105,14 +124,26 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     let refused = cabinetd(home, &["release"]);
     assert!(!refused.status.success() && out(&refused).contains("the daemon runs"), "{}", out(&refused));
 
+    // A check beside it: the daemon's lines are no trouble, and what pin 17 does at boot is told.
+    let report = check(home);
+    assert_eq!(
+        found(&report, "lines.there"),
+        ("fine".into(), "All 6 lines are there, and the daemon has them.".into())
+    );
+    assert_eq!(found(&report, "lines.sensors"), ("fine".into(), "The sensors can be read: 2 keys in 4 slots.".into()));
+    assert_eq!(found(&report, "lines.at-rest").0, "warning");
+    assert!(header.is_high(17) && slots(home) == "1100");
+
     // An edge is a record.
     expander.pull(0, true);
     until("the slot", || slots(home) == "0100");
 
     // More changes than the kernel keeps, while nobody reads: the numbers show it, and the lines are read.
     signal(&daemon, Signal::STOP);
-    for n in 0..4_000 {
+    for n in 0..1_600 {
         expander.pull(1, n % 2 == 0);
+        // The simulated interrupt is a thread of the kernel, which takes its time.
+        sleep(Duration::from_millis(1));
     }
     expander.pull(2, false);
     signal(&daemon, Signal::CONT);
@@ -125,6 +156,16 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     assert_eq!(header.holder(17), None);
     let released = cabinetd(home, &["release"]);
     assert!(released.status.success(), "{}", out(&released));
+    // Nobody has the lines: a check reads the sensors itself, and tells whoever has one of them.
+    let report = check(home);
+    assert_eq!(found(&report, "lines.there").1, "All 6 lines are there, and nobody else has them.");
+    assert_eq!(found(&report, "lines.sensors").0, "fine");
+    let other = gpiocdev::Request::builder().on_chip(expander.path()).with_line(3).with_consumer("other").request();
+    let report = check(home);
+    assert!(found(&report, "lines.there").1.contains("\"other\" has line 3"), "{report:#}");
+    assert_eq!(found(&report, "lines.there").0, "failure");
+    drop(other);
+
     expander.pull(3, false);
     let mut daemon = start(home);
     until("the difference", || slots(home).ends_with("11"));
@@ -134,6 +175,10 @@ fn it_holds_sees_and_leaves_the_lines_as_it_should() {
     // The expander is unplugged: its slots cannot be read, which is not empty.
     expander.unplug();
     until("the alarm", || out(&cabinetd(home, &["alarm", "list"])).to_lowercase().contains("sensor"));
+    until("all of its sensors", || {
+        found(&check(home), "lines.sensors").1.contains("slot 1, slot 2, slot 3 and 1 more")
+    });
+    assert!(found(&check(home), "lines.there").1.contains("there is no"), "{:#}", check(home));
 
     signal(&daemon, Signal::TERM);
     assert!(daemon.wait().expect("it ends").success());

@@ -229,8 +229,10 @@ impl Bank {
             if held.deaf.remove(&index) {
                 tell!(LINES_BACK, "{} ({}) gives interrupts again", line.signal, line.at);
             }
-            held.levels[index] = edge.active;
-            changed.push((line.signal, edge.active));
+            // A poll may have been quicker; a button is pressed once.
+            if std::mem::replace(&mut held.levels[index], edge.active) != edge.active {
+                changed.push((line.signal, edge.active));
+            }
         }
         if lost == 0 {
             return Look::Changed(changed);

@@ -92,6 +92,14 @@ impl Driven for Outputs {
     }
 }
 
+/// Whether the registers can be reached.
+///
+/// # Errors
+/// This is no Raspberry Pi that rppal knows, or this account may not.
+pub(super) fn registers() -> Result<(), PortError> {
+    gpio().map(drop)
+}
+
 fn gpio() -> Result<Gpio, PortError> {
     Gpio::new().map_err(|error| match error {
         Error::UnknownModel => PortError::NoChip(
@@ -128,5 +136,6 @@ mod tests {
         };
         let why = Bcm::default().claim_outputs(&Place::Header, &[line]).err().expect("there are no such registers");
         assert!(why.to_string().contains("backend = \"gpiocdev\""), "{why}");
+        assert_eq!(registers(), Err(why));
     }
 }

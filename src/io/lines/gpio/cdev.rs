@@ -131,7 +131,10 @@ impl Cdev {
     /// There is none, or more than one, or its label cannot be read.
     pub fn find(&self, place: &Place) -> Result<PathBuf, PortError> {
         let name = match place {
-            Place::Header => return self.labelled("header of a Raspberry Pi", is_header_label),
+            Place::Header => {
+                let remedy = "on another board write chip and line instead of pin; `gpiodetect` lists the chips";
+                return self.labelled("header of a Raspberry Pi", remedy, is_header_label);
+            }
             Place::Chip(name) => name,
         };
         let chips = self.chips();
@@ -146,11 +149,12 @@ impl Cdev {
         if let Some(path) = chips.iter().find(|path| self.on_bus(path).as_ref() == Some(name)) {
             return Ok(path.clone());
         }
-        self.labelled(&format!("gpiochip {name:?}"), |label| label == name)
+        let remedy = "`gpiodetect` lists those that are there; an expander needs its overlay (docs/wiring.md)";
+        self.labelled(&format!("gpiochip {name:?}"), remedy, |label| label == name)
     }
 
     /// The one chip whose label is wanted.
-    fn labelled(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<PathBuf, PortError> {
+    fn labelled(&self, what: &str, remedy: &str, wanted: impl Fn(&str) -> bool) -> Result<PathBuf, PortError> {
         let (mut found, mut refused) = (Vec::new(), None);
         for path in self.chips() {
             match open_path(&path) {
@@ -162,10 +166,7 @@ impl Cdev {
         match (found.as_slice(), refused) {
             ([one], _) => Ok(one.clone()),
             ([], Some(why @ PortError::NotAllowed(_))) => Err(why),
-            ([], _) => Err(PortError::NoChip(
-                what.to_owned(),
-                "`gpiodetect` lists those that are there; an expander needs its overlay (docs/wiring.md)".into(),
-            )),
+            ([], _) => Err(PortError::NoChip(what.to_owned(), remedy.to_owned())),
             (several, _) => {
                 let names: Vec<String> = several.iter().filter_map(|path| self.on_bus(path)).collect();
                 let remedy = format!(

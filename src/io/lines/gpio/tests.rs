@@ -167,6 +167,22 @@ async fn every_way_out_leaves_everything_off() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_given_up_opens_nothing_any_more() {
+    let cabinet = started(&wiring()).await;
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()));
+    for (output, level) in [(LOCK, Level::Active), (LED, Level::Inactive)] {
+        // It is on its way, and nobody waits for it: what a bus that hangs makes of an order.
+        tokio::select! {
+            biased;
+            _ = cabinet.outputs.set(output, level, Some(1_000)) => panic!("the driver has not had its turn"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(cabinet.fake.driven(), [(2, true), (2, false)], "late or not, off is off");
+}
+
+#[tokio::test]
 async fn what_is_not_wired_is_said_but_a_buzzer() {
     let mut wiring = wiring();
     wiring.outputs.truncate(1);
@@ -263,11 +279,14 @@ async fn an_edge_that_comes_a_little_later_clears_the_interrupt() {
     let mut wiring = wiring();
     wiring.poll_ms = 1_000;
     let mut cabinet = started(&wiring).await;
+    cabinet.fake.push_silently(BOARD, 11, true);
+    assert_eq!(cabinet.event().await, Event::ButtonPressed);
+    cabinet.fake.push(BOARD, 11, true);
+    cabinet.nothing_for(700).await;
     cabinet.fake.push_silently(LEFT, 1, true);
     assert_eq!(cabinet.event().await, changed(1, Level::Active));
     cabinet.fake.push(LEFT, 1, true);
-    assert_eq!(cabinet.event().await, changed(1, Level::Active), "the core knows it already");
-    sleep(Duration::from_millis(600)).await;
+    cabinet.nothing_for(600).await;
     let before = cabinet.fake.reads();
     sleep(Duration::from_millis(600)).await;
     assert!(cabinet.fake.reads() - before <= 2, "nothing is polled faster");
@@ -391,4 +410,38 @@ async fn three_hundred_sensors_are_a_handful_of_claims() {
     let mut cabinet = start_with(&wiring, Fake::default(), 64);
     assert_eq!(cabinet.picture().await.len(), 300);
     assert_eq!(cabinet.fake.claims(), 7, "two for each hundred, since the kernel takes 64, and the outputs");
+}
+
+#[tokio::test]
+async fn a_peek_claims_the_inputs_alone_and_sees_what_does_not_rest() {
+    let fake = Fake::default();
+    fake.push(LEFT, 1, true);
+    fake.take(LEFT, 2);
+    fake.left_on(BOARD, 1);
+    let (wiring, port) = (wiring(), Box::new(fake.clone()));
+    let peek = tokio::spawn(async move { driver::peek(&wiring, port, Duration::from_millis(100)).await });
+    sleep(Duration::from_millis(40)).await;
+    fake.push_silently(LEFT, 4, true);
+    let peeked = peek.await.expect("no panic");
+    let of =
+        |number| peeked.iter().find(|line| line.signal == slot(number)).map(|line| (line.active, line.is_restless));
+    assert_eq!(of(1), Some((Some(true), false)));
+    assert_eq!(of(2), Some((None, false)), "it is taken");
+    assert_eq!(of(3), Some((Some(false), false)));
+    assert_eq!(of(4), Some((Some(false), true)));
+    assert!(fake.is_on(BOARD, 1) && fake.driven().is_empty(), "no output was touched");
+}
+
+#[test]
+fn a_release_drives_everything_off_and_says_what_it_could_not() {
+    let mut fake = Fake::default();
+    fake.left_on(BOARD, 1);
+    fake.left_on(BOARD, 2);
+    assert_eq!(driver::release(&wiring(), &mut fake), [""; 0]);
+    assert!(!fake.is_on(BOARD, 1) && !fake.is_on(BOARD, 2));
+    fake.left_on(BOARD, 1);
+    fake.take(BOARD, 2);
+    let failures = driver::release(&wiring(), &mut fake);
+    assert!(failures.len() == 1 && failures[0].starts_with("slot 1's LED: "), "{failures:?}");
+    assert!(!fake.is_on(BOARD, 1), "one that is taken keeps nothing on");
 }
