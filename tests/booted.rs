@@ -61,7 +61,7 @@ fn identify(machine: &Machine, pin: &str) {
 /// The lock is energised from the moment that this returns.
 fn unlock(machine: &Machine) {
     identify(machine, PIN);
-    machine.ok("cabinetd pull --key 'Unit 204' --reason work-order --ref 8841 --for 'Mrs Miller'");
+    machine.ok("cabinetd pull --key 'Unit 204' --reason work-order --ref order-8841 --for 'Mrs Miller'");
     machine.until("the lock", "cabinetd sim status | grep 'lock energised'");
 }
 
@@ -141,12 +141,14 @@ fn a_visit_can_be_read_in_the_journal_and_holds_no_secret() {
         machine.ok("journalctl --no-pager -o export; journalctl --no-pager -o verbose; systemctl status cabinetd");
     assert!(all.contains("was refused: wrong PIN"), "it is the journal");
     let secrets = machine.ok("cat /etc/cabinetd/credentials/*");
+    // Where it stands by itself: in the middle of a time or a cursor of the journal any digits may come.
+    let words: BTreeSet<&str> = all.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
     for secret in [BADGE, LOGIN, PIN, DURESS_PIN, WRONG_PIN].into_iter().chain(secrets.lines()) {
-        assert!(!all.contains(secret), "{secret}");
+        assert!(!words.contains(secret), "{secret}");
     }
     // Of the daemon neither names, nor what was typed freely, nor that she was forced. (The simulated hardware says what it shows.)
     let own = machine.ok("journalctl --no-pager -o export -u cabinetd; systemctl status cabinetd");
-    for private in ["Ana Ruiz", "Miller", "8841", "duress", "Duress"] {
+    for private in ["Ana Ruiz", "Miller", "order-8841", "duress", "Duress"] {
         assert!(!own.contains(private), "{private}");
     }
 }
@@ -235,7 +237,7 @@ sends() { bash -c "echo > /dev/udp/$1/9"; }
 try state    touch /var/lib/cabinetd/tried
 try run      touch /run/cabinetd/tried
 try pepper   cat "$CREDENTIALS_DIRECTORY/pepper"
-try dbus     test -S /run/dbus/system_bus_socket
+try manager  sh -c 'systemctl is-system-running | grep -e running -e degraded -e starting'
 try loopback sends 127.0.0.1
 try input    may /devices/input
 try null     may /dev/null
@@ -280,7 +282,7 @@ fn the_sandbox_lets_lines_and_readers_through_and_nothing_else() {
     machine.ok("mkdir /devices && cd /devices && mknod -m 666 input c 13 64 && mknod -m 666 memory c 1 1 && \
          mknod -m 666 kmsg c 1 11 && mknod -m 666 disk b 7 0");
     machine.ok("ip address add 192.0.2.7/32 dev lo && bash -c 'echo > /dev/udp/192.0.2.7/9'");
-    let open = ["state", "run", "pepper", "dbus", "loopback", "input", "null"].map(|what| (what, "yes"));
+    let open = ["state", "run", "pepper", "manager", "loopback", "input", "null"].map(|what| (what, "yes"));
     let closed = [
         "far", "netlink", "memory", "kmsg", "disk", "etc", "usr", "home", "sysctl", "hostname", "mount", "user",
         "clock", "priority", "realtime", "suid", "module", "others", "kernel",
@@ -320,6 +322,13 @@ fn systemd_has_nothing_against_the_unit() {
         account.contains("/usr/sbin/nologin") && account.contains("gpio") && account.contains("input"),
         "{account}"
     );
+    // Without secrets it is not even tried, and says why; the same words stand in docs/install.md.
+    machine.ok("mv /etc/cabinetd/credentials /root/kept");
+    machine.ok("systemctl start cabinetd");
+    assert_eq!(machine.property("ActiveState"), "inactive");
+    let status = machine.run("systemctl status cabinetd").out;
+    assert!(status.contains("unmet condition check (ConditionPathExists=/etc/cabinetd/credentials/"), "{status}");
+    machine.ok("mv /root/kept /etc/cabinetd/credentials");
     // What others must not read they cannot.
     let modes = machine
         .ok("systemctl start cabinetd; stat -c '%a %U %n' /var/lib/cabinetd /run/cabinetd /etc/cabinetd/credentials");
