@@ -194,6 +194,9 @@ fn a_daemon_that_hangs_is_killed_and_the_next_one_switches_off() {
     machine.write("/etc/systemd/system/cabinetd.service.d/soon.conf", "[Service]\nWatchdogSec=2s\nRestartSec=100ms\n");
     machine.ok("systemctl daemon-reload && systemctl restart cabinetd");
     unlock(&machine);
+    // Fed, it lives on.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(machine.property("NRestarts"), "0");
     let before = machine.property("MainPID");
     machine.ok(&format!("kill -STOP {before}"));
     machine.until("the watchdog", "systemctl show cabinetd --property=NRestarts --value | grep -x 1");
