@@ -4,6 +4,9 @@
 #[path = "support/machine.rs"]
 mod machine;
 
+use cabinetd::cabinet::event::StopReason;
+use cabinetd::cabinet::fact::Fact;
+use cabinetd::io::store::{Filter, Reader};
 use machine::Machine;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -231,6 +234,49 @@ fn without_a_journal_it_speaks_to_stderr() {
     assert!(journal(&machine, "_TRANSPORT=journal _COMM=cabinetd").is_empty());
 }
 
+/// The recipe's rule, the account's rights, the sandbox and the unit's order against D-Bus, together: the daemon's account powers the machine off, and
+/// the daemon knows at its SIGTERM that the machine goes down.
+#[test]
+fn the_account_powers_the_machine_off_and_the_daemon_knows_why_it_ends() {
+    let kept = tempfile::tempdir().expect("a folder");
+    let machine = Machine::boot_with(CONFIG, &[format!("{}:/var/lib/cabinetd", kept.path().display())]);
+    machine.ok("systemctl start cabinetd");
+    machine.ok("systemctl restart cabinetd");
+    let halt = format!("{CONFIG}[power]\nsleep = \"halt\"\nrtc = true\nrtc_wake_min = 60\n[ups]\nname = \"office\"\n");
+    machine.write("/root/halt.toml", &halt);
+    let recipe: Value =
+        serde_json::from_str(&machine.ok("cabinetd --config /root/halt.toml power recipe --json")).expect("JSON");
+    let unit = sandbox(&machine, "/usr/bin/systemctl --no-ask-password --no-wall poweroff");
+    machine.write("/etc/systemd/system/off.service", &unit);
+    machine.ok("systemctl daemon-reload");
+    assert_ne!(machine.run("systemctl start off").code, 0, "without the rule it may not");
+    let rule = "/etc/polkit-1/rules.d/50-cabinetd.rules";
+    machine.write(rule, recipe["files"][rule].as_str().expect("a rule"));
+    machine.ok("systemctl restart polkit");
+    // It may be gone before it has answered.
+    machine.run("systemctl start --no-block off");
+    machine.await_end();
+    let reader = Reader::open(kept.path()).expect("a ledger");
+    let everything = Filter::default();
+    let facts = reader.entries(&everything, 0).map(|entry| entry.expect("readable").fact().expect("known").1);
+    let stops: Vec<StopReason> = facts
+        .filter_map(|fact| match fact {
+            Fact::Stopped { why } => Some(why),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stops, [StopReason::Service, StopReason::SystemShutdown], "a restart, and the end of the machine");
+}
+
+/// The unit's own text with another program in it, which runs once.
+fn sandbox(machine: &Machine, program: &str) -> String {
+    let unit = machine.ok("cat /usr/lib/systemd/system/cabinetd.service");
+    let own = ["ExecStart", "ExecReload", "ExecStop", "Type=", "NotifyAccess=", "WatchdogSec=", "Restart="];
+    let lines = unit.lines().filter(|line| !own.iter().any(|own| line.starts_with(own)));
+    let sandbox: String = lines.flat_map(|line| [line, "\n"]).collect();
+    sandbox.replace("[Service]\n", &format!("[Service]\nType=oneshot\nExecStart={program}\n"))
+}
+
 /// What is tried from inside: the unit's own text with this program in it.
 const TRIES: &str = r#"
 try() { what=$1; shift; if "$@" >/dev/null 2>&1; then echo "$what yes"; else echo "$what no"; fi; }
@@ -270,14 +316,8 @@ grep -E '^(CapBnd|CapEff|NoNewPrivs|Seccomp):' /proc/self/status
 #[test]
 fn the_sandbox_lets_lines_and_readers_through_and_nothing_else() {
     let machine = cabinet();
-    let unit = machine.ok("cat /usr/lib/systemd/system/cabinetd.service");
-    let own = ["ExecStart", "ExecReload", "ExecStop", "Type=", "NotifyAccess=", "WatchdogSec=", "Restart="];
-    let sandbox = unit.lines().filter(|line| !own.iter().any(|own| line.starts_with(own)));
-    let sandbox: String = sandbox.map(|line| line.to_owned() + "\n").collect();
-    let tried = sandbox.replace(
-        "[Service]\n",
-        "[Service]\nType=oneshot\nStandardOutput=file:/run/tried\nStandardError=null\nExecStart=/bin/sh /usr/local/bin/try\n",
-    );
+    let tried = sandbox(&machine, "/bin/sh /usr/local/bin/try");
+    let tried = tried.replace("[Service]\n", "[Service]\nStandardOutput=file:/run/tried\nStandardError=null\n");
     machine.write("/etc/systemd/system/try.service", &tried);
     machine.write("/etc/systemd/system/tryroot.service", &tried.replace("\nUser=cabinetd\n", "\nUser=root\n"));
     machine.write("/usr/local/bin/try", TRIES);
