@@ -26,6 +26,7 @@ mod door;
 pub mod event;
 pub mod fact;
 pub mod mentions;
+mod opening;
 pub mod outage;
 pub mod outcome;
 pub mod power;
@@ -42,6 +43,7 @@ mod visit;
 pub use event::Event;
 pub use outcome::Outcome;
 
+use access::Reading;
 use books::Books;
 use event::{Reconfigured, Start, StopReason, StoreState};
 use fact::{Dark, Fact, Record, SessionEnd};
@@ -58,6 +60,8 @@ pub struct Cabinet {
     store: StoreState,
     desk: access::Desk,
     denials: access::Denials,
+    last_read: Option<access::LastRead>,
+    opening: Option<opening::Opening>,
     visit: visit::Visit,
     doors: door::Doors,
     sensing: sensing::Sensing,
@@ -123,6 +127,8 @@ pub enum Reason {
     OfficeHours,
     /// A scanned tag is forgotten.
     TagForgotten,
+    /// An admin's word to open has not been taken up.
+    WordLapses,
     /// The display's last word has been read.
     DisplayIdle,
     /// The power policy may have something new to say.
@@ -159,6 +165,8 @@ impl Cabinet {
             store,
             desk: access::Desk::Idle,
             denials: access::Denials::default(),
+            last_read: None,
+            opening: None,
             visit: visit::Visit::default(),
             doors: door::Doors::default(),
             sensing: sensing::Sensing::default(),
@@ -214,18 +222,28 @@ impl Cabinet {
         let turn_ref = &mut turn;
         self.notice_clock(turn_ref, &event);
         self.deadlines_passed(turn_ref);
-        self.notice_someone(turn_ref, &event);
+        let weighed = match &event {
+            Event::CodeRead(code) => self.weigh_reading(now.mono, code),
+            _ => Reading::Fresh,
+        };
+        if !matches!(weighed, Reading::Left { .. }) {
+            self.notice_someone(turn_ref, &event);
+        }
         let read = matches!(event, Event::CodeRead(_) | Event::LoginTyped(_));
         match event {
             Event::Started(start) => self.started(turn_ref, start),
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
             Event::LineChanged { input, level } => self.line_changed(turn_ref, input, level),
-            Event::CodeRead(code) => self.code_read(turn_ref, &code),
+            Event::CodeRead(code) => match weighed {
+                Reading::Fresh | Reading::Held => self.code_read(turn_ref, &code, weighed),
+                Reading::Left { is_news: true } => self.show(turn_ref, Message::BadgeLeft),
+                Reading::Left { is_news: false } => {}
+            },
             Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
             Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),
             Event::CancelPressed => self.cancel_pressed(turn_ref),
-            // That somebody is here is noticed above; there is nothing else to it.
-            Event::Tick | Event::ButtonPressed => {}
+            Event::Tick => {}
+            Event::ButtonPressed => drop(self.opens_on_word(turn_ref, None)),
             Event::Requested(request) => self.requested(turn_ref, request),
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
             Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
@@ -253,6 +271,7 @@ impl Cabinet {
             self.visit.next_deadline(),
             self.doors.next_deadline(&self.settings),
             self.watch.next_deadline(),
+            self.opening.as_ref().map(opening::Opening::next_deadline),
             self.power.next_deadline(),
             self.idle_at.map(|at| (at, Reason::DisplayIdle)),
             commands,
@@ -270,6 +289,7 @@ impl Cabinet {
         self.forget_pin(turn);
         self.write_denials(turn);
         self.visit_deadline(turn);
+        self.word_lapses(turn);
         self.door_deadlines(turn);
         self.watch_deadlines(turn);
         self.clear_display(turn);
@@ -357,6 +377,12 @@ impl Cabinet {
             from,
             boot: turn.now.boot,
             announced,
+            asleep: self
+                .books
+                .power
+                .as_ref()
+                .and_then(power::state::PowerState::off_by)
+                .filter(|_| from.boot != turn.now.boot),
             lasted_ms: from.elapsed_ms(turn.now.stamp()),
         });
         self.record(turn, Fact::Started { version: start.version.clone(), dark });

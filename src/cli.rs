@@ -13,6 +13,7 @@ pub mod notify;
 pub mod outage;
 pub mod power;
 pub mod power_orders;
+pub mod release;
 pub mod roster;
 pub mod sim;
 pub mod simulate;
@@ -22,10 +23,11 @@ mod whole_file;
 use crate::config::{Config, ConfigError};
 use crate::io::journal;
 use crate::messages::tell;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use desk::{Desk, Socket, Terminal};
 use jiff::tz::TimeZone;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -54,6 +56,8 @@ enum Command {
         SIGHUP: read the config again (`systemctl reload cabinetd`).\n\
         Log: to the journal where systemd runs it (`journalctl -u cabinetd`), else to stderr; CABINETD_LOG=debug says more.")]
     Run,
+    /// Drive every lock, latch, light and load off when no daemon runs (the unit's `ExecStopPost=`)
+    Release(release::ReleaseArgs),
     /// Run a whole simulated cabinet, to try everything out
     Demo(demo::DemoArgs),
     /// Work the simulated hardware: badge, PIN, door, keys, mains
@@ -114,12 +118,20 @@ enum Command {
     /// Sleep now, stay awake, a new battery; and what to set up on the machine for the power policy
     #[command(subcommand)]
     Power(power::PowerCommand),
+    /// Show what was recorded, as it is recorded: `events --follow` (short for `ledger show`)
+    Events(ledger::Show),
     /// Show the config in force, or check it
     Config(config::ConfigArgs),
     /// Play outages at this cabinet before they come: which policy, which battery
     Simulate(Box<simulate::SimulateArgs>),
     /// Tell the daemon to look at the UPS now (upsmon's NOTIFYCMD)
     Notify(notify::NotifyArgs),
+    /// Print what makes a shell complete these commands
+    #[command(after_help = "Examples:\n  \
+        cabinetd completions bash > /etc/bash_completion.d/cabinetd\n  \
+        cabinetd completions zsh > /usr/local/share/zsh/site-functions/_cabinetd\n  \
+        cabinetd completions fish > ~/.config/fish/completions/cabinetd.fish")]
+    Completions { shell: Shell },
 }
 
 /// Runs the command line of this process.
@@ -135,22 +147,21 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
         Command::Run => with_config(config, |read| run(read, &Config::locate(config))),
+        Command::Release(args) => with_config(config, |config| release::run(&args, &config)),
         Command::Outage(args) => outage::run(args, config),
         Command::Drill(args) => match live::Place::find(config) {
             Ok(place) => drill::run(&args, &place),
             Err(error) => unusable(&error),
         },
-        Command::Ledger(args) => match &args.state_dir {
-            Some(dir) => ledger::run(&args, dir, None),
-            None => match Config::load(&Config::locate(config)) {
-                Ok(config) => ledger::run(&args, &config.state_dir, config.time_zone.as_deref()),
-                // Exit code 1 would say that the ledger does not verify.
-                Err(error) => {
-                    eprintln!("{error}\nThe ledger can be read without a config: --state-dir DIR");
-                    ExitCode::from(ledger::UNREADABLE)
-                }
-            },
-        },
+        Command::Ledger(args) => ledger(&args, config),
+        Command::Events(show) => ledger(&show.into(), config),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cabinetd", &mut script);
+            // Whoever reads may have seen enough.
+            let _ = io::stdout().write_all(&script);
+            ExitCode::SUCCESS
+        }
         // An account that may use the socket need not be able to read the config.
         Command::Live(command) => match live::Place::find(config) {
             Ok(place) => live::run(command, &place),
@@ -167,6 +178,20 @@ pub fn main() -> ExitCode {
         Command::Init(args) => with_config(config, |config| {
             init::run(&args, &config.credentials_dir, &mut io::stdout(), &mut io::stderr())
         }),
+    }
+}
+
+fn ledger(args: &ledger::LedgerArgs, config: Option<&Path>) -> ExitCode {
+    if let Some(dir) = &args.state_dir {
+        return ledger::run(args, dir, None);
+    }
+    match Config::load(&Config::locate(config)) {
+        Ok(config) => ledger::run(args, &config.state_dir, config.time_zone.as_deref()),
+        // Exit code 1 would say that the ledger does not verify.
+        Err(error) => {
+            eprintln!("{error}\nThe ledger can be read without a config: --state-dir DIR");
+            ExitCode::from(ledger::UNREADABLE)
+        }
     }
 }
 

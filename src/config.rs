@@ -11,6 +11,7 @@ mod keys;
 mod layout;
 mod problem;
 mod reader;
+mod wires;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use reader::{Entry, Origin};
 use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::settings::{AccessRules, AlertRules, SessionRules, Settings};
 use crate::cabinet::types::Role;
+use crate::io::lines::wiring::Wiring;
 use problem::Fault;
 use reader::Reader;
 use sha2::{Digest, Sha256};
@@ -79,6 +81,8 @@ pub struct Config {
 pub enum Lines {
     /// A simulated cabinet behind a Unix socket.
     Sim { socket: PathBuf },
+    /// Real ones.
+    Real(Wiring),
 }
 
 /// Where the UPS is asked, and how often.
@@ -246,6 +250,7 @@ impl Config {
 
     fn read(&mut self, reader: &mut Reader, document: &DeTable<'_>, around: &Surroundings) {
         reader.refuse_unknown(document, "", &SECTIONS, home_of);
+        let (mut lines, mut wires) = (keys::LinesDraft::default(), wires::Wires::default());
         for (header, keys) in PLAIN {
             let name = header.trim_matches(['[', ']']);
             let table = reader.section(document, name);
@@ -257,11 +262,16 @@ impl Config {
                 reader.read(name, header, table, keys, self);
             }
             if name == "paths" {
-                self.read_lines(reader, document, around);
+                lines = self.read_lines(reader, document, around);
                 layout::read(reader, document, &mut self.settings);
+                wires = wires::read(reader, document);
             }
         }
         self.read_loads(reader, document);
+        if let keys::Backend::Real(pins) = lines.backend {
+            let how = (pins, lines.poll_s * 1_000);
+            self.lines = Lines::Real(wires::check(&wires, reader, &self.settings, &self.power, how));
+        }
         self.read_ups(reader, document);
         self.power.may_order = self.ups.as_ref().is_some_and(|ups| ups.user.is_some());
         self.power.rated_w = (self.battery.ups_rated_w > 0).then_some(self.battery.ups_rated_w);
@@ -271,7 +281,7 @@ impl Config {
         self.check(reader);
     }
 
-    fn read_lines(&mut self, reader: &mut Reader, document: &DeTable<'_>, around: &Surroundings) {
+    fn read_lines(&mut self, reader: &mut Reader, document: &DeTable<'_>, around: &Surroundings) -> keys::LinesDraft {
         let table = reader.section(document, "lines");
         let mut draft = keys::LinesDraft::default();
         if let Some((_, table)) = table {
@@ -281,13 +291,12 @@ impl Config {
         if table.is_some() || document.get("lines").is_none() {
             reader.read("lines", "[lines]", table, keys::LINES, &mut draft);
         }
-        self.place_paths(draft.socket, around);
-        let Lines::Sim { socket } = &self.lines;
+        let socket = self.place_paths(draft.socket.as_deref(), around);
         for (key, path) in [
             ("state_dir", &self.state_dir),
             ("credentials_dir", &self.credentials_dir),
             ("run_dir", &self.run_dir),
-            ("socket", socket),
+            ("socket", &socket),
         ] {
             reader.settle(key, &path.to_string_lossy());
         }
@@ -299,10 +308,12 @@ impl Config {
                 reader.conflict(path, &["paths.run_dir"], wrong, "write a shorter path");
             }
         }
+        self.lines = Lines::Sim { socket };
+        draft
     }
 
     /// Relative paths begin at the file's folder; what is not written goes to its usual place.
-    fn place_paths(&mut self, socket: Option<PathBuf>, around: &Surroundings) {
+    fn place_paths(&mut self, socket: Option<&Path>, around: &Surroundings) -> PathBuf {
         let usual = |written: &Path, inside: &str, system: &Path| {
             if !written.as_os_str().is_empty() {
                 return around.folder.join(written);
@@ -313,8 +324,7 @@ impl Config {
         self.state_dir = usual(&self.state_dir, "state", Path::new("/var/lib/cabinetd"));
         self.credentials_dir = usual(&self.credentials_dir, "credentials", credentials);
         self.run_dir = usual(&self.run_dir, "run", Path::new("/run/cabinetd"));
-        let socket = socket.map_or_else(|| self.run_dir.join("hardware.sock"), |socket| around.folder.join(socket));
-        self.lines = Lines::Sim { socket };
+        socket.map_or_else(|| self.run_dir.join("hardware.sock"), |socket| around.folder.join(socket))
     }
 
     fn read_ups(&mut self, reader: &mut Reader, document: &DeTable<'_>) {
@@ -509,9 +519,9 @@ static PLAIN: [(&str, &[keys::Key<Config>]); 8] = [
 ];
 
 /// Everything that may stand at the top.
-const SECTIONS: [&str; 15] = [
-    "cabinet", "paths", "lines", "door", "slots", "slot", "identify", "sessions", "alerts", "control", "ups",
-    "battery", "power", "load", "accounts",
+const SECTIONS: [&str; 17] = [
+    "cabinet", "paths", "lines", "door", "slots", "slot", "input", "output", "identify", "sessions", "alerts",
+    "control", "ups", "battery", "power", "load", "accounts",
 ];
 
 /// The section that has a key of this name.

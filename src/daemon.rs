@@ -37,10 +37,11 @@ use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
 use crate::io::credentials::pin::{hash_pin, set_pin};
 use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::journal::Log;
+use crate::io::lines::{Outputs, gpio};
 use crate::io::notify::Doorbell;
-use crate::io::sim::lines::{self, Outputs};
+use crate::io::sim;
 use crate::io::sleep::{Machine, Rtc};
-use crate::io::store::{Head, Identity, Store};
+use crate::io::store::{Head, Identity, Store, StoreError};
 use crate::io::systemd;
 use crate::io::ups::orders::Login;
 use crate::io::ups::{Poller, Watch};
@@ -91,10 +92,20 @@ pub fn run(config: Config, file: &Path, log: Log) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = Guard::default();
     guard.listen();
+    let lines = config.lines.clone();
     let result = guard.run(&runtime, async {
         let daemon = Box::pin(Daemon::start(config, file, log, &guard)).await?;
         Box::pin(daemon.serve(&guard)).await
     });
+    if let (Err(error), Lines::Real(wiring)) = (&result, &lines) {
+        // It did not come as far as the lines: what a killed one left energised goes off all the same, unless another daemon has them.
+        let is_used = matches!(error.downcast_ref(), Some(StoreError::InUse { .. }));
+        if guard.outputs.get().is_none() && !is_used {
+            for why in gpio::release(wiring) {
+                tell!(OUTPUTS_NOT_OFF, "{why}");
+            }
+        }
+    }
     // A look-up of a name or a PIN under way is nothing to wait for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -162,7 +173,6 @@ impl Daemon {
     async fn start(config: Config, file: &Path, log: Log, guard: &Guard) -> Result<Self, Failure> {
         // From now on it is no reason to end.
         let hangup = signal(SignalKind::hangup())?;
-        let Lines::Sim { socket } = &config.lines;
         // Only a cabinet whose lines are simulated can be in a simulated time.
         let time = SimTime::from_environment()?;
         let clock = Clock::new(config.time_zone.as_deref())?;
@@ -181,7 +191,12 @@ impl Daemon {
         credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
-        let outputs = guard.outputs.get_or_init(|| lines::connect(socket, line_events)).clone();
+        let outputs = match &config.lines {
+            Lines::Sim { socket } => sim::lines::connect(socket, line_events),
+            Lines::Real(_) if time.is_some() => return Err("real lines are in real time only".into()),
+            Lines::Real(wiring) => gpio::start(wiring, line_events)?,
+        };
+        let outputs = guard.outputs.get_or_init(|| outputs).clone();
         let (done_events, done) = mpsc::channel(QUEUE);
         let pepper = Arc::new(credentials.pepper);
         let login = match (&config.ups, &credentials.upsd_password) {

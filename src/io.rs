@@ -4,6 +4,7 @@ pub mod clock;
 pub mod control;
 pub mod credentials;
 pub mod journal;
+pub mod lines;
 pub mod notify;
 pub mod roster_file;
 pub mod sim;

@@ -39,7 +39,7 @@ const CRATES: [&str; 3] = ["libm", "serde", "zeroize"];
 const MACROS: [&str; 7] = ["println", "eprintln", "print", "eprint", "dbg", "include_str", "include_bytes"];
 
 /// Which room of `io` may use which other.
-const MAY_USE: [(&str, &str); 1] = [("sim", "ups")];
+const MAY_USE: [(&str, &str); 2] = [("sim", "lines"), ("sim", "ups")];
 
 // ---------------------------------------------------------------- the rules
 

@@ -558,6 +558,8 @@ impl Books {
                 self.touch(View::Fault(*input));
             }
             Fact::KeyStepped { key, step, .. } => self.key_stepped(key, *step, seq, stamp),
+            // The word stands for a minute, and not in the books.
+            Fact::OpeningOrdered { .. } => {}
             Fact::AlarmRaised { alarm } => {
                 let id = AlarmId(seq);
                 let open = OpenAlarm { id, alarm: alarm.clone(), raised: stamp, acknowledged: None };

@@ -7,7 +7,7 @@ use super::power::{Method, UpsReading};
 use super::roster::RosterChange;
 use super::settings::Settings;
 use super::types::{
-    AlarmId, Code, CommandId, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
+    AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
 };
 
 /// What happened.
@@ -155,6 +155,13 @@ pub enum Ask {
     /// The UPS has a new battery.
     BatteryReplaced,
     Drill(DrillStep),
+    /// Open on an admin's word, for this person, who is at the cabinet.
+    Open {
+        user: UserId,
+        /// None = each door.
+        door: Option<DoorNo>,
+        why: String,
+    },
 }
 
 /// A step of a drill.

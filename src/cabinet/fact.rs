@@ -114,11 +114,20 @@ pub enum Fact {
         vouched: bool,
         #[serde(default, skip_serializing_if = "is_false")]
         clock_unverified: bool,
+        /// Let in on an admin's word: who it was nobody proved.
+        #[serde(default, skip_serializing_if = "is_false")]
+        on_word: bool,
     },
     /// A second person joined.
     SessionJoined {
         session: SessionId,
         user: UserId,
+    },
+    /// An admin's word that this person may open, once, within a minute, if they are there.
+    OpeningOrdered {
+        user: UserId,
+        doors: Vec<DoorNo>,
+        why: String,
     },
     /// The intent: what may be taken or returned, why, and the doors whose locks are energised next.
     SessionAuthorised {
@@ -329,6 +338,9 @@ pub struct Dark {
     pub boot: BootId,
     /// Whether the daemon had said that it stops.
     pub announced: bool,
+    /// It had been sent to this sleep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asleep: Option<Method>,
     /// Its length, by [`Stamp::elapsed_ms`]: a lower bound when the clock is not trusted.
     pub lasted_ms: u64,
 }

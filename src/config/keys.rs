@@ -7,6 +7,7 @@ use super::hours;
 use super::{Config, UpsConfig, problem::Fault};
 use crate::cabinet::power::Method;
 use crate::cabinet::types::{Group, Reason, Role};
+use crate::io::lines::wiring::PinsBy;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -47,6 +48,11 @@ pub(super) enum Form<T: 'static> {
         what: &'static str,
         set: fn(&mut T, &str) -> Result<(), Fault>,
     },
+    /// A whole number, or a text with several and ranges of them: `"1-8, 12"`.
+    Numbers {
+        range: RangeInclusive<u64>,
+        set: fn(&mut T, Vec<u32>),
+    },
     /// Texts; `start` empties the list before the first `add`.
     List {
         what: &'static str,
@@ -75,7 +81,7 @@ pub(super) enum Preset {
 pub(super) const ROLES: [(&str, Role); 4] =
     [("staff", Role::Staff), ("assistant", Role::Assistant), ("manager", Role::Manager), ("admin", Role::Admin)];
 
-const fn whole<T>(
+pub(super) const fn whole<T>(
     name: &'static str,
     unit: &'static str,
     range: RangeInclusive<u64>,
@@ -137,18 +143,33 @@ pub(super) static PATHS: &[Key<Config>] = &[
 /// `[lines]` while it is read.
 #[derive(Debug, Default)]
 pub(super) struct LinesDraft {
+    pub(super) backend: Backend,
+    pub(super) poll_s: u64,
     pub(super) socket: Option<PathBuf>,
 }
 
+/// How lines are reached.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) enum Backend {
+    #[default]
+    Sim,
+    /// Real ones, the header pins in this way.
+    Real(PinsBy),
+}
+
 pub(super) static LINES: &[Key<LinesDraft>] = &[
-    text("backend", "\"sim\"", Preset::Required("\"sim\""), |_, v| match v {
-        "sim" => Ok(()),
-        "rppal" | "gpiocdev" => Err(Fault::new(
-            format!("the backend {v} is not built yet"),
-            "write \"sim\"; real lines come with a later version",
-        )),
-        _ => Err(Fault::new(format!("there is no backend {v:?}"), "write \"sim\"")),
-    }),
+    Key {
+        name: "backend",
+        form: Form::Choice {
+            words: &[
+                ("sim", |l| l.backend = Backend::Sim),
+                ("gpiocdev", |l| l.backend = Backend::Real(PinsBy::Gpiocdev)),
+                ("rppal", |l| l.backend = Backend::Real(PinsBy::Rppal)),
+            ],
+        },
+        preset: Preset::Required("\"gpiocdev\""),
+    },
+    whole("poll_s", "s", 1..=300, "30", |l, v| l.poll_s = v),
     text("socket", PATH, Preset::Without("hardware.sock in run_dir", "\"hardware.sock\""), |l, v| {
         let mut path = PathBuf::new();
         path_into(&mut path, v)?;
@@ -544,6 +565,15 @@ impl<T> Form<T> {
             Self::Whole { unit, range, .. } => bounds(unit, range),
             Self::Rising { unit, range, .. } => format!("three rising numbers, each {}", bounds(unit, range)),
             Self::Truth { .. } => "true or false".to_owned(),
+            Self::Numbers { range, .. } => {
+                format!(
+                    "a number, or several like \"{0}-{1}, {2}\", each {3}",
+                    range.start() + 3,
+                    range.start() + 8,
+                    range.start() + 12,
+                    bounds("", range)
+                )
+            }
             Self::Choice { words } => either(words.iter().map(|(word, _)| *word)),
             Self::Role { .. } => either(ROLES.iter().map(|(word, _)| *word)),
             Self::Text { what, .. } => (*what).to_owned(),
@@ -561,6 +591,7 @@ impl<T> Form<T> {
             Self::Whole { .. } => "a whole number",
             Self::Rising { .. } => "a list of three whole numbers",
             Self::Truth { .. } => "true or false",
+            Self::Numbers { .. } => "a whole number or a text in quotes",
             Self::Choice { .. } | Self::Role { .. } | Self::Text { .. } => "a text in quotes",
             Self::List { .. } => "a list of texts",
         }

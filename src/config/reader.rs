@@ -299,6 +299,25 @@ fn take<T>(key: &Key<T>, value: &DeValue<'_>, target: &mut T) -> Result<(), Faul
             }
             set(target, [first, second, third]);
         }
+        Form::Numbers { range, set } => {
+            let fault = |wrong: String| Fault::new(wrong, wanted());
+            let numbers = match (number(value), value.as_str()) {
+                (Some(number), _) => {
+                    vec![u64::try_from(number).map_err(|_| fault(format!("{} is out of range", digits(value))))?]
+                }
+                (None, Some(text)) => several(text).ok_or_else(|| fault(format!("{text:?} is no list of numbers")))?,
+                (None, None) => return Err(misfit()),
+            };
+            if let Some(beyond) = numbers.iter().find(|number| !range.contains(number)) {
+                return Err(fault(format!("{beyond} is out of range")));
+            }
+            let mut sorted = numbers.clone();
+            sorted.sort_unstable();
+            if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(fault(format!("{} is there twice", twice[0])));
+            }
+            set(target, numbers.into_iter().filter_map(|number| u32::try_from(number).ok()).collect());
+        }
         Form::Truth { set } => set(target, value.as_bool().ok_or_else(misfit)?),
         Form::Choice { words } => {
             let word = value.as_str().ok_or_else(misfit)?;
@@ -321,6 +340,29 @@ fn take<T>(key: &Key<T>, value: &DeValue<'_>, target: &mut T) -> Result<(), Faul
         }
     }
     Ok(())
+}
+
+/// The numbers of a text like "1-8, 12", in its order; a range may fall as well.
+fn several(text: &str) -> Option<Vec<u64>> {
+    const MOST: u64 = 1_024;
+    let mut numbers = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let plain = |number: &str| -> Option<u64> {
+            let digits = number.trim();
+            (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+        };
+        let (first, last) = (plain(first)?, plain(last)?);
+        if first.abs_diff(last) >= MOST || numbers.len() as u64 + first.abs_diff(last) >= MOST {
+            return None;
+        }
+        if first <= last {
+            numbers.extend(first..=last);
+        } else {
+            numbers.extend((last..=first).rev());
+        }
+    }
+    Some(numbers)
 }
 
 /// The role that a word means.

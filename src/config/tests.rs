@@ -10,6 +10,7 @@ use crate::cabinet::types::{DoorNo, Reason, SlotNo};
 use proptest::prelude::*;
 
 mod bad;
+mod lines;
 
 /// The least that is a configuration.
 const LEAST: &str =
@@ -78,6 +79,8 @@ fn every_key_is_documented_and_every_documented_key_exists() {
     expect(&mut expected, "lines", keys::LINES);
     expect(&mut expected, "door", keys::DOOR);
     expect(&mut expected, "slots", keys::SLOTS);
+    expect(&mut expected, "input", wires::INPUT);
+    expect(&mut expected, "output", wires::OUTPUT);
     expect(&mut expected, "identify", keys::IDENTIFY);
     expect(&mut expected, "sessions", keys::SESSIONS);
     expect(&mut expected, "alerts", keys::ALERTS);

@@ -117,6 +117,7 @@ const fn message(fact: &Fact) -> Option<&'static Message> {
         Fact::RosterChanged { .. } => &records::ROSTER_CHANGED,
         Fact::PinSet { .. } => &records::PIN_SET,
         Fact::Vouched { .. } => &records::VOUCHED,
+        Fact::OpeningOrdered { .. } => &records::OPENING_ORDERED,
         Fact::Denied { .. } => &records::DENIED,
         Fact::SessionStarted { .. } => &records::SESSION_STARTED,
         Fact::SessionJoined { .. } => &records::SESSION_JOINED,

@@ -6,7 +6,7 @@
 //! **Does not** help against SIGKILL or a crash of the machine: that is for the driver's pulses, the hardware's pulls, and the next start.
 
 use super::Failure;
-use crate::io::sim::lines::Outputs;
+use crate::io::lines::Outputs;
 use crate::io::ups::panic_is_contained;
 use crate::messages::tell;
 use std::cell::OnceCell;

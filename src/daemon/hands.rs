@@ -9,7 +9,7 @@ use crate::cabinet::outcome::{Action, Command, CommandResult};
 use crate::cabinet::types::{CommandId, Level, Output};
 use crate::io::credentials::Pepper;
 use crate::io::credentials::pin::check_pin;
-use crate::io::sim::lines::{LineError, Outputs};
+use crate::io::lines::{LineError, Outputs};
 use crate::messages::tell;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -156,7 +156,8 @@ mod tests {
     use super::*;
     use crate::cabinet::outcome::Message;
     use crate::cabinet::types::{DoorNo, Mono};
-    use crate::io::sim::lines::{ANSWER_MS, connect};
+    use crate::io::lines::ANSWER_MS;
+    use crate::io::sim::lines::connect;
     use crate::io::sim::wire::{FromHardware, Lines, Order, ToHardware, send};
     use std::time::Duration;
     use tokio::net::UnixListener;

@@ -9,7 +9,7 @@ use crate::cabinet::outcome::CommandResult;
 use crate::cabinet::power::Method;
 use crate::cabinet::power::selftest::COMMAND;
 use crate::cabinet::types::CommandId;
-use crate::io::sim::lines::Outputs;
+use crate::io::lines::Outputs;
 use crate::io::sleep::{GoingDown, Machine, PowerOffError, Rtc, RtcError};
 use crate::io::ups::orders::{self, Login, OrderError, Place};
 use crate::messages::tell;

@@ -47,6 +47,7 @@ use tokio::sync::oneshot;
 use writer::{Batch, Desk, Done, Job, Vitals};
 
 /// The database's name in the state directory.
+const LOCK: &str = "lock";
 pub const DATABASE: &str = "ledger.db";
 
 /// The proof of life's name there.
@@ -238,6 +239,12 @@ pub struct OpenOptions<'a> {
     pub planted_synchronous_normal: bool,
 }
 
+/// Whether a daemon uses this state directory, as far as this account can see.
+#[must_use]
+pub fn is_in_use(state_dir: &Path) -> bool {
+    lock::is_held(&state_dir.join(LOCK))
+}
+
 impl<'a> OpenOptions<'a> {
     /// The files of a state directory: `ledger.db`, `lock`, `proof`.
     #[must_use]
@@ -245,7 +252,7 @@ impl<'a> OpenOptions<'a> {
         Self {
             database: state_dir.join(DATABASE),
             vfs: None,
-            lock: Some(state_dir.join("lock")),
+            lock: Some(state_dir.join(LOCK)),
             proof: Some(state_dir.join(PROOF)),
             new_epoch: false,
             exclusive: false,

@@ -54,6 +54,22 @@ super::messages! {
         "The hardware went away",
         "The connection to the lines ended. It is tried again; until then no lock can be driven and no slot is seen.",
         "If it does not come back within seconds: the board, its supply and its cable.";
+    LINES_LOST Error "b5d15a3972e746bb028f3ccb5a035fa3":
+        "Lines cannot be read or driven",
+        "The kernel does not give them, or their chip does not answer any more. They are claimed again and again; until then nothing is known of these sensors, and these outputs are off as far as they can be.",
+        "The entry says which, and why. `cabinetd check --only lines` names who holds a line; for an expander: its supply, its bus, `dmesg`.";
+    LINES_BACK Notice "7a23cbc6a7c594ce65c16167ad537afe":
+        "Lines work again",
+        "What could not be read, driven or heard before can be now. The slots are compared with the books.",
+        "Nothing. If it comes and goes: cable and supply of that chip.";
+    INTERRUPT_DEAD Error "559b9a345f8fe3bb59753b5bd7172d24":
+        "A chip's interrupt is dead",
+        "A line changed and no interrupt came. Its level is read ten times a second instead, so nothing is missed for long; that costs energy on battery.",
+        "The wire from the chip's interrupt pin to the board, and `dmesg`.";
+    POLLED Warning "f9f5422a84f98789e1ae4a6bc0797267":
+        "A chip gives no interrupts",
+        "Its driver or its wiring has none, so its lines are read ten times a second. A key that is out for less than that is not seen.",
+        "Wire the chip's interrupt line, and name it in the device tree overlay.";
     EDGES_LOST Warning "92ed96a0339f6eb36df1c00a91b873e2":
         "The sensors change faster than they are looked at",
         "Single changes were lost; all lines are read anew instead, so nothing stays wrong.",

@@ -58,6 +58,10 @@ super::messages! {
         "Nothing. If it happens often to one person, give them a new badge.";
 
     // --- access
+    OPENING_ORDERED Notice "0a0be05e96273ae582d73ee3b40f8830":
+        "It was ordered to open for @USER@",
+        "An admin's word (`cabinetd open`): by whom stands in BY, why in the entry. It opens only if that person is there within a minute.",
+        "Nothing, if it was wanted. Whether somebody came: a session of that person follows, or none.";
     DENIED Notice "892ed0e866182725efa4f23ff870687e":
         "Somebody was refused",
         "The reason stands in the entry. Wrong PINs and unknown badges are charged: the waits grow with them.",

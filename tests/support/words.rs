@@ -152,10 +152,12 @@ pub fn say(record: &Record) -> String {
                 flag(charged.is_some(), " (charged)")
             )
         }
-        Fact::SessionStarted { user, vouched, clock_unverified } => format!(
-            "{user} came{}{}",
+        Fact::OpeningOrdered { user, why, .. } => format!("opening ordered for {user}: {why}"),
+        Fact::SessionStarted { user, vouched, clock_unverified, on_word } => format!(
+            "{user} came{}{}{}",
             flag(*vouched, " with a vouched code"),
-            flag(*clock_unverified, ", clock unverified")
+            flag(*clock_unverified, ", clock unverified"),
+            flag(*on_word, " on an admin's word")
         ),
         Fact::SessionJoined { user, .. } => format!("{user} joined"),
         Fact::SessionAuthorised { pull, give_back, reason, reference, purpose, doors, alone, .. } => {

@@ -27,6 +27,8 @@ pub(super) struct Recipe {
     /// `office@localhost`
     pub ups: String,
     pub sleep: Method,
+    /// To be there first: accounts and folders of the files are theirs.
+    pub packages: &'static str,
     pub files: Vec<RecipeFile>,
     pub notes: Vec<Note>,
 }
@@ -142,6 +144,6 @@ impl Recipe {
         let mut notes = nut::notes(&site);
         notes.extend(machine::notes(&site));
         notes.extend(board::notes(&site, board));
-        Self { ups: site.system, sleep, files, notes }
+        Self { ups: site.system, sleep, packages: "nut-server nut-client polkitd", files, notes }
     }
 }

@@ -23,7 +23,7 @@ pub(super) enum WriteError {
     System(PathBuf),
     #[error("{} exists already and is not overwritten; name an empty folder", .0.display())]
     Exists(PathBuf),
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}; name a folder that can be made, on a disk with room", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Credentials(#[from] CredentialsError),
@@ -65,7 +65,10 @@ pub(super) fn write(
         return Err(WriteError::Exists(dir.to_owned()));
     }
     folder(dir)?;
-    let mut install = "# As root, in this folder. Look at each file first: some may replace one of yours.\n".to_owned();
+    let mut install = format!(
+        "# As root, in this folder. Look at each file first: some may replace one of yours.\napt-get install {}\n",
+        recipe.packages
+    );
     for file in &recipe.files {
         let inside = file.path.trim_start_matches('/');
         put(&dir.join(inside), file.text.as_bytes(), file.mode)?;

@@ -60,6 +60,8 @@ enum HardwareError {
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error("the hardware of this config is served already; look for another `cabinetd sim hardware`")]
     Running,
+    #[error("{} is for real lines; write backend = \"sim\" under [lines]", .0.display())]
+    Real(PathBuf),
     #[error("{0}")]
     Kept(String),
     #[error("{} is of another cabinet than the config; move it away to begin anew", .0.display())]
@@ -109,7 +111,7 @@ async fn work(args: &HardwareArgs, flag: Option<&Path>) -> Result<(), HardwareEr
         Some(_) => return Err(HardwareError::Another(file)),
         None => (Hardware::new(&config.settings, labels(&config, &roster)), false),
     };
-    let Lines::Sim { socket } = &config.lines;
+    let Lines::Sim { socket } = &config.lines else { return Err(HardwareError::Real(path)) };
     let daemons = board::listen(socket).map_err(HardwareError::io("listen at", socket))?;
     let people = config.run_dir.join(SOCKET);
     let people = board::listen(&people).map_err(HardwareError::io("listen at", people))?;

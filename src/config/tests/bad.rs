@@ -6,9 +6,37 @@ use std::fmt::Write as _;
 
 const CASES: &str = include_str!("bad.txt");
 
+/// A cabinet with two slots on real lines.
+const REAL: &str = r#"[cabinet]
+site = "site"
+name = "cabinet-1"
+[lines]
+backend = "gpiocdev"
+[slots]
+count = 2
+led = false
+[[output]]
+role = "lock"
+number = 1
+pin = 17
+active = "high"
+[[input]]
+role = "door"
+number = 1
+pin = 27
+active = "low"
+bias = "pull-up"
+[[input]]
+role = "slot"
+number = "1-2"
+pin = "5, 6"
+active = "low"
+bias = "pull-up"
+"#;
+
 fn said(text: &str) -> Vec<String> {
     let (site, _) = LEAST.split_once("[slots]").expect("the least configuration ends with its slots");
-    let text = text.replace("@least\n", LEAST).replace("@site\n", site);
+    let text = text.replace("@least\n", LEAST).replace("@site\n", site).replace("@real\n", REAL);
     match Config::parse(&text, &around()) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(ToString::to_string).collect(),
@@ -29,5 +57,5 @@ fn bad_configurations_are_told_what_is_wrong() {
         count += 1;
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(count, 61, "cases were read");
+    assert_eq!(count, 79, "cases were read");
 }

@@ -57,7 +57,7 @@ fn a_key_is_told_with_what_one_filters_by() {
 #[test]
 fn what_names_itself_and_what_comes_more_than_once() {
     let clerk = &mut clerk();
-    let started = Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false };
+    let started = Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false, on_word: false };
     assert_eq!(values(&told(clerk, &record(12, started)), "SESSION"), ["12"]);
     let alarm = Alarm::OutAtClosing { keys: vec!["204".into(), "205".into()] };
     let entry = told(clerk, &record(20, Fact::AlarmRaised { alarm }));

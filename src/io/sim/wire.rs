@@ -5,8 +5,9 @@
 //! A line is at most [`LONGEST_LINE`] bytes; a longer one, or one that is not this language, ends the connection: an edge
 //! could hide in what was not understood, and the next connection begins with a whole picture.
 
-use crate::cabinet::outcome::{Message, Sound};
-use crate::cabinet::types::{Input, Level, Output};
+pub use crate::io::lines::Order;
+
+use crate::cabinet::types::{Input, Level};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::io;
@@ -63,24 +64,6 @@ pub struct ToHardware {
     pub id: u64,
     #[serde(flatten)]
     pub order: Order,
-}
-
-/// An order.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// Drive an output. `for_ms` is for people to read: it is the driver who ends a pulse, as on real hardware.
-    Set { output: Output, level: Level, for_ms: Option<u32> },
-    /// Drive every output inactive.
-    Release(bool),
-    /// Send the picture.
-    Read(bool),
-    /// Play a pattern on the buzzer.
-    Sound(Sound),
-    /// Show this on the display.
-    Show(Message),
-    /// Switch the simulated machine off; its clock wakes it after so long.
-    PowerOff { wake_after_ms: Option<u64> },
 }
 
 /// Why a line could not be read.
@@ -163,8 +146,8 @@ pub async fn send<W: AsyncWrite + Unpin, T: Serialize>(writer: &mut W, message: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cabinet::outcome::Denial;
-    use crate::cabinet::types::{DoorNo, SlotNo};
+    use crate::cabinet::outcome::{Denial, Message};
+    use crate::cabinet::types::{DoorNo, Output, SlotNo};
 
     fn round<T: Serialize + DeserializeOwned + PartialEq + fmt::Debug>(message: &T, text: &str) {
         assert_eq!(serde_json::to_string(message).expect("plain data"), text);

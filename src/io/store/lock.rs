@@ -11,6 +11,12 @@ pub struct InstanceLock {
     _file: File,
 }
 
+/// Whether a daemon holds the lock, as far as this account can see. Takes nothing.
+#[must_use]
+pub fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 impl InstanceLock {
     /// Takes the lock or says who has it.
     pub fn take(path: &Path) -> Result<Self, StoreError> {

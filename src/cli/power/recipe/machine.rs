@@ -81,7 +81,6 @@ pub(super) fn notes(site: &Site<'_>) -> Vec<Note> {
     }];
     let system = &site.system;
     let mut install = "\
-apt-get install nut-server nut-client polkitd
 systemctl daemon-reload
 systemctl restart nut-driver-enumerator nut-server nut-monitor
 systemctl enable nut-server nut-monitor

@@ -1,7 +1,9 @@
 //! The backend against a fake hardware socket, over a real Unix socket.
 
 use super::*;
-use crate::cabinet::types::{DoorNo, SlotNo};
+use crate::cabinet::outcome::Message;
+use crate::cabinet::types::{DoorNo, Input, Output, SlotNo};
+use crate::io::lines::LONGEST_PULSE_MS;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 

@@ -1,0 +1,118 @@
+//! Real lines: the driver behind [`Outputs`], for any mixture of gpiochips and header pins.
+//!
+//! It keeps what `io::lines` promises of every backend, on one thread of its own, since a chip's bus may block; the loop of the daemon
+//! never waits for it, and no line of a chip has a thread. Beyond that:
+//!
+//! - **Lost edges are noticed.** The kernel numbers them; a gap has the lines read and the whole picture sent.
+//! - **Dead interrupts are noticed.** Behind the edges every level is read anew each [`Wiring::poll_ms`]. A level that changed without
+//!   an edge counts at once, is reported when none follows, and its lines are then polled ten times a second until edges come again. So
+//!   are the lines of a chip that cannot tell edges.
+//! - **A chip may go and come back.** Its lines cannot be read meanwhile, the others go on. It is claimed again, outputs inactive.
+//! - **One line that is taken** by another program costs that line alone.
+//!
+//! What a line does when nobody holds it is the chip's: a resistor has to keep a relay at rest (`docs/wiring.md`).
+//!
+//! ```text
+//!   Port (cdev | bcm | a test's fake) ── claims ──▶ Bank (inputs), Relays (outputs) ──▶ Driver ──▶ inbox ──▶ events
+//! ```
+
+mod bank;
+mod bcm;
+mod buzzer;
+mod cdev;
+mod driver;
+mod port;
+mod relays;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use super::Outputs;
+use super::wiring::{InputLine, OutputLine, PinsBy, Place, Wiring};
+use crate::cabinet::Event;
+use bcm::Bcm;
+use cdev::Cdev;
+use driver::Driver;
+use port::{Driven, Ear, Port, PortError, Sensed};
+use std::io;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// The first and the longest pause before lines are claimed again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Lines that are not held: when they are claimed again, and what was said of it.
+#[derive(Debug)]
+struct Away {
+    again: Instant,
+    pause: Duration,
+    said: Option<PortError>,
+}
+
+impl Away {
+    /// To be claimed at once.
+    fn now() -> Self {
+        Self { again: Instant::now(), pause: PAUSE.0, said: None }
+    }
+
+    /// It failed: to be tried later. True if that is news.
+    fn later(&mut self, why: PortError) -> bool {
+        self.again = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(PAUSE.1);
+        let is_news = self.said.as_ref() != Some(&why);
+        self.said = Some(why);
+        is_news
+    }
+}
+
+/// Starts the driver on a thread of its own; it sends to `events`. Outputs are claimed, inactive, before anything else.
+///
+/// # Errors
+/// There is no thread for it.
+pub fn start(wiring: &Wiring, events: mpsc::Sender<Event>) -> io::Result<Outputs> {
+    let (outputs, wanted) = Outputs::new();
+    let driver = Driver::new(wiring, Box::new(Ports::new(wiring.pins)), wanted, events);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("lines".into()).spawn(move || runtime.block_on(driver.run()))?;
+    Ok(outputs)
+}
+
+/// Drives every output inactive and lets go of it: for a moment when no daemon has the lines. Blocks for as long as the chips do.
+/// Gives back what could not be driven, each with why and what to do.
+#[must_use]
+pub fn release(wiring: &Wiring) -> Vec<String> {
+    driver::release(wiring, &mut Ports::new(wiring.pins))
+}
+
+/// Each place's own way.
+struct Ports {
+    cdev: Cdev,
+    /// None: header pins go through the character device as well.
+    bcm: Option<Bcm>,
+}
+
+impl Ports {
+    fn new(pins: PinsBy) -> Self {
+        Self { cdev: Cdev::default(), bcm: (pins == PinsBy::Rppal).then(Bcm::default) }
+    }
+
+    fn to(&mut self, place: &Place) -> &mut dyn Port {
+        match (place, &mut self.bcm) {
+            (Place::Header, Some(bcm)) => bcm,
+            (Place::Header | Place::Chip(_), _) => &mut self.cdev,
+        }
+    }
+}
+
+impl Port for Ports {
+    fn claim_inputs(&mut self, place: &Place, lines: &[InputLine], ear: Ear) -> Result<Box<dyn Sensed>, PortError> {
+        self.to(place).claim_inputs(place, lines, ear)
+    }
+
+    fn claim_outputs(&mut self, place: &Place, lines: &[OutputLine]) -> Result<Box<dyn Driven>, PortError> {
+        self.to(place).claim_outputs(place, lines)
+    }
+}

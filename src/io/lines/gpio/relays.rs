@@ -1,0 +1,121 @@
+//! Outputs that were claimed together.
+
+use super::port::{Driven, Port, PortError};
+use super::{Away, port};
+use crate::cabinet::types::Output;
+use crate::io::lines::wiring::{OutputLine, Place, output_words};
+use crate::messages::tell;
+use std::fmt;
+use tokio::time::Instant;
+
+/// Outputs of one place, claimed together.
+#[derive(Debug)]
+pub(super) struct Relays {
+    place: Place,
+    lines: Vec<OutputLine>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Held(Held),
+    Away(Away),
+}
+
+/// Whoever lets go of outputs drives them inactive first, whatever way that comes about.
+struct Held {
+    driven: Box<dyn Driven>,
+    count: usize,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for index in 0..self.count {
+            // A chip that is gone cannot be driven; the next claim begins inactive.
+            let _ = self.driven.drive(index, false);
+        }
+    }
+}
+
+impl Relays {
+    pub(super) fn new(place: Place, lines: Vec<OutputLine>) -> Self {
+        Self { place, lines, state: State::Away(Away::now()) }
+    }
+
+    /// When it has something to do.
+    pub(super) const fn due(&self) -> Option<Instant> {
+        match &self.state {
+            State::Held(_) => None,
+            State::Away(away) => Some(away.again),
+        }
+    }
+
+    /// Claims what is due. Gives back the parts that are to be claimed one by one, in the place of this one.
+    pub(super) fn claim(&mut self, port: &mut dyn Port) -> Option<Vec<Self>> {
+        let State::Away(away) = &mut self.state else { return None };
+        match port.claim_outputs(&self.place, &self.lines) {
+            Ok(driven) => {
+                if away.said.is_some() {
+                    tell!(LINES_BACK, "the outputs at {} can be driven again", self.place);
+                }
+                self.state = State::Held(Held { driven, count: self.lines.len() });
+            }
+            Err(why) if why.is_one_lines() && self.lines.len() > 1 => {
+                let alone = |line: OutputLine| Self::new(self.place.clone(), vec![line]);
+                return Some(std::mem::take(&mut self.lines).into_iter().map(alone).collect());
+            }
+            Err(why) => {
+                if away.later(why.clone()) {
+                    tell!(LINES_LOST, "{} cannot be driven: {why}", self.words());
+                }
+            }
+        }
+        None
+    }
+
+    /// "door 1's lock", "16 outputs".
+    pub(super) fn words(&self) -> String {
+        match self.lines.as_slice() {
+            [one] => output_words(one.output),
+            many => format!("{} outputs at {}", many.len(), self.place),
+        }
+    }
+
+    pub(super) fn find(&self, output: Output) -> Option<usize> {
+        self.lines.iter().position(|line| line.output == output)
+    }
+
+    pub(super) fn longest_ms(&self, index: usize) -> Option<u32> {
+        self.lines.get(index).map(|line| line.longest_ms)
+    }
+
+    /// Drives one line; a glitch of the bus is given a second try.
+    pub(super) fn drive(&mut self, index: usize, active: bool) -> Result<(), PortError> {
+        let held = match &mut self.state {
+            State::Held(held) => held,
+            State::Away(away) => {
+                let unknown = || port::PortError::Failed(self.place.to_string(), "it was not claimed yet".into());
+                return Err(away.said.clone().unwrap_or_else(unknown));
+            }
+        };
+        let Err(why) = held.driven.drive(index, active).or_else(|_| held.driven.drive(index, active)) else {
+            return Ok(());
+        };
+        tell!(LINES_LOST, "the outputs at {} do not follow any more: {why}; claiming them again", self.place);
+        let mut away = Away::now();
+        away.later(why.clone());
+        self.state = State::Away(away);
+        Err(why)
+    }
+
+    /// Drives all inactive.
+    pub(super) fn release(&mut self) -> Result<(), PortError> {
+        (0..self.lines.len()).try_for_each(|index| self.drive(index, false))
+    }
+}

@@ -1,0 +1,394 @@
+//! The driver against fake chips: what it promises, without a kernel that has them. `tests/gpio` does the same on real ones.
+
+use super::fake::Fake;
+use super::*;
+use crate::cabinet::outcome::{Message, Sound};
+use crate::cabinet::types::{DoorNo, Input, Level, Output, SlotNo};
+use crate::io::lines::wiring::{Address, Bias, Signal};
+use crate::io::lines::{LONGEST_PULSE_MS, LineError};
+use tokio::time::{sleep, timeout};
+
+/// The door's chip, and the slots'.
+const BOARD: &str = "gpiochip0";
+const LEFT: &str = "gpiochip1";
+const LOCK: Output = Output::Lock(DoorNo(1));
+const LED: Output = Output::Led(SlotNo(1));
+
+fn at(chip: &str, line: u32) -> Address {
+    Address { chip: Place::Chip(chip.into()), line }
+}
+
+fn input(signal: Signal, chip: &str, line: u32) -> InputLine {
+    InputLine { signal, at: at(chip, line), active_low: true, bias: Bias::PullUp, debounce_ms: 5 }
+}
+
+fn output(output: Output, line: u32) -> OutputLine {
+    OutputLine { output, at: at(BOARD, line), active_low: false, longest_ms: LONGEST_PULSE_MS }
+}
+
+fn slot(number: u16) -> Signal {
+    Signal::Sense(Input::Slot(SlotNo(number)))
+}
+
+/// A door with lock, contact, button and buzzer on the board, four slots on a chip of their own.
+fn wiring() -> Wiring {
+    let mut inputs = vec![input(Signal::Sense(Input::Door(DoorNo(1))), BOARD, 10), input(Signal::Button, BOARD, 11)];
+    inputs.extend((1..=4).map(|number| input(slot(number), LEFT, u32::from(number))));
+    let outputs = vec![output(LOCK, 1), output(LED, 2), output(Output::Buzzer, 3)];
+    Wiring { pins: PinsBy::Gpiocdev, poll_ms: 60_000, inputs, outputs }
+}
+
+struct Cabinet {
+    fake: Fake,
+    outputs: Outputs,
+    events: mpsc::Receiver<Event>,
+}
+
+fn start_with(wiring: &Wiring, fake: Fake, queue: usize) -> Cabinet {
+    let (tx, events) = mpsc::channel(queue);
+    let (outputs, wanted) = Outputs::new();
+    tokio::spawn(Driver::new(wiring, Box::new(fake.clone()), wanted, tx).run());
+    Cabinet { fake, outputs, events }
+}
+
+/// Started, its first picture seen.
+async fn started(wiring: &Wiring) -> Cabinet {
+    let mut cabinet = start_with(wiring, Fake::default(), 64);
+    assert_eq!(cabinet.picture().await.len(), 5);
+    cabinet
+}
+
+impl Cabinet {
+    async fn event(&mut self) -> Event {
+        timeout(Duration::from_secs(5), self.events.recv()).await.expect("within 5 s").expect("the driver runs")
+    }
+
+    async fn picture(&mut self) -> Vec<(Input, Level)> {
+        match self.event().await {
+            Event::LinesRead(levels) => levels,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn nothing_for(&mut self, ms: u64) {
+        let heard = timeout(Duration::from_millis(ms), self.events.recv()).await;
+        assert!(heard.is_err(), "{heard:?}");
+    }
+}
+
+fn changed(number: u16, level: Level) -> Event {
+    Event::LineChanged { input: Input::Slot(SlotNo(number)), level }
+}
+
+// ---------------------------------------------------------------- outputs
+
+#[tokio::test]
+async fn what_a_killed_process_left_on_goes_off_first() {
+    let fake = Fake::default();
+    fake.left_on(BOARD, 1);
+    let mut cabinet = start_with(&wiring(), fake, 64);
+    cabinet.picture().await;
+    assert!(!cabinet.fake.is_on(BOARD, 1));
+}
+
+#[tokio::test]
+async fn the_driver_ends_a_pulse_by_itself() {
+    let cabinet = started(&wiring()).await;
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(150)).await, Ok(()));
+    assert!(cabinet.fake.is_on(BOARD, 1));
+    sleep(Duration::from_millis(60)).await;
+    assert!(cabinet.fake.is_on(BOARD, 1), "not before its time");
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(cabinet.fake.driven(), [(1, true), (1, false)]);
+}
+
+#[tokio::test]
+async fn a_line_s_own_limit_counts_whatever_was_asked_for() {
+    let mut wiring = wiring();
+    wiring.outputs[0].longest_ms = 100;
+    let cabinet = started(&wiring).await;
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(60_000)).await, Ok(()));
+    // A light has no such limit.
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()));
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!((cabinet.fake.is_on(BOARD, 1), cabinet.fake.is_on(BOARD, 2)), (false, true));
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, None).await, Err(LineError::Unbounded));
+}
+
+#[tokio::test]
+async fn an_early_end_takes_the_timer_with_it() {
+    let cabinet = started(&wiring()).await;
+    for (level, for_ms) in [(Level::Active, Some(150)), (Level::Inactive, None), (Level::Active, Some(600))] {
+        assert_eq!(cabinet.outputs.set(LOCK, level, for_ms).await, Ok(()));
+    }
+    sleep(Duration::from_millis(350)).await;
+    assert!(cabinet.fake.is_on(BOARD, 1), "the first pulse's timer must not cut the second one short");
+    sleep(Duration::from_millis(500)).await;
+    assert!(!cabinet.fake.is_on(BOARD, 1));
+}
+
+#[tokio::test]
+async fn every_way_out_leaves_everything_off() {
+    let energised = async || {
+        let cabinet = started(&wiring()).await;
+        assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(60_000)).await, Ok(()));
+        assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()));
+        cabinet
+    };
+    let off = |fake: &Fake| !fake.is_on(BOARD, 1) && !fake.is_on(BOARD, 2);
+
+    let cabinet = energised().await;
+    assert_eq!(cabinet.outputs.release().await, Ok(()));
+    assert!(off(&cabinet.fake), "a release");
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()), "and it goes on");
+
+    let cabinet = energised().await;
+    assert_eq!(cabinet.outputs.shutdown().await, Ok(()));
+    assert!(off(&cabinet.fake), "a shutdown");
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Err(LineError::Away));
+
+    let cabinet = energised().await;
+    let fake = cabinet.fake.clone();
+    drop(cabinet.outputs);
+    sleep(Duration::from_millis(50)).await;
+    assert!(off(&fake), "nobody holds the outputs any more");
+
+    // The task itself ends in the middle: what a panic does.
+    let (tx, mut events) = mpsc::channel(64);
+    let (outputs, wanted) = Outputs::new();
+    let fake = Fake::default();
+    let task = tokio::spawn(Driver::new(&wiring(), Box::new(fake.clone()), wanted, tx).run());
+    assert!(events.recv().await.is_some());
+    assert_eq!(outputs.set(LOCK, Level::Active, Some(60_000)).await, Ok(()));
+    task.abort();
+    assert!(task.await.is_err());
+    assert!(off(&fake), "unwinding drives them off");
+}
+
+#[tokio::test]
+async fn what_is_not_wired_is_said_but_a_buzzer() {
+    let mut wiring = wiring();
+    wiring.outputs.truncate(1);
+    let cabinet = started(&wiring).await;
+    let why = cabinet.outputs.set(LED, Level::Active, None).await.expect_err("there is no LED").to_string();
+    assert!(why.contains("no line is wired for slot 1's LED"), "{why}");
+    assert_eq!(cabinet.outputs.sound(Sound::Alarm).await, Ok(()));
+    assert_eq!(cabinet.outputs.show(Message::EnterPin).await, Ok(()));
+    assert!(cabinet.outputs.power_off(None).await.is_err());
+}
+
+#[tokio::test]
+async fn the_buzzer_plays_its_pattern_and_ends() {
+    let cabinet = started(&wiring()).await;
+    assert_eq!(cabinet.outputs.sound(Sound::Sleeping).await, Ok(()));
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(cabinet.fake.driven(), [(3, true), (3, false), (3, true), (3, false)]);
+}
+
+#[tokio::test]
+async fn a_chip_that_does_not_follow_is_a_failure_and_is_claimed_again_inactive() {
+    let cabinet = started(&wiring()).await;
+    cabinet.fake.glitch(1);
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()), "one glitch is tried again");
+    cabinet.fake.unplug(BOARD);
+    let why = cabinet.outputs.set(LOCK, Level::Active, Some(500)).await.expect_err("it is gone").to_string();
+    assert!(why.contains("gpiochip0"), "{why}");
+    cabinet.fake.left_on(BOARD, 1);
+    cabinet.fake.plug(BOARD);
+    sleep(Duration::from_millis(400)).await;
+    assert!(!cabinet.fake.is_on(BOARD, 1), "the claim drove it off");
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(500)).await, Ok(()));
+}
+
+// ---------------------------------------------------------------- inputs
+
+#[tokio::test]
+async fn the_picture_comes_first_then_edges_and_presses() {
+    let fake = Fake::default();
+    fake.push(LEFT, 3, true);
+    let mut cabinet = start_with(&wiring(), fake, 64);
+    let picture = cabinet.picture().await;
+    assert_eq!(picture.len(), 5, "four slots and a door; a button has no level that counts");
+    assert!(picture.contains(&(Input::Slot(SlotNo(3)), Level::Active)));
+    assert!(picture.contains(&(Input::Door(DoorNo(1)), Level::Inactive)));
+    cabinet.fake.push(LEFT, 2, true);
+    cabinet.fake.push(BOARD, 11, true);
+    cabinet.fake.push(BOARD, 11, false);
+    cabinet.fake.push(LEFT, 2, false);
+    assert_eq!(cabinet.event().await, changed(2, Level::Active));
+    assert_eq!(cabinet.event().await, Event::ButtonPressed);
+    assert_eq!(cabinet.event().await, changed(2, Level::Inactive), "letting go of the button is nothing");
+}
+
+#[tokio::test]
+async fn a_gap_in_the_numbers_has_everything_read_anew() {
+    let mut cabinet = started(&wiring()).await;
+    cabinet.fake.push(LEFT, 1, true);
+    assert_eq!(cabinet.event().await, changed(1, Level::Active));
+    cabinet.fake.push_silently(LEFT, 4, true);
+    cabinet.fake.push_and_lose(LEFT, 2, true, 9);
+    let picture = cabinet.picture().await;
+    for (number, level) in [(1, Level::Active), (2, Level::Active), (3, Level::Inactive), (4, Level::Active)] {
+        assert!(picture.contains(&(Input::Slot(SlotNo(number)), level)), "{number}: {picture:?}");
+    }
+    // From there the numbers go on.
+    cabinet.fake.push(LEFT, 2, false);
+    assert_eq!(cabinet.event().await, changed(2, Level::Inactive));
+}
+
+#[tokio::test]
+async fn a_change_without_an_edge_counts_at_the_next_poll_and_polls_faster_until_edges_come() {
+    let mut wiring = wiring();
+    wiring.poll_ms = 300;
+    let mut cabinet = started(&wiring).await;
+    cabinet.fake.push_silently(LEFT, 1, true);
+    assert_eq!(cabinet.event().await, changed(1, Level::Active), "found by the poll");
+    // The grace ends, the interrupt counts as dead: ten polls a second.
+    sleep(Duration::from_millis(700)).await;
+    let before = cabinet.fake.reads();
+    sleep(Duration::from_millis(600)).await;
+    assert!(cabinet.fake.reads() - before > 4, "polled {} times", cabinet.fake.reads() - before);
+    // The board is not in doubt; only the slots' chip is. An edge of that line restores trust.
+    cabinet.fake.push(LEFT, 1, false);
+    assert_eq!(cabinet.event().await, changed(1, Level::Inactive));
+    sleep(Duration::from_millis(150)).await;
+    let before = cabinet.fake.reads();
+    sleep(Duration::from_millis(600)).await;
+    assert!(cabinet.fake.reads() - before <= 6, "polled {} times", cabinet.fake.reads() - before);
+}
+
+#[tokio::test]
+async fn an_edge_that_comes_a_little_later_clears_the_interrupt() {
+    let mut wiring = wiring();
+    wiring.poll_ms = 1_000;
+    let mut cabinet = started(&wiring).await;
+    cabinet.fake.push_silently(LEFT, 1, true);
+    assert_eq!(cabinet.event().await, changed(1, Level::Active));
+    cabinet.fake.push(LEFT, 1, true);
+    assert_eq!(cabinet.event().await, changed(1, Level::Active), "the core knows it already");
+    sleep(Duration::from_millis(600)).await;
+    let before = cabinet.fake.reads();
+    sleep(Duration::from_millis(600)).await;
+    assert!(cabinet.fake.reads() - before <= 2, "nothing is polled faster");
+}
+
+#[tokio::test]
+async fn a_chip_that_tells_no_edges_is_polled() {
+    let fake = Fake::default();
+    fake.without_edges(LEFT);
+    let mut cabinet = start_with(&wiring(), fake, 64);
+    cabinet.picture().await;
+    cabinet.fake.push(LEFT, 1, true);
+    assert_eq!(cabinet.event().await, changed(1, Level::Active));
+    cabinet.fake.push(LEFT, 1, false);
+    assert_eq!(cabinet.event().await, changed(1, Level::Inactive));
+}
+
+#[tokio::test]
+async fn a_chip_that_goes_takes_its_lines_along_and_comes_back_whole() {
+    let mut cabinet = started(&wiring()).await;
+    cabinet.fake.unplug(LEFT);
+    let picture = cabinet.picture().await;
+    assert_eq!(picture, [(Input::Door(DoorNo(1)), Level::Inactive)], "slots cannot be read, which is not empty");
+    cabinet.fake.push(BOARD, 10, true);
+    assert!(matches!(cabinet.event().await, Event::LineChanged { input: Input::Door(_), level: Level::Active }));
+    cabinet.fake.push(LEFT, 2, true);
+    cabinet.fake.plug(LEFT);
+    let picture = cabinet.picture().await;
+    assert_eq!(picture.len(), 5);
+    assert!(picture.contains(&(Input::Slot(SlotNo(2)), Level::Active)));
+    // Edges of the old claim count for nothing, those of the new one do.
+    cabinet.fake.push(LEFT, 2, false);
+    assert_eq!(cabinet.event().await, changed(2, Level::Inactive));
+}
+
+#[tokio::test]
+async fn a_chip_that_hangs_is_found_out_by_the_poll_after_a_second_try() {
+    let mut wiring = wiring();
+    wiring.poll_ms = 200;
+    wiring.inputs.truncate(2);
+    let mut cabinet = start_with(&wiring, Fake::default(), 64);
+    assert_eq!(cabinet.picture().await.len(), 1);
+    cabinet.fake.glitch(1);
+    cabinet.nothing_for(500).await;
+    cabinet.fake.glitch(2);
+    assert_eq!(cabinet.picture().await, [], "nothing can be read");
+    assert_eq!(cabinet.picture().await.len(), 1, "and it is back");
+}
+
+#[tokio::test]
+async fn nothing_at_all_is_said_once_and_found_when_it_comes() {
+    let fake = Fake::default();
+    fake.unplug(LEFT);
+    fake.unplug(BOARD);
+    let mut cabinet = start_with(&wiring(), fake, 64);
+    assert_eq!(cabinet.picture().await, []);
+    assert!(cabinet.outputs.read_lines().await.is_err());
+    assert_eq!(cabinet.picture().await, []);
+    cabinet.nothing_for(400).await;
+    let claims = cabinet.fake.claims();
+    assert!(claims < 20, "it is tried again in growing pauses, {claims} so far");
+    cabinet.fake.plug(LEFT);
+    cabinet.fake.plug(BOARD);
+    let mut seen = 0;
+    while seen < 5 {
+        seen = cabinet.picture().await.len();
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_is_taken_costs_that_line_alone() {
+    let fake = Fake::default();
+    fake.take(LEFT, 2);
+    fake.take(BOARD, 2);
+    let mut cabinet = start_with(&wiring(), fake, 64);
+    let mut picture = cabinet.picture().await;
+    while picture.len() < 4 {
+        picture = cabinet.picture().await;
+    }
+    assert!(!picture.iter().any(|(input, _)| *input == Input::Slot(SlotNo(2))), "{picture:?}");
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(100)).await, Ok(()));
+    let why = cabinet.outputs.set(LED, Level::Active, None).await.expect_err("it is taken").to_string();
+    assert!(why.contains("held by \"another\""), "{why}");
+    cabinet.fake.push(LEFT, 3, true);
+    assert_eq!(cabinet.event().await, changed(3, Level::Active));
+    cabinet.fake.let_go(LEFT, 2);
+    cabinet.fake.let_go(BOARD, 2);
+    assert_eq!(cabinet.picture().await.len(), 5);
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_full_queue_loses_edges_but_never_the_truth() {
+    let mut cabinet = start_with(&wiring(), Fake::default(), 2);
+    for n in 0..40 {
+        cabinet.fake.push(LEFT, 1, n % 2 == 0);
+        tokio::task::yield_now().await;
+    }
+    cabinet.fake.push(LEFT, 1, true);
+    // Orders still end while nobody takes events.
+    assert_eq!(cabinet.outputs.set(LED, Level::Active, None).await, Ok(()));
+    let (mut last, mut pictures) = (None, 0);
+    while let Ok(Some(event)) = timeout(Duration::from_millis(300), cabinet.events.recv()).await {
+        match event {
+            Event::LineChanged { level, .. } => last = Some(level),
+            Event::LinesRead(levels) => {
+                pictures += 1;
+                last = levels.iter().find(|(input, _)| *input == Input::Slot(SlotNo(1))).map(|(_, level)| *level);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(pictures > 1, "edges were lost, so a picture must follow");
+    assert_eq!(last, Some(Level::Active), "what the line says at the end");
+}
+
+#[tokio::test]
+async fn three_hundred_sensors_are_a_handful_of_claims() {
+    let mut wiring = wiring();
+    wiring.inputs = (0..300).map(|n| input(slot(n + 1), &format!("chip{}", n / 100), u32::from(n % 100))).collect();
+    let mut cabinet = start_with(&wiring, Fake::default(), 64);
+    assert_eq!(cabinet.picture().await.len(), 300);
+    assert_eq!(cabinet.fake.claims(), 7, "two for each hundred, since the kernel takes 64, and the outputs");
+}
