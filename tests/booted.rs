@@ -184,6 +184,8 @@ fn it_starts_offline_says_how_it_is_reloads_and_stops_with_everything_off() {
     unlock(&machine);
     machine.ok("systemctl stop cabinetd");
     assert_locked(&machine, "after a stop in the middle of a visit");
+    let release = machine.property("ExecStopPost");
+    assert!(release.contains("cabinetd release") && release.contains("status=0"), "{release}");
     assert_eq!((machine.property("ActiveState"), machine.property("Result")), ("inactive".into(), "success".into()));
     let stop = journal(&machine, "-p notice");
     assert!(texts(&stop).contains(&"cabinetd was stopped."), "{stop:#?}");
