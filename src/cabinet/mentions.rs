@@ -67,7 +67,7 @@ impl Fact {
                 }
             }
             Self::OpeningOrdered { user, .. } | Self::PinSet { user } | Self::SessionStarted { user, .. } => {
-                said.users.push(user)
+                said.users.push(user);
             }
             Self::Vouched { user, by, .. } => said.users.extend([user, by]),
             Self::Denied { user, denial, .. } => {
