@@ -163,6 +163,9 @@ catalog! {
     DiskMount Disk "disk.mount":
         "The file system is mounted so that a write can happen and a sync is one.",
         "Correct the options in `/etc/fstab`: `rw`, and no `nobarrier` or `barrier=0`.";
+    DiskJournal Disk "disk.journal":
+        "The log of the machine outlives a power-off.",
+        "Install the drop-in `60-cabinetd-journald.conf` (docs/install.md).";
 
     CredentialsUsable Credentials "credentials.usable":
         "Pepper and device key are there, whole, and closed to others.",

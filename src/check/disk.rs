@@ -1,4 +1,4 @@
-//! The disk under the ledger: room, kind, and how it is mounted. Nothing is written to try it.
+//! The disk under the ledger: room, kind, and how it is mounted; and whether the log outlives the power. Nothing is written to try it.
 
 use super::{Finding, Id};
 
@@ -9,6 +9,18 @@ pub struct Facts {
     pub dir: String,
     /// None: there is no such folder yet. An error: it cannot be looked at.
     pub disk: Result<Option<Disk>, String>,
+    pub journal: Journal,
+}
+
+/// Where systemd keeps the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Journal {
+    /// On the disk.
+    Kept,
+    /// In memory.
+    Volatile,
+    /// There is none on this machine.
+    None,
 }
 
 /// The file system that the state directory is on.
@@ -36,6 +48,26 @@ const SOUND: [&str; 7] = ["ext4", "ext3", "xfs", "btrfs", "f2fs", "zfs", "bcache
 const HOLLOW: [&str; 3] = ["nobarrier", "barrier=0", "fsync_mode=nobarrier"];
 
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
+    let mut findings = state_dir(facts);
+    findings.extend(journal(facts.journal));
+    findings
+}
+
+fn journal(journal: Journal) -> Option<Finding> {
+    let id = Id::DiskJournal;
+    match journal {
+        Journal::Kept => Some(Finding::fine(id, "The log outlives a power-off.")),
+        Journal::Volatile => Some(Finding::warning(
+            id,
+            "The log is kept in memory: after a night of sleeps nothing of it is left.",
+            "Install the drop-in 60-cabinetd-journald.conf (docs/install.md), or `Storage=persistent` in journald.conf; then \
+             `systemctl restart systemd-journald`.",
+        )),
+        Journal::None => None,
+    }
+}
+
+fn state_dir(facts: &Facts) -> Vec<Finding> {
     let disk = match &facts.disk {
         Ok(Some(disk)) => disk,
         Ok(None) => {

@@ -116,6 +116,7 @@ fn good() -> Facts {
                 kind: Some("ext4".into()),
                 options: vec!["rw".into(), "noatime".into()],
             })),
+            journal: disk::Journal::Kept,
         }),
         credentials: Some(credentials::Facts::Usable("/etc/cabinetd/credentials".into())),
         ledger: Some(ledger::Facts::Open(Open {

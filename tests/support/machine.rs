@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What the root has beside the smallest Debian.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,udev,procps,iproute2";
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,udev,procps,iproute2,libpam-systemd,polkitd";
 /// Nothing here takes longer, on a busy machine either.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What systemd takes as the order to power off.
@@ -57,6 +57,11 @@ pub struct Machine {
 impl Machine {
     /// Boots a machine with the program, its account and folders, a config and secrets, and simulated hardware. The daemon is not started.
     pub fn boot(config: &str) -> Self {
+        Self::boot_with(config, &[])
+    }
+
+    /// … with folders of this machine in it (`from:to`), which outlive it.
+    pub fn boot_with(config: &str, binds: &[String]) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("machine");
         fs::create_dir_all(&kept).expect("a folder under target");
@@ -75,6 +80,7 @@ impl Machine {
         for (file, place) in INSTALLED {
             command.arg(bind(&sources.join(file), place));
         }
+        command.args(binds.iter().map(|bind| format!("--bind={bind}")));
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         let mut container = command.spawn().expect("systemd-nspawn (package systemd-container)");
         let leader = leader(&mut container, &console);
@@ -139,6 +145,15 @@ impl Machine {
         fs::write(file, text).expect("written");
     }
 
+    /// Waits until the machine has powered itself off.
+    pub fn await_end(mut self) {
+        let begin = now();
+        while self.container.try_wait().expect("a child").is_none() {
+            assert!(begin.elapsed() < PATIENCE, "it stays up: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// A property of the service, as systemd has it.
     pub fn property(&self, name: &str) -> String {
         self.ok(&format!("systemctl show cabinetd --property={name} --value")).trim_end().to_owned()
@@ -153,7 +168,10 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // It may be gone already.
+        // Its number may be another's once it is gone.
+        if matches!(self.container.try_wait(), Ok(Some(_)) | Err(_)) {
+            return;
+        }
         let _ = Command::new("kill").args([format!("-{POWER_OFF}"), self.leader.as_raw_nonzero().to_string()]).status();
         let begin = now();
         while begin.elapsed() < Duration::from_secs(20) {

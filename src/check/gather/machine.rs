@@ -1,7 +1,7 @@
 //! What the kernel tells: the disk under a folder, the clocks that run on without power.
 
 use crate::cabinet::types::Wall;
-use crate::check::disk::{Disk, Facts};
+use crate::check::disk::{Disk, Facts, Journal};
 use crate::check::power::{ClockChip, PowerOff};
 use std::fs;
 use std::io::{ErrorKind, Read as _};
@@ -10,25 +10,40 @@ use std::path::{Path, PathBuf};
 
 /// The file system that a folder is on.
 pub(super) fn disk(dir: &Path) -> Facts {
-    let name = dir.display().to_string();
-    match fs::metadata(dir) {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Facts { dir: name, disk: Ok(None) },
-        Err(error) => return Facts { dir: name, disk: Err(error.to_string()) },
+    let disk = match fs::metadata(dir) {
+        Ok(_) => disk_of(dir).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    };
+    Facts { dir: dir.display().to_string(), disk, journal: journal(Path::new("/")) }
+}
+
+/// journald writes below `var` when it may, else below `run`; the folder there is called by the machine's id.
+fn journal(root: &Path) -> Journal {
+    if !root.join("run/systemd/journal/socket").exists() {
+        return Journal::None;
     }
+    let id = fs::read_to_string(root.join("etc/machine-id")).unwrap_or_default();
+    if root.join("var/log/journal").join(id.trim()).is_dir() && !id.trim().is_empty() {
+        Journal::Kept
+    } else {
+        Journal::Volatile
+    }
+}
+
+fn disk_of(dir: &Path) -> Result<Disk, String> {
     let seen = rustix::fs::statvfs(dir).map_err(|error| error.to_string());
     let mount =
         fs::canonicalize(dir).ok().and_then(|dir| mount_of(&fs::read_to_string("/proc/self/mountinfo").ok()?, &dir));
-    let disk = seen.map(|seen| {
+    seen.map(|seen| {
         let (kind, options) = mount.unzip();
-        Some(Disk {
+        Disk {
             free_bytes: seen.f_bavail.saturating_mul(seen.f_frsize),
             total_bytes: seen.f_blocks.saturating_mul(seen.f_frsize),
             kind,
             options: options.unwrap_or_default(),
-        })
-    });
-    Facts { dir: name, disk }
+        }
+    })
 }
 
 /// Kind and options of the mount that a path is on: the last of those with the longest mount point above it.
@@ -206,6 +221,21 @@ mod tests {
         let (started, changed) = (started(Path::new("/"), own.trim_end()), changed(&root.path().join("proc/stat")));
         let age_s = changed.zip(started).map(|(changed, started)| changed - started);
         assert!(age_s.is_some_and(|age_s| (-2..86_400).contains(&age_s)), "{age_s:?}");
+    }
+
+    #[test]
+    fn the_log_is_kept_where_journald_has_a_folder_of_this_machine() {
+        let root = tempfile::tempdir().expect("a folder");
+        let make = |path: &str| fs::create_dir_all(root.path().join(path)).expect("made");
+        assert_eq!(journal(root.path()), Journal::None);
+        make("run/systemd/journal/socket");
+        make("etc");
+        make("var/log/journal/another");
+        assert_eq!(journal(root.path()), Journal::Volatile, "it has no id, so no folder is its own");
+        fs::write(root.path().join("etc/machine-id"), "2458df97\n").expect("written");
+        assert_eq!(journal(root.path()), Journal::Volatile);
+        make("var/log/journal/2458df97");
+        assert_eq!(journal(root.path()), Journal::Kept);
     }
 
     #[test]

@@ -94,6 +94,21 @@ fn a_clock_that_may_be_wrong_and_one_in_another_zone() {
 }
 
 #[test]
+fn a_log_that_ends_with_the_power() {
+    let kept = |journal| {
+        let mut facts = good();
+        if let Some(disk) = &mut facts.disk {
+            disk.journal = journal;
+        }
+        facts
+    };
+    expect(&kept(disk::Journal::Kept), Id::DiskJournal, Level::Fine, "outlives");
+    expect(&kept(disk::Journal::Volatile), Id::DiskJournal, Level::Warning, "kept in memory");
+    let none = judge(&kept(disk::Journal::None));
+    assert!(none.iter().all(|finding| finding.id != Id::DiskJournal), "{none:#?}");
+}
+
+#[test]
 fn a_disk_that_is_full_or_does_not_keep_what_it_is_given() {
     let disk = |edit: fn(&mut Disk)| {
         let mut facts = good();

@@ -46,11 +46,13 @@ fn a_journal_that_is_stuck_holds_nobody_up_and_what_is_lost_is_counted() {
     drop(go_on);
     drop(writer);
     let texts = texts(&written);
-    let lost: Vec<&String> = texts.iter().filter(|text| text.contains("messages are missing")).collect();
-    let [lost] = lost[..] else { panic!("{lost:?}") };
-    let count: usize = lost.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
-    assert_eq!(count + texts.len() - 1, 2_000, "each was written or counted");
-    assert!((970..=976).contains(&count), "{count}");
+    // The thread may have begun in the middle: then it tells twice.
+    let (told, kept): (Vec<&String>, Vec<&String>) =
+        texts.iter().partition(|text| text.contains("messages are missing"));
+    let count = |text: &&String| text.split(' ').next().and_then(|count| count.parse::<usize>().ok()).expect("a count");
+    let lost: usize = told.iter().map(count).sum();
+    assert_eq!(lost + kept.len(), 2_000, "each was written or counted: {told:?}");
+    assert!((WAITING..=WAITING + 2).contains(&kept.len()), "{}", kept.len());
 }
 
 #[test]
@@ -115,6 +117,8 @@ fn entries_are_bounded_and_stand_on_one_line() {
     assert!(long.text.starts_with("a; b?[31m ä") && long.text.ends_with("ä…"), "{}", long.text);
     assert!(long.text.len() <= LONGEST_TEXT + '…'.len_utf8() + 1);
     assert_eq!(long.fields.len(), MOST_FIELDS);
+    let field = Entry::new(Priority::Error, String::new(), vec![("WHY", "\u{1b}[2J".to_owned())]).bounded();
+    assert_eq!(field.fields, [("WHY", "?[2J".to_owned())]);
 }
 
 #[test]
