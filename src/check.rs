@@ -11,7 +11,7 @@
 //! that the daemon holds, writes nothing to its state, logs in nowhere, drives nothing, and each look has an end. Lines that the daemon
 //! has are not touched; where none runs, the inputs are claimed for a moment.
 //!
-//! **Does not** look at badge readers yet, nor open the door, nor repair anything.
+//! **Does not** open the door (`--exercise` gives an admin's word to somebody who is there), nor repair anything.
 
 pub mod battery;
 mod catalog;
@@ -23,6 +23,7 @@ pub mod disk;
 pub mod gather;
 pub mod ledger;
 pub mod lines;
+pub mod machine;
 pub mod power;
 pub mod ups;
 mod words;
@@ -86,6 +87,16 @@ impl Finding {
         Self { id, about: None, level, what: what.into(), remedy: Some(remedy.into()) }
     }
 
+    /// Of what a person was part of.
+    pub(crate) fn seen_well(id: Id, what: impl Into<String>) -> Self {
+        Self::fine(id, what)
+    }
+
+    /// The same where it did not go well; `is_doubt`: perhaps nobody was there.
+    pub(crate) fn seen_ill(id: Id, is_doubt: bool, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(if is_doubt { Level::Warning } else { Level::Failure }, id, what, remedy)
+    }
+
     fn note(id: Id, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Level::Note, id, what, remedy)
     }
@@ -112,6 +123,7 @@ pub struct Facts {
     pub daemon: Option<daemon::Facts>,
     pub lines: Option<lines::Facts>,
     pub clock: Option<clock::Facts>,
+    pub machine: Option<machine::Facts>,
     pub disk: Option<disk::Facts>,
     pub credentials: Option<credentials::Facts>,
     pub ledger: Option<ledger::Facts>,
@@ -130,6 +142,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
             Group::Daemon => add(facts.daemon.as_ref().map(daemon::judge)),
             Group::Lines => add(facts.lines.as_ref().map(lines::judge)),
             Group::Clock => add(facts.clock.as_ref().map(clock::judge)),
+            Group::Machine => add(facts.machine.as_ref().map(machine::judge)),
             Group::Disk => add(facts.disk.as_ref().map(disk::judge)),
             Group::Credentials => add(facts.credentials.as_ref().map(credentials::judge)),
             Group::Ledger => add(facts.ledger.as_ref().map(ledger::judge)),

@@ -9,6 +9,7 @@ pub enum Group {
     Daemon,
     Lines,
     Clock,
+    Machine,
     Disk,
     Credentials,
     Ledger,
@@ -18,11 +19,12 @@ pub enum Group {
 }
 
 /// All groups, in their order.
-pub const GROUPS: [Group; 10] = [
+pub const GROUPS: [Group; 11] = [
     Group::Config,
     Group::Daemon,
     Group::Lines,
     Group::Clock,
+    Group::Machine,
     Group::Disk,
     Group::Credentials,
     Group::Ledger,
@@ -40,6 +42,7 @@ impl Group {
             Self::Daemon => "daemon",
             Self::Lines => "lines",
             Self::Clock => "clock",
+            Self::Machine => "machine",
             Self::Disk => "disk",
             Self::Credentials => "credentials",
             Self::Ledger => "ledger",
@@ -57,6 +60,7 @@ impl Group {
             Self::Daemon => "Daemon",
             Self::Lines => "Lines",
             Self::Clock => "Clock",
+            Self::Machine => "Machine",
             Self::Disk => "Disk",
             Self::Credentials => "Credentials",
             Self::Ledger => "Ledger",
@@ -143,6 +147,9 @@ catalog! {
     LinesSensors Lines "lines.sensors":
         "The sensors can be read and are believed, do not float, do not all say the same, and saw the keys that were asked for.",
         "Look at that sensor's switch, wire and resistor; `active` and `bias` under `[[input]]`.";
+    LinesExercise Lines "lines.exercise":
+        "With `--exercise USER` and that person at the cabinet: the lock lets the door go, the contact sees it open and closed.",
+        "Relay, fuse and wire of the lock, or the door's contact, as the finding says.";
 
     ClockTrusted Clock "clock.trusted":
         "The clock can be trusted. While it cannot, hours and validity warn and do not deny, and outages are timed by guess.",
@@ -150,6 +157,13 @@ catalog! {
     ClockZone Clock "clock.zone":
         "The time zone of schedules and office hours is the site's.",
         "Write `time_zone` under `[cabinet]`.";
+
+    MachineMemory Machine "machine.memory":
+        "There is memory left for a PIN check and for the log.",
+        "End what takes it: `ps aux --sort=-rss` tells.";
+    MachineWatchdog Machine "machine.watchdog":
+        "A machine that hangs is restarted by its watchdog.",
+        "`RuntimeWatchdogSec=15s` for systemd, and `dtparam=watchdog=on` on a Raspberry Pi.";
 
     DiskStateDir Disk "disk.state-dir":
         "The state directory is there and can be looked at.",

@@ -46,6 +46,7 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
             configured: seen.config.time_zone.clone(),
             machine: TimeZone::try_system().ok().and_then(|zone| zone.iana_name().map(str::to_owned)),
         }),
+        machine: wants(Group::Machine).then(|| machine::machine(Path::new("/"))),
         disk: wants(Group::Disk).then(|| machine::disk(&seen.config.state_dir)),
         credentials: wants(Group::Credentials).then(|| places::credentials(&seen.config)),
         ledger: wants(Group::Ledger).then(|| places::ledger(&seen.config, seen.is_clean("cabinet"))),

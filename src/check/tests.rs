@@ -108,6 +108,10 @@ fn good() -> Facts {
             configured: Some("America/New_York".into()),
             machine: None,
         }),
+        machine: Some(machine::Facts {
+            memory: Some(machine::Memory { total: 1 << 30, available: 700 << 20 }),
+            watchdogs: vec![machine::Watchdog { name: "watchdog0".into(), is_armed: true, timeout_s: Some(15) }],
+        }),
         disk: Some(disk::Facts {
             dir: "/var/lib/cabinetd".into(),
             disk: Ok(Some(Disk {

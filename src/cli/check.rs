@@ -2,13 +2,16 @@
 //!
 //! It prints what was found group by group, or as JSON; `docs/check.md` lists every id with its meaning and remedy.
 
+mod exercise;
+
 use super::live::{Output, Paint, Tone, clean, columns, paragraph};
 use crate::check::{Finding, GROUPS, Group, IDS, Level, gather, judge, worst};
+use crate::config::Config;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Nothing is worse than a note.
@@ -26,7 +29,7 @@ const UNWRITABLE: u8 = 4;
     cabinetd check\n  \
     cabinetd check --only ups --only battery\n  \
     cabinetd check --json | jq -r '.findings[] | select(.level == \"failure\") | .id'\n\n\
-    It is safe while the daemon runs: it takes none of its locks, writes nothing, drives nothing. With the rights of the daemon's\n\
+    It is safe while the daemon runs: it takes none of its locks, writes nothing, drives nothing (but for --exercise). With the rights of the daemon's\n\
     account, or with sudo, it sees more. docs/check.md in the sources explains every finding; --list prints them.\n\n\
     Exit codes: 0 nothing worse than a note; 1 something fails; 2 wrong usage; 3 nothing fails, but something is to be looked at\n\
     or is not known; 4 the answer cannot be written.")]
@@ -40,6 +43,10 @@ pub struct CheckArgs {
     /// Only what is worse than a note, a line each: for the log of the service
     #[arg(long, conflicts_with_all = ["list", "json"])]
     brief: bool,
+    /// Try lock and door, too, with this person (their id in the roster) at the cabinet: they press its button, or show their badge,
+    /// open and close the door. Needs the role admin; it is on record like any visit
+    #[arg(long, value_name = "USER", conflicts_with_all = ["list", "brief"])]
+    exercise: Option<String>,
     #[command(flatten)]
     output: Output,
 }
@@ -64,7 +71,13 @@ pub fn run(args: &CheckArgs, path: &Path) -> ExitCode {
     } else {
         let wanted: BTreeSet<Group> =
             if args.only.is_empty() { GROUPS.into() } else { args.only.iter().copied().collect() };
-        let findings = judge(&gather(path, &wanted));
+        let mut findings = judge(&gather(path, &wanted));
+        if let Some(user) = &args.exercise {
+            // The person there reads along.
+            let found = exercise::exercise(&run_dir(path), user, &mut |text| eprintln!("{}", clean(text)));
+            let after = findings.iter().rposition(|finding| finding.id.group() <= found.id.group());
+            findings.insert(after.map_or(0, |at| at + 1), found);
+        }
         let text = if args.brief {
             brief(&findings, std::env::var_os("JOURNAL_STREAM").is_some())
         } else if args.output.json {
@@ -81,6 +94,11 @@ pub fn run(args: &CheckArgs, path: &Path) -> ExitCode {
         }
         Ok(()) | Err(_) => ExitCode::from(code),
     }
+}
+
+/// Where the daemon of this config is; by convention, if the config cannot be used.
+fn run_dir(path: &Path) -> PathBuf {
+    Config::load(path).map_or_else(|_| "/run/cabinetd".into(), |config| config.run_dir)
 }
 
 fn exit_code(findings: &[Finding]) -> u8 {

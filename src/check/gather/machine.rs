@@ -2,6 +2,7 @@
 
 use crate::cabinet::types::Wall;
 use crate::check::disk::{Disk, Facts, Journal};
+use crate::check::machine::{Facts as MachineFacts, Memory, Watchdog};
 use crate::check::power::{ClockChip, PowerOff};
 use std::fs;
 use std::io::{ErrorKind, Read as _};
@@ -16,6 +17,33 @@ pub(super) fn disk(dir: &Path) -> Facts {
         Err(error) => Err(error.to_string()),
     };
     Facts { dir: dir.display().to_string(), disk, journal: journal(Path::new("/")) }
+}
+
+/// Memory and watchdogs, on a file system that begins at `root`.
+pub(super) fn machine(root: &Path) -> MachineFacts {
+    let mut watchdogs: Vec<Watchdog> = fs::read_dir(root.join("sys/class/watchdog"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let said = |file: &str| fs::read_to_string(entry.path().join(file)).ok();
+            Some(Watchdog {
+                name: entry.file_name().into_string().ok()?,
+                is_armed: said("state").is_some_and(|state| state.trim() == "active"),
+                timeout_s: said("timeout").and_then(|seconds| seconds.trim().parse().ok()),
+            })
+        })
+        .collect();
+    watchdogs.sort_by(|a, b| a.name.cmp(&b.name));
+    MachineFacts { memory: fs::read_to_string(root.join("proc/meminfo")).ok().and_then(|text| memory(&text)), watchdogs }
+}
+
+fn memory(meminfo: &str) -> Option<Memory> {
+    let bytes = |name: &str| {
+        let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.saturating_mul(1_024))
+    };
+    Some(Memory { total: bytes("MemTotal")?, available: bytes("MemAvailable")? })
 }
 
 /// journald writes below `var` when it may, else below `run`; the folder there is called by the machine's id.

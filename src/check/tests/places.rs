@@ -94,6 +94,33 @@ fn a_clock_that_may_be_wrong_and_one_in_another_zone() {
 }
 
 #[test]
+fn a_machine_short_of_memory_and_one_that_nobody_restarts() {
+    let with = |change: fn(&mut machine::Facts)| {
+        let mut facts = good();
+        change(facts.machine.as_mut().expect("gathered"));
+        facts
+    };
+    let left = |mib: u64| {
+        let mut facts = good();
+        facts.machine.as_mut().expect("gathered").memory =
+            Some(machine::Memory { total: 512 << 20, available: mib << 20 });
+        facts
+    };
+    expect(&left(128), Id::MachineMemory, Level::Fine, "128 of 512 MiB");
+    expect(&left(127), Id::MachineMemory, Level::Warning, "127 of 512 MiB");
+    expect(&left(47), Id::MachineMemory, Level::Failure, "47 of 512 MiB");
+    expect(&with(|machine| machine.memory = None), Id::MachineMemory, Level::Unknown, "does not say");
+    expect(&with(|_| {}), Id::MachineWatchdog, Level::Fine, "restarted after 15 s (watchdog0)");
+    expect(
+        &with(|machine| machine.watchdogs[0].is_armed = false),
+        Id::MachineWatchdog,
+        Level::Warning,
+        "Nobody feeds the machine's watchdog (watchdog0)",
+    );
+    expect(&with(|machine| machine.watchdogs.clear()), Id::MachineWatchdog, Level::Note, "has no watchdog");
+}
+
+#[test]
 fn a_log_that_ends_with_the_power() {
     let kept = |journal| {
         let mut facts = good();
