@@ -20,6 +20,7 @@ pub mod config;
 pub mod credentials;
 pub mod daemon;
 pub mod disk;
+pub mod firmware;
 pub mod gather;
 pub mod ledger;
 pub mod lines;

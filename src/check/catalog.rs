@@ -266,6 +266,9 @@ catalog! {
     PowerPolkit Power "power.polkit":
         "A polkit rule lets the daemon's account power the machine off, for halt, and where ups-off fails. Standby needs none.",
         "Install the rule that `cabinetd power recipe` prints; its folder can be read with `sudo` only.";
+    PowerFirmware Power "power.firmware":
+        "The Raspberry Pi's EEPROM lets the machine wake as the sleep of the config needs it.",
+        "`sudo rpi-eeprom-config --edit`, then reboot; `cabinetd power recipe` has the settings.";
     PowerUpsmon Power "power.upsmon":
         "upsmon owns the shutdown and leaves the decision to cabinetd. Each thing that stands against it is a finding of its own.",
         "`cabinetd power recipe` writes the files as they must be.";

@@ -179,6 +179,7 @@ fn power_of(seen: &Seen, ups: &ups::Facts, now: Option<Now>) -> power::Facts {
         own_test,
         state,
         chips: machine::clock_chips(root, trusted.map(|now| now.wall), account.as_ref()),
+        firmware: machine::firmware(),
         power_off: machine::power_off(root, account.as_ref()),
         upsmon: nut::upsmon(&seen.config, ups),
         running: trusted.and_then(|_| nut::running()),

@@ -1,7 +1,7 @@
 //! Power and sleep: does the energy last, is the sleep that the config asks for proved, does upsmon leave the decision to us.
 
 use super::words::{age, hours, watts};
-use super::{Finding, Id, Level, ups};
+use super::{Finding, Id, Level, firmware, ups};
 use crate::cabinet::power::baseline::Baseline;
 use crate::cabinet::power::energy::Plant;
 use crate::cabinet::power::selftest::Verdict;
@@ -26,6 +26,7 @@ pub struct Facts {
     pub own_test: Option<OwnTest>,
     pub chips: Vec<ClockChip>,
     pub power_off: PowerOff,
+    pub firmware: firmware::Facts,
     /// What stands against upsmon as the owner.
     pub upsmon: Upsmon,
     /// The upsmon that runs here; none while it is not seen, or the clock is not trusted.
@@ -173,6 +174,7 @@ pub(super) fn judge(facts: &ups::Facts, power: &Facts) -> Vec<Finding> {
     }
     findings.push(rtc(power));
     findings.extend(polkit(power));
+    findings.extend(firmware::judge(&power.firmware, power.settings.sleep));
     let running = running(power.running);
     // Files alone are no proof of an upsmon that does not go by them.
     let files = upsmon(&power.upsmon).into_iter().filter(|found| found.level != Level::Fine || running.is_none());

@@ -2,6 +2,7 @@
 
 use crate::cabinet::types::Wall;
 use crate::check::disk::{Disk, Facts, Journal};
+use crate::check::firmware::{Board, Facts as FirmwareFacts, settings};
 use crate::check::machine::{Facts as MachineFacts, Memory, Watchdog};
 use crate::check::power::{ClockChip, PowerOff};
 use std::fs;
@@ -17,6 +18,17 @@ pub(super) fn disk(dir: &Path) -> Facts {
         Err(error) => Err(error.to_string()),
     };
     Facts { dir: dir.display().to_string(), disk, journal: journal(Path::new("/")) }
+}
+
+/// Which Raspberry Pi this is, if it is one, and what its EEPROM says.
+pub(super) fn firmware() -> FirmwareFacts {
+    let board = Board::of_this_machine();
+    // The bootloader's own tool knows where the settings are; it has an end by `timeout`.
+    let said = board.and_then(|_| {
+        let output = std::process::Command::new("timeout").args(["3", "rpi-eeprom-config"]).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    });
+    FirmwareFacts { board, eeprom: said.map(|text| settings(&text)) }
 }
 
 /// Memory and watchdogs, on a file system that begins at `root`.

@@ -2,43 +2,7 @@
 
 use super::{Note, Site};
 use crate::cabinet::power::Method;
-
-/// A Raspberry Pi, by what its firmware can.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum, Debug)]
-pub(in crate::cli) enum Board {
-    /// Raspberry Pi 3, Zero 2
-    Pi3,
-    /// Raspberry Pi 4, 400
-    Pi4,
-    /// Raspberry Pi 5, 500
-    Pi5,
-}
-
-impl Board {
-    /// The one that we run on, if it is one.
-    pub(in crate::cli) fn of_this_machine() -> Option<Self> {
-        Self::named(&std::fs::read_to_string("/proc/device-tree/model").ok()?)
-    }
-
-    /// By the name that the device tree has for it.
-    fn named(model: &str) -> Option<Self> {
-        let rest = model.strip_prefix("Raspberry Pi ")?.trim_start_matches("Compute Module ");
-        match rest.get(..1)? {
-            "3" | "Z" => Some(Self::Pi3),
-            "4" => Some(Self::Pi4),
-            "5" => Some(Self::Pi5),
-            _ => None,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Pi3 => "Raspberry Pi 3",
-            Self::Pi4 => "Raspberry Pi 4",
-            Self::Pi5 => "Raspberry Pi 5",
-        }
-    }
-}
+pub(in crate::cli) use crate::check::firmware::Board;
 
 pub(super) fn notes(site: &Site<'_>, board: Option<Board>) -> Vec<Note> {
     let boards = board.map_or_else(|| vec![Board::Pi3, Board::Pi4, Board::Pi5], |board| vec![board]);
@@ -96,28 +60,6 @@ fn clock(site: &Site<'_>, board: Board) -> &'static str {
         (Board::Pi3 | Board::Pi4, _, false) => {
             "\nIt has no clock of its own: after a dark start the time is that of the last shutdown until the network has told it. One on the\n\
              I2C bus (dtoverlay=i2c-rtc,ds3231 in /boot/firmware/config.txt) keeps it."
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn boards_are_known_by_their_names() {
-        for (model, expected) in [
-            ("Raspberry Pi 4 Model B Rev 1.4\0", Some(Board::Pi4)),
-            ("Raspberry Pi 400 Rev 1.0", Some(Board::Pi4)),
-            ("Raspberry Pi Compute Module 4 Rev 1.1", Some(Board::Pi4)),
-            ("Raspberry Pi 5 Model B Rev 1.0", Some(Board::Pi5)),
-            ("Raspberry Pi 3 Model B Plus Rev 1.3", Some(Board::Pi3)),
-            ("Raspberry Pi Zero 2 W Rev 1.0", Some(Board::Pi3)),
-            ("Raspberry Pi Model B Rev 2", None),
-            ("Some other board", None),
-            ("", None),
-        ] {
-            assert_eq!(Board::named(model), expected, "{model}");
         }
     }
 }
