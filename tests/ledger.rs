@@ -677,7 +677,9 @@ fn following_shows_what_comes_and_ends_on_ctrl_c() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, _) = Store::open(dir.path(), &identity(), None).expect("opens");
     store.commit_blocking(vec![record(1)], vec![], false).expect("committed");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_cabinetd"))
+    // A shell's background job has Ctrl-C ignored, and so would its children.
+    let mut child = Command::new("env")
+        .args(["--default-signal=INT", env!("CARGO_BIN_EXE_cabinetd")])
         .args(["ledger", "show", "--follow", "--kind", "taken", "--state-dir"])
         .arg(dir.path())
         .stdout(std::process::Stdio::piped())
