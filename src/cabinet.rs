@@ -60,7 +60,7 @@ pub struct Cabinet {
     store: StoreState,
     desk: access::Desk,
     denials: access::Denials,
-    last_read: Option<access::LastRead>,
+    last_reads: Vec<access::LastRead>,
     opening: Option<opening::Opening>,
     visit: visit::Visit,
     doors: door::Doors,
@@ -165,7 +165,7 @@ impl Cabinet {
             store,
             desk: access::Desk::Idle,
             denials: access::Denials::default(),
-            last_read: None,
+            last_reads: Vec::new(),
             opening: None,
             visit: visit::Visit::default(),
             doors: door::Doors::default(),
@@ -235,9 +235,9 @@ impl Cabinet {
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
             Event::LineChanged { input, level } => self.line_changed(turn_ref, input, level),
             Event::CodeRead(code) => match weighed {
-                Reading::Fresh | Reading::Held => self.code_read(turn_ref, &code, weighed),
+                Reading::Fresh | Reading::Again => self.code_read(turn_ref, &code, weighed),
                 Reading::Left { is_news: true } => self.show(turn_ref, Message::BadgeLeft),
-                Reading::Left { is_news: false } => {}
+                Reading::Held | Reading::Left { is_news: false } => {}
             },
             Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
             Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),

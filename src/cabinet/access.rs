@@ -21,15 +21,19 @@ const DENIAL_KINDS: usize = 64;
 /// Readers read a badge that lies on them again and again, within this.
 const REREAD_MS: u64 = 5_000;
 /// A hand needs longer than this to take a badge away and hold it there again.
-const HAND_MS: u64 = 1_500;
+const HAND_MS: u64 = 3_000;
 /// So long a badge may be held to the reader and be somebody.
 const HELD_MS: u64 = 60_000;
+/// Codes that are remembered: badges that lie on the reader together are read in turn.
+const LAST_READ: usize = 4;
 
-/// What the reader read last, and since when it reads nothing else.
+/// A code that the reader read a moment ago.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct LastRead {
     code: Code,
+    /// Since when it has never been away for longer than a reader's pause, and since when for longer than a hand's.
     first: Mono,
+    steady: Mono,
     last: Mono,
     /// It counts as left there.
     left: bool,
@@ -39,9 +43,11 @@ pub(super) struct LastRead {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reading {
     Fresh,
-    /// The badge is still there: somebody, who said it already.
+    /// The same code as a moment ago: perhaps a hand, perhaps a reader that stutters.
+    Again,
+    /// It was never taken away: somebody, who said it already.
     Held,
-    /// The badge was left on the reader: nobody.
+    /// It was left on the reader: nobody.
     Left {
         is_news: bool,
     },
@@ -103,17 +109,25 @@ impl Cabinet {
     /// Tells a badge that is held to the reader from one that was left on it: that one would ask for a PIN, count as wrong or keep the
     /// cabinet awake for ever.
     pub(super) fn weigh_reading(&mut self, now: Mono, code: &Code) -> Reading {
-        let again = |last: &&mut LastRead| last.code == *code && now.since_ms(last.last) <= REREAD_MS;
-        let Some(last) = self.last_read.as_mut().filter(again) else {
-            self.last_read = Some(LastRead { code: code.clone(), first: now, last: now, left: false });
+        self.last_reads.retain(|last| now.since_ms(last.last) <= REREAD_MS);
+        let Some(last) = self.last_reads.iter_mut().find(|last| last.code == *code) else {
+            if self.last_reads.len() >= LAST_READ {
+                self.last_reads.remove(0);
+            }
+            let fresh = LastRead { code: code.clone(), first: now, steady: now, last: now, left: false };
+            self.last_reads.push(fresh);
             return Reading::Fresh;
         };
-        let pause_ms = now.since_ms(std::mem::replace(&mut last.last, now));
+        if now.since_ms(std::mem::replace(&mut last.last, now)) >= HAND_MS {
+            last.steady = now;
+        }
         let was_left = std::mem::replace(&mut last.left, now.since_ms(last.first) > HELD_MS);
-        match (last.left, pause_ms) {
-            (true, _) => Reading::Left { is_news: !was_left },
-            (false, 0..HAND_MS) => Reading::Held,
-            (false, _) => Reading::Fresh,
+        if last.left {
+            Reading::Left { is_news: !was_left }
+        } else if now.since_ms(last.steady) >= HAND_MS {
+            Reading::Held
+        } else {
+            Reading::Again
         }
     }
 
@@ -132,7 +146,7 @@ impl Cabinet {
                 }
             }
             // One swipe of a reader that stutters is one failure.
-            None if reading == Reading::Held => {}
+            None if reading == Reading::Again => {}
             None => self.unknown_person(turn, Denial::UnknownBadge),
         }
     }
@@ -185,8 +199,15 @@ impl Cabinet {
         self.show(turn, Message::EnterPin);
     }
 
+    /// Whether this person has hours or a validity that cannot be looked at now.
+    pub(super) fn clock_is_missed(&self, turn: &Turn, user: &UserId) -> bool {
+        let is_bound =
+            |user: &User| user.valid_from.is_some() || user.valid_until.is_some() || !user.schedule.is_empty();
+        !turn.now.clock.is_trusted() && self.books.roster.users.get(user).is_some_and(is_bound)
+    }
+
     /// What holds whatever is shown or typed: room on the disk, not revoked, the right time.
-    fn is_welcome(&self, turn: &Turn, user: &UserId) -> Result<&User, Denial> {
+    pub(super) fn is_welcome(&self, turn: &Turn, user: &UserId) -> Result<&User, Denial> {
         let user = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
         if self.store == StoreState::Reserve {
             return Err(Denial::NoRoom);
@@ -270,10 +291,7 @@ impl Cabinet {
         if self.books.session.is_some() {
             self.joined(turn, user);
         } else {
-            let clock_unverified = !turn.now.clock.is_trusted()
-                && self.books.roster.users.get(user).is_some_and(|user| {
-                    user.valid_from.is_some() || user.valid_until.is_some() || !user.schedule.is_empty()
-                });
+            let clock_unverified = self.clock_is_missed(turn, user);
             self.session_started(turn, user, vouched, clock_unverified);
         }
         if duress && let Some(session) = self.books.session.as_ref().map(|session| session.id) {
@@ -282,6 +300,7 @@ impl Cabinet {
     }
 
     pub(super) fn cancel_pressed(&mut self, turn: &mut Turn) {
+        self.opening = None;
         match &self.desk {
             Desk::AwaitingPin { .. } => {
                 self.desk = Desk::Idle;

@@ -2,7 +2,8 @@
 //!
 //! There is no remote unlock: the word alone moves nothing. Within a minute the named person's badge, or the cabinet's button, says that
 //! somebody is there; then a session begins as theirs, without a PIN, and the door is unlocked. The word is a record before that, with
-//! who gave it and why. It does not survive a restart, opens once, and opens nothing where no session could begin.
+//! who gave it and why. It does not survive a restart, another person's session or the cancel button; it opens once, and opens nothing
+//! where no session of this person could begin: not when revoked, not outside hours or validity.
 
 use super::fact::Fact;
 use super::outcome::{Denial, Message, Sound};
@@ -40,29 +41,33 @@ impl Cabinet {
         if !self.books.roster.users.contains_key(user) {
             return Err(Denial::UserUnknown { user: user.clone() });
         }
-        if !self.is_active(user) {
-            return Err(Denial::Revoked);
-        }
+        // Hours and validity count: where no session could begin, a word begins none.
+        self.is_welcome(turn, user)?;
         let doors: Vec<DoorNo> = match door {
             Some(door) if self.settings.doors.contains_key(&door) => vec![door],
             Some(door) => return Err(Denial::DoorUnknown { door }),
             None => self.settings.doors.keys().copied().collect(),
         };
-        if self.books.session.is_some() || self.desk.is_busy() {
+        // Whoever gave the word that stands was told that it opens.
+        if self.books.session.is_some() || self.desk.is_busy() || self.opening_stands() {
             return Err(Denial::Busy);
-        }
-        if self.goes_down() {
-            return Err(Denial::GoingDown);
         }
         let (user, why) = (user.clone(), why.to_owned());
         self.record(turn, Fact::OpeningOrdered { user: user.clone(), doors: doors.clone(), why: why.clone() });
         let name = self.name_of(&user);
         self.opening = Some(Opening { user, doors, why, until: turn.mono().plus_ms(WORD_STANDS_MS) });
+        // Who is waited for is as good as here.
+        self.somebody_is_here(turn);
         self.sound(turn, Sound::Granted);
         self.show(turn, Message::PressToOpen { name: name.clone() });
         Ok(format!(
             "within a minute {name} presses the cabinet's button, or holds their badge to its reader; then it opens"
         ))
+    }
+
+    /// Whether a word stands that nobody has taken up yet.
+    pub(super) const fn opening_stands(&self) -> bool {
+        self.opening.is_some()
     }
 
     /// Somebody is there: the named person's badge (`shown`), or the button. Whether it was for them.
@@ -72,13 +77,13 @@ impl Cabinet {
         let Some(Opening { user, doors, why, .. }) = self.opening.take_if(|opening| free && meant(opening)) else {
             return false;
         };
-        // The roster may have changed since.
-        if !self.is_active(&user) {
-            self.show(turn, Message::Denied { denial: Denial::Revoked });
+        // Roster, hours and disk may have changed since.
+        if let Err(denial) = self.is_welcome(turn, &user) {
+            self.show(turn, Message::Denied { denial });
             return true;
         }
         turn.by = if shown.is_some() { Origin::reader(user.clone()) } else { Origin::cabinet() };
-        let (vouched, clock_unverified) = (false, false);
+        let (vouched, clock_unverified) = (false, self.clock_is_missed(turn, &user));
         let started = Fact::SessionStarted { user: user.clone(), vouched, clock_unverified, on_word: true };
         self.begin_session(turn, started, &user);
         let ask = super::event::Pull { purpose: Some(why), ..unstated() };

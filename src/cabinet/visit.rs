@@ -107,6 +107,8 @@ impl Cabinet {
 
     /// The session alone, with nothing said and nothing opened.
     pub(super) fn begin_session(&mut self, turn: &mut Turn, started: Fact, user: &UserId) {
+        // An admin's word is for the one who stands there alone.
+        self.opening = None;
         self.record(turn, started);
         self.seen_again(turn, user);
         self.energy_of_session_begins(turn.now);

@@ -194,7 +194,7 @@ fn a_flood_of_refusals_is_two_records_a_minute() {
     story.revokes("ana");
     story.news();
     for _ in 0..50 {
-        story.badge("ana");
+        story.login("ana");
         story.wait_s(1);
     }
     story.expect_records(&["ana refused: revoked"]);
@@ -446,4 +446,37 @@ fn wrong_pins_at_a_number_leave_the_badge_its_allowance() {
     assert!(!story.cabinet.is_busy(), "numbers wait now");
     story.comes("ana");
     assert!(story.cabinet.books().session.is_some(), "her badge has not failed");
+}
+
+// ---------------------------------------------------------------- badges that lie on the reader
+
+/// A badge alone opens there, without an ask: left on the reader, it would open for nobody again and again.
+#[test]
+fn a_badge_that_was_never_taken_away_comes_once() {
+    let mut story = Story::with(|settings| {
+        settings.access.badge_alone = true;
+        settings.sessions.ask_required = false;
+    });
+    for _ in 0..90 {
+        story.badge("ana");
+        story.wait_s(1);
+    }
+    assert_eq!(story.unlocks(), 1);
+    // Taken away and held there again, it is Ana again.
+    story.wait_s(6);
+    story.badge("ana");
+    assert_eq!(story.unlocks(), 2);
+}
+
+/// However slowly the reader stutters, an unknown badge is one failure, and so are two that lie there together.
+#[test]
+fn an_unknown_badge_that_lies_there_is_one_failure() {
+    let mut story = Story::begins();
+    for round in 0..60 {
+        story.badge(if round % 2 == 0 { "nobody" } else { "neither" });
+        story.wait_s(2);
+    }
+    story.comes("ana");
+    let charged = story.news().iter().filter(|said| said.contains("unknown-badge")).count();
+    assert_eq!(charged, 2);
 }

@@ -44,7 +44,8 @@ fn the_badge_of_whom_it_is_for_opens_without_a_pin_and_no_other_does() {
     story.badge("bob");
     story.expect_told("Enter your PIN");
     story.expect_locked();
-    story.cancels();
+    // He types none.
+    story.wait_s(31);
     story.badge("ana");
     story.expect_unlocked();
     story.expect_record("ana came on an admin's word");
@@ -105,4 +106,57 @@ fn where_a_visit_opens_by_itself_the_word_opens_once() {
     let before = story.unlocks();
     story.presses_the_button();
     assert_eq!(story.unlocks(), before + 1);
+}
+
+/// Somebody else's visit is between: what they take would be booked to Ana.
+#[test]
+fn another_persons_session_and_the_cancel_button_end_the_word() {
+    let mut story = Story::begins();
+    word(&mut story, "ana", None);
+    story.comes("bob");
+    story.cancels();
+    story.news();
+    story.presses_the_button();
+    story.expect_locked();
+    story.expect_records(&[]);
+
+    word(&mut story, "ana", None);
+    story.cancels();
+    story.news();
+    story.presses_the_button();
+    story.expect_locked();
+    story.expect_records(&[]);
+}
+
+#[test]
+fn a_second_word_waits_for_the_first() {
+    let mut story = Story::begins();
+    word(&mut story, "ana", None);
+    assert_eq!(word(&mut story, "bob", None), Answer::Refused(Denial::Busy));
+    story.wait_s(60);
+    assert!(matches!(word(&mut story, "bob", None), Answer::Done { .. }));
+}
+
+#[test]
+fn hours_and_validity_count_for_a_word_too() {
+    let mut story = Story::begins();
+    story.edits_user("ana", |ana| ana.valid_until = Some(cabinetd::cabinet::types::Wall(1)));
+    assert_eq!(word(&mut story, "ana", None), Answer::Refused(Denial::Expired));
+    // Expired between the word and the press.
+    word(&mut story, "bob", None);
+    story.edits_user("bob", |bob| bob.valid_until = Some(cabinetd::cabinet::types::Wall(1)));
+    story.presses_the_button();
+    story.expect_locked();
+}
+
+/// Who is told that it opens within a minute finds it awake.
+#[test]
+fn a_word_keeps_the_cabinet_awake_as_long_as_it_stands() {
+    let mut story = crate::outage::in_conserve();
+    story.wait_s(55);
+    word(&mut story, "ana", None);
+    story.wait_s(59);
+    story.expect_mode(cabinetd::cabinet::power::policy::Mode::Conserve);
+    story.presses_the_button();
+    story.expect_unlocked();
 }

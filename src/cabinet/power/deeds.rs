@@ -80,7 +80,7 @@ impl Cabinet {
         let outlook = situation.outlook;
         let left_mwh = situation.energy_mwh.saturating_sub(power.rules.clock_reserve_mwh + outlook.shutdown_mwh);
         let plant = self.plant_as_measured(&power.plant);
-        let sleep_mw = plant.felt_mw(plant.sleep_mw(situation.usable.deepest()));
+        let sleep_mw = plant.felt_mw(plant.sleep_mw(self.usable_by_now().deepest()));
         let due_mwh = super::forecast::mwh(sleep_mw, DUE_MS).max(outlook.cycle_mwh * DUE_VISITS);
         let is_known = self.books.alarms.values().any(|open| open.alarm == Alarm::CabinetKeyDue);
         let over = matches!(mode, Mode::Manual { .. } | Mode::FallingAsleep { then: Then::Manual, .. });

@@ -378,7 +378,12 @@ impl Cabinet {
         let is_left = |door: &DoorNo| level(*door).is_some_and(|level| level >= DOOR_COUNTS_LEVEL);
         let session = self.books.session.as_ref();
         let in_session = session.is_some_and(|session| !session.doors().iter().any(is_left)) && !gone;
-        (in_session || in_use && !gone || self.desk.is_busy(), in_session)
+        (in_session || in_use && !gone || self.desk.is_busy() || self.opening_stands(), in_session)
+    }
+
+    /// The ways of sleeping that would be used now: a UPS that is silent, and not for a moment only, is switched off by nobody.
+    pub(super) fn usable_by_now(&self) -> Usable {
+        if self.power.heard.silences >= SILENCES { Usable::default() } else { self.usable() }
     }
 
     fn look_ahead(&mut self, now: Now) {
@@ -502,7 +507,10 @@ impl Cabinet {
             self.book_by_the_hour(turn);
             self.shed(turn, self.power_mode().is_low_power());
         }
-        self.warn_of_the_end(turn);
+        // At a start nothing is known before the first look ahead.
+        if self.power.woken.is_none() && self.power.outlook_at.is_some() {
+            self.warn_of_the_end(turn);
+        }
         self.drill_deadline(turn);
         self.plan_next_look(turn, &rules);
     }

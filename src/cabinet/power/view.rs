@@ -243,7 +243,7 @@ impl Cabinet {
             Mode::Line | Mode::Grace | Mode::Normal | Mode::Conserve | Mode::Restoring { .. } => None,
         };
         // On battery a silent UPS is switched off by nobody.
-        let usable = if state.mode.is_on_battery() { self.situation(now).usable } else { self.usable() };
+        let usable = if state.mode.is_on_battery() { self.usable_by_now() } else { self.usable() };
         let plant = self.plant_as_measured(&power.plant);
         let sleep_mw = plant.felt_mw(plant.sleep_mw(usable.deepest()));
         let asleep_ms = (sleep_mw > 0).then(|| energy_mwh.saturating_mul(3_600_000) / sleep_mw);

@@ -47,7 +47,10 @@ pub(super) fn machine(root: &Path) -> MachineFacts {
         })
         .collect();
     watchdogs.sort_by(|a, b| a.name.cmp(&b.name));
-    MachineFacts { memory: fs::read_to_string(root.join("proc/meminfo")).ok().and_then(|text| memory(&text)), watchdogs }
+    MachineFacts {
+        memory: fs::read_to_string(root.join("proc/meminfo")).ok().and_then(|text| memory(&text)),
+        watchdogs,
+    }
 }
 
 fn memory(meminfo: &str) -> Option<Memory> {
