@@ -5,6 +5,7 @@ pub mod control;
 pub mod credentials;
 pub mod lines;
 pub mod notify;
+pub mod reader;
 pub mod roster_file;
 pub mod sim;
 pub mod sleep;
