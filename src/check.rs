@@ -8,9 +8,10 @@
 //!
 //! Promises: every finding that is not fine names its remedy; what could not be looked at is [`Level::Unknown`], never fine; ids are
 //! stable words (`docs/check.md` lists them, a test holds the two together). It is safe beside a running daemon: it takes no lock
-//! that the daemon holds, writes nothing to its state, logs in nowhere, drives nothing, and each look has an end.
+//! that the daemon holds, writes nothing to its state, logs in nowhere, drives nothing, and each look has an end. Lines that the daemon
+//! has are not touched; where none runs, the inputs are claimed for a moment.
 //!
-//! **Does not** look at lines, sensors and readers yet, nor open the door, nor repair anything.
+//! **Does not** look at badge readers yet, nor open the door, nor repair anything.
 
 pub mod battery;
 mod catalog;
@@ -21,6 +22,7 @@ pub mod daemon;
 pub mod disk;
 pub mod gather;
 pub mod ledger;
+pub mod lines;
 pub mod power;
 pub mod ups;
 mod words;
@@ -108,6 +110,7 @@ pub struct Facts {
     pub wanted: BTreeSet<Group>,
     pub config: Option<config::Facts>,
     pub daemon: Option<daemon::Facts>,
+    pub lines: Option<lines::Facts>,
     pub clock: Option<clock::Facts>,
     pub disk: Option<disk::Facts>,
     pub credentials: Option<credentials::Facts>,
@@ -125,6 +128,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         match group {
             Group::Config => add(facts.config.as_ref().map(config::judge)),
             Group::Daemon => add(facts.daemon.as_ref().map(daemon::judge)),
+            Group::Lines => add(facts.lines.as_ref().map(lines::judge)),
             Group::Clock => add(facts.clock.as_ref().map(clock::judge)),
             Group::Disk => add(facts.disk.as_ref().map(disk::judge)),
             Group::Credentials => add(facts.credentials.as_ref().map(credentials::judge)),

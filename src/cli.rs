@@ -50,7 +50,7 @@ enum Command {
     #[command(after_help = "Exit codes: 0 told to stop; 1 it could not start, or the ledger failed: start it again.\n\
         Log: to stderr; CABINETD_LOG=debug says more.")]
     Run,
-    /// Drive every lock, latch, light and load off when no daemon runs (the unit's ExecStopPost=)
+    /// Drive every lock, latch, light and load off when no daemon runs (for the unit: `ExecStopPost=`)
     Release(release::ReleaseArgs),
     /// Run a whole simulated cabinet, to try everything out
     Demo(demo::DemoArgs),

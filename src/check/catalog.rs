@@ -7,6 +7,7 @@ use std::fmt;
 pub enum Group {
     Config,
     Daemon,
+    Lines,
     Clock,
     Disk,
     Credentials,
@@ -17,9 +18,10 @@ pub enum Group {
 }
 
 /// All groups, in their order.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     Group::Config,
     Group::Daemon,
+    Group::Lines,
     Group::Clock,
     Group::Disk,
     Group::Credentials,
@@ -36,6 +38,7 @@ impl Group {
         match self {
             Self::Config => "config",
             Self::Daemon => "daemon",
+            Self::Lines => "lines",
             Self::Clock => "clock",
             Self::Disk => "disk",
             Self::Credentials => "credentials",
@@ -52,6 +55,7 @@ impl Group {
         match self {
             Self::Config => "Config",
             Self::Daemon => "Daemon",
+            Self::Lines => "Lines",
             Self::Clock => "Clock",
             Self::Disk => "Disk",
             Self::Credentials => "Credentials",
@@ -126,6 +130,19 @@ catalog! {
     DaemonAlarms Daemon "daemon.alarms":
         "No alarm waits for somebody to look after it.",
         "`cabinetd alarm list` shows them with what to do.";
+
+    LinesThere Lines "lines.there":
+        "Every line that the config names is there, and free or the daemon's.",
+        "`gpiodetect` and `gpioinfo` show chips and who has a line; end what has it, correct the config, or load the expander's overlay.";
+    LinesAtRest Lines "lines.at-rest":
+        "No lock or latch moves while the machine boots, or while nobody drives its line, by the pins' levels at boot and config.txt.",
+        "A resistor that holds the relay off, and `gpio=PIN=op,dl` (or `dh`) in config.txt; or a pin that starts the other way.";
+    LinesSecondJob Lines "lines.second-job":
+        "No pin of the header that is used has a second job in config.txt: I2C, serial console, SPI, wake button.",
+        "Take that line out of config.txt, or wire another pin; then restart the machine.";
+    LinesSensors Lines "lines.sensors":
+        "The sensors can be read and are believed, do not float, do not all say the same, and saw the keys that were asked for.",
+        "Look at that sensor's switch, wire and resistor; `active` and `bias` under `[[input]]`.";
 
     ClockTrusted Clock "clock.trusted":
         "The clock can be trusted. While it cannot, hours and validity warn and do not deny, and outages are timed by guess.",

@@ -1,5 +1,6 @@
 //! Looking at the world, for [`super::judge`]. Nothing here judges; every look has an end, and none leaves a trace.
 
+mod lines;
 mod machine;
 mod nut;
 mod places;
@@ -34,6 +35,10 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
         wanted: wanted.clone(),
         config: wants(Group::Config).then(|| seen.judgeable()),
         daemon: wants(Group::Daemon).then(|| places::daemon(&seen.config)),
+        lines: wants(Group::Lines).then(|| {
+            let sections = ["lines", "input", "output", "door", "slots", "slot", "load"];
+            lines::lines(&seen.config, sections.iter().all(|section| seen.is_clean(section)), Path::new("/"))
+        }),
         clock: wants(Group::Clock).then(|| clock::Facts {
             quality: now
                 .map(|now| now.clock)

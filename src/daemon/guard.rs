@@ -3,7 +3,8 @@
 //! An error, a panic of the loop, a panic of any task or thread of ours: each ends the loop, and then every output is driven
 //! inactive, within the backend's own deadline. Panics that are expected and dealt with (the UPS client's) do not count.
 //!
-//! **Does not** help against SIGKILL or a crash of the machine: that is for the driver's pulses, the hardware's pulls, and the next start.
+//! **Does not** help against SIGKILL or a crash of the machine: that is for the resistor at the relay,
+//! `cabinetd release` after the process, and the next start.
 
 use super::Failure;
 use crate::io::lines::Outputs;

@@ -1,12 +1,12 @@
 //! Whether the lines are those that the cabinet has: each door, slot and load with what it needs, and nothing for what is not there.
 
-use super::Wires;
-use crate::cabinet::power::PowerSettings;
+use super::{Wires, canonical};
+use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::settings::Settings;
 use crate::cabinet::types::{Input, Output};
 use crate::config::problem::Fault;
 use crate::config::reader::Reader;
-use crate::io::lines::wiring::{PinsBy, Signal, Wiring, output_words};
+use crate::io::lines::wiring::{Address, InputLine, PinsBy, Place, Signal, Wiring, output_words};
 use std::collections::BTreeSet;
 
 /// What the daemon is to drive, once everything else is known; with what is missing, or too much.
@@ -27,6 +27,7 @@ pub(in crate::config) fn check(
         if !wires.broken {
             wanted.missing(wires, reader);
             too_short(wires, reader, settings);
+            wakes_by_itself(wires, reader, power);
         }
     }
     Wiring {
@@ -141,6 +142,21 @@ fn too_short(wires: &Wires, reader: &mut Reader, settings: &Settings) {
         let wrong = format!("{words} ends its pulse after {} ms, before unlock_ms ({unlock_ms})", wire.longest_ms);
         let fault = Fault::new(wrong, "write unlock_ms under [sessions] not above longest_ms");
         reader.problem(Some(*line), "output.longest_ms", fault);
+    }
+}
+
+/// The pin that starts a halted Raspberry Pi, with something on it that is not meant to.
+fn wakes_by_itself(wires: &Wires, reader: &mut Reader, power: &PowerSettings) {
+    const WAKE: u32 = 3;
+    let on_it = |(_, wire): &&(usize, InputLine)| {
+        canonical(&wire.at) == Address { chip: Place::Header, line: WAKE } && wire.signal != Signal::Button
+    };
+    if power.sleep == Method::Halt
+        && let Some((line, wire)) = wires.inputs.iter().find(on_it)
+    {
+        let wrong = format!("pin {WAKE} starts a halted Raspberry Pi, and {} is on it", wire.signal);
+        let remedy = "take another pin for it: with sleep = \"halt\" only the button may be there";
+        reader.problem(Some(*line), "input.pin", Fault::new(wrong, remedy));
     }
 }
 

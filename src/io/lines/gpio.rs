@@ -29,13 +29,17 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use cdev::{CONSUMER, Seen};
+pub use port::PortError;
+
 use super::Outputs;
-use super::wiring::{InputLine, OutputLine, PinsBy, Place, Wiring};
+use super::wiring::{Address, InputLine, OutputLine, PinsBy, Place, Signal, Wiring};
 use crate::cabinet::Event;
 use bcm::Bcm;
 use cdev::Cdev;
 use driver::Driver;
-use port::{Driven, Ear, Port, PortError, Sensed};
+use port::{Driven, Ear, Port, Sensed};
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -85,6 +89,35 @@ pub fn start(wiring: &Wiring, events: mpsc::Sender<Event>) -> io::Result<Outputs
 #[must_use]
 pub fn release(wiring: &Wiring) -> Vec<String> {
     driver::release(wiring, &mut Ports::new(wiring.pins))
+}
+
+/// What the kernel shows of lines, without claiming any, in the same order.
+#[must_use]
+pub fn survey(lines: &[Address]) -> Vec<Result<Seen, PortError>> {
+    let cdev = Cdev::default();
+    let mut chips: BTreeMap<&Place, Result<Place, PortError>> = BTreeMap::new();
+    let look = |at: &Address, chip: &Result<Place, PortError>| cdev.line(chip.as_ref().map_err(Clone::clone)?, at.line);
+    let find = |place| cdev.find(place).map(|path| Place::Chip(path.display().to_string()));
+    lines.iter().map(|at| look(at, chips.entry(&at.chip).or_insert_with(|| find(&at.chip)))).collect()
+}
+
+/// What an input showed, read twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peeked {
+    pub signal: Signal,
+    /// None: it cannot be read.
+    pub active: Option<bool>,
+    /// The second reading was another one.
+    pub is_restless: bool,
+}
+
+/// Claims the inputs, reads them twice `apart`, and lets go; it blocks for so long. For a moment when no daemon has the lines.
+///
+/// # Errors
+/// This process cannot wait for anything any more.
+pub fn peek(wiring: &Wiring, apart: Duration) -> io::Result<Vec<Peeked>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(driver::peek(wiring, Box::new(Ports::new(wiring.pins)), apart)))
 }
 
 /// Each place's own way.

@@ -1,5 +1,6 @@
 //! The driver's task: orders, pulses, edges, polls and claims, one after the other, the ends of pulses first.
 
+use super::Peeked;
 use super::bank::{Bank, Look};
 use super::buzzer::Buzzer;
 use super::port::{Ear, Heard, LOTS, News, Port, PortError};
@@ -12,7 +13,7 @@ use crate::io::lines::wiring::{InputLine, OutputLine, Place, Signal, Wiring, out
 use crate::io::lines::{LineError, Order, Reply, Wanted};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Lines of one claim at most: the kernel takes no more.
 const MOST: usize = 64;
@@ -76,7 +77,12 @@ impl Driver {
                     // Whoever asked may be gone.
                     Some((Wanted::Order(order), reply)) => drop(reply.send(self.obey(&order))),
                     Some((Wanted::Shutdown, reply)) => {
-                        drop(reply.send(self.release()));
+                        let released = self.release();
+                        self.relays.clear();
+                        self.banks.clear();
+                        // What read their edges lets go as well, before anybody hears of the end.
+                        tokio::task::yield_now().await;
+                        drop(reply.send(released));
                         return;
                     }
                     None => {
@@ -251,6 +257,26 @@ fn claim_due(relays: &mut Vec<Relays>, port: &mut dyn Port) {
             None => index += 1,
         }
     }
+}
+
+/// Claims the inputs alone, reads them twice, and lets go.
+pub(super) async fn peek(wiring: &Wiring, port: Box<dyn Port>, apart: Duration) -> Vec<Peeked> {
+    let (events, _heard) = mpsc::channel(8);
+    let (_orders, wanted) = mpsc::channel(1);
+    let inputs = Wiring { outputs: Vec::new(), ..wiring.clone() };
+    let mut driver = Driver::new(&inputs, port, wanted, events);
+    driver.look();
+    let shown = |driver: &Driver| driver.banks.iter().flat_map(Bank::levels).collect::<Vec<_>>();
+    let first = shown(&driver);
+    sleep(apart).await;
+    // What cannot be read shows in the levels.
+    let _ = driver.read();
+    let changes = |(signal, active): (Signal, Option<bool>), then: Option<bool>| Peeked {
+        signal,
+        active,
+        is_restless: active.is_some() && then.is_some() && active != then,
+    };
+    first.into_iter().zip(shown(&driver)).map(|(first, (_, then))| changes(first, then)).collect()
 }
 
 /// Drives every output inactive and lets go; what could not be driven, in words.

@@ -392,3 +392,37 @@ async fn three_hundred_sensors_are_a_handful_of_claims() {
     assert_eq!(cabinet.picture().await.len(), 300);
     assert_eq!(cabinet.fake.claims(), 7, "two for each hundred, since the kernel takes 64, and the outputs");
 }
+
+#[tokio::test]
+async fn a_peek_claims_the_inputs_alone_and_sees_what_does_not_rest() {
+    let fake = Fake::default();
+    fake.push(LEFT, 1, true);
+    fake.take(LEFT, 2);
+    fake.left_on(BOARD, 1);
+    let (wiring, port) = (wiring(), Box::new(fake.clone()));
+    let peek = tokio::spawn(async move { driver::peek(&wiring, port, Duration::from_millis(100)).await });
+    sleep(Duration::from_millis(40)).await;
+    fake.push_silently(LEFT, 4, true);
+    let peeked = peek.await.expect("no panic");
+    let of =
+        |number| peeked.iter().find(|line| line.signal == slot(number)).map(|line| (line.active, line.is_restless));
+    assert_eq!(of(1), Some((Some(true), false)));
+    assert_eq!(of(2), Some((None, false)), "it is taken");
+    assert_eq!(of(3), Some((Some(false), false)));
+    assert_eq!(of(4), Some((Some(false), true)));
+    assert!(fake.is_on(BOARD, 1) && fake.driven().is_empty(), "no output was touched");
+}
+
+#[test]
+fn a_release_drives_everything_off_and_says_what_it_could_not() {
+    let mut fake = Fake::default();
+    fake.left_on(BOARD, 1);
+    fake.left_on(BOARD, 2);
+    assert_eq!(driver::release(&wiring(), &mut fake), [""; 0]);
+    assert!(!fake.is_on(BOARD, 1) && !fake.is_on(BOARD, 2));
+    fake.left_on(BOARD, 1);
+    fake.take(BOARD, 2);
+    let failures = driver::release(&wiring(), &mut fake);
+    assert!(failures.len() == 1 && failures[0].starts_with("slot 1's LED: "), "{failures:?}");
+    assert!(!fake.is_on(BOARD, 1), "one that is taken keeps nothing on");
+}
