@@ -11,7 +11,7 @@
 //! that the daemon holds, writes nothing to its state, logs in nowhere, drives nothing, and each look has an end. Lines that the daemon
 //! has are not touched; where none runs, the inputs are claimed for a moment.
 //!
-//! **Does not** look at badge readers yet, nor open the door, nor repair anything.
+//! **Does not** open the door nor any input device, nor repair anything.
 
 pub mod battery;
 mod catalog;
@@ -24,6 +24,7 @@ pub mod gather;
 pub mod ledger;
 pub mod lines;
 pub mod power;
+pub mod readers;
 pub mod ups;
 mod words;
 
@@ -111,6 +112,7 @@ pub struct Facts {
     pub config: Option<config::Facts>,
     pub daemon: Option<daemon::Facts>,
     pub lines: Option<lines::Facts>,
+    pub readers: Option<readers::Facts>,
     pub clock: Option<clock::Facts>,
     pub disk: Option<disk::Facts>,
     pub credentials: Option<credentials::Facts>,
@@ -129,6 +131,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
             Group::Config => add(facts.config.as_ref().map(config::judge)),
             Group::Daemon => add(facts.daemon.as_ref().map(daemon::judge)),
             Group::Lines => add(facts.lines.as_ref().map(lines::judge)),
+            Group::Readers => add(facts.readers.as_ref().map(readers::judge)),
             Group::Clock => add(facts.clock.as_ref().map(clock::judge)),
             Group::Disk => add(facts.disk.as_ref().map(disk::judge)),
             Group::Credentials => add(facts.credentials.as_ref().map(credentials::judge)),

@@ -8,6 +8,7 @@ pub enum Group {
     Config,
     Daemon,
     Lines,
+    Readers,
     Clock,
     Disk,
     Credentials,
@@ -18,10 +19,11 @@ pub enum Group {
 }
 
 /// All groups, in their order.
-pub const GROUPS: [Group; 10] = [
+pub const GROUPS: [Group; 11] = [
     Group::Config,
     Group::Daemon,
     Group::Lines,
+    Group::Readers,
     Group::Clock,
     Group::Disk,
     Group::Credentials,
@@ -39,6 +41,7 @@ impl Group {
             Self::Config => "config",
             Self::Daemon => "daemon",
             Self::Lines => "lines",
+            Self::Readers => "readers",
             Self::Clock => "clock",
             Self::Disk => "disk",
             Self::Credentials => "credentials",
@@ -56,6 +59,7 @@ impl Group {
             Self::Config => "Config",
             Self::Daemon => "Daemon",
             Self::Lines => "Lines",
+            Self::Readers => "Readers",
             Self::Clock => "Clock",
             Self::Disk => "Disk",
             Self::Credentials => "Credentials",
@@ -143,6 +147,19 @@ catalog! {
     LinesSensors Lines "lines.sensors":
         "The sensors can be read and are believed, do not float, do not all say the same, and saw the keys that were asked for.",
         "Look at that sensor's switch, wire and resistor; `active` and `bias` under `[[input]]`.";
+
+    ReadersDescribed Readers "readers.described":
+        "Badge readers and keypads are described in the config, as many as the modes under `[identify]` want.",
+        "Write a `[[reader]]` table for each (docs/readers.md); the finding lists what could be one.";
+    ReadersThere Readers "readers.there":
+        "Each description fits one device that is plugged in and types what such a reader has to.",
+        "Plug it in; or add `port` or `path` to a description that fits two; or describe the device as the finding shows it.";
+    ReadersAllowed Readers "readers.allowed":
+        "The daemon's account may read the readers.",
+        "`usermod -a -G input cabinetd`, or the udev rule in docs/readers.md.";
+    ReadersHeld Readers "readers.held":
+        "The daemon has taken the readers for itself, or nobody has.",
+        "End the program that has it, or keep it off (docs/readers.md).";
 
     ClockTrusted Clock "clock.trusted":
         "The clock can be trusted. While it cannot, hours and validity warn and do not deny, and outages are timed by guess.",
