@@ -27,6 +27,7 @@ mod door;
 pub mod event;
 pub mod fact;
 pub mod mentions;
+mod opening;
 pub mod outage;
 pub mod outcome;
 mod pad;
@@ -44,8 +45,9 @@ mod visit;
 pub use event::Event;
 pub use outcome::Outcome;
 
+use access::Reading;
 use books::Books;
-use event::{Start, StopReason, StoreState};
+use event::{Reconfigured, Start, StopReason, StoreState};
 use fact::{Dark, Fact, Record, SessionEnd};
 use outcome::{Action, Command, CommandResult, Message, Sound};
 use settings::Settings;
@@ -60,6 +62,8 @@ pub struct Cabinet {
     store: StoreState,
     desk: access::Desk,
     denials: access::Denials,
+    last_read: Option<access::LastRead>,
+    opening: Option<opening::Opening>,
     visit: visit::Visit,
     doors: door::Doors,
     sensing: sensing::Sensing,
@@ -127,6 +131,8 @@ pub enum Reason {
     OfficeHours,
     /// A scanned tag is forgotten.
     TagForgotten,
+    /// An admin's word to open has not been taken up.
+    WordLapses,
     /// The display's last word has been read.
     DisplayIdle,
     /// The power policy may have something new to say.
@@ -163,6 +169,8 @@ impl Cabinet {
             store,
             desk: access::Desk::Idle,
             denials: access::Denials::default(),
+            last_read: None,
+            opening: None,
             visit: visit::Visit::default(),
             doors: door::Doors::default(),
             sensing: sensing::Sensing::default(),
@@ -218,23 +226,35 @@ impl Cabinet {
         let turn_ref = &mut turn;
         self.notice_clock(turn_ref, &event);
         self.deadlines_passed(turn_ref);
-        self.notice_someone(turn_ref, &event);
+        let weighed = match &event {
+            Event::CodeRead(code) => self.weigh_reading(now.mono, code),
+            _ => Reading::Fresh,
+        };
+        if !matches!(weighed, Reading::Left { .. }) {
+            self.notice_someone(turn_ref, &event);
+        }
         let read = matches!(event, Event::CodeRead(_) | Event::LoginTyped(_) | Event::DigitsTyped(_));
         match event {
             Event::Started(start) => self.started(turn_ref, start),
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
             Event::LineChanged { input, level } => self.line_changed(turn_ref, input, level),
-            Event::CodeRead(code) => self.code_read(turn_ref, &code),
+            Event::CodeRead(code) => match weighed {
+                Reading::Fresh | Reading::Held => self.code_read(turn_ref, &code, weighed),
+                Reading::Left { is_news: true } => self.show(turn_ref, Message::BadgeLeft),
+                Reading::Left { is_news: false } => {}
+            },
             Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
             Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),
             Event::DigitsTyped(digits) => self.digits_typed(turn_ref, digits),
             Event::CancelPressed => self.cancel_pressed(turn_ref),
             // That somebody is here is noticed above; there is nothing else to it.
-            Event::Tick | Event::ButtonPressed | Event::PadTouched => {}
+            Event::Tick | Event::PadTouched => {}
+            Event::ButtonPressed => drop(self.opens_on_word(turn_ref, None)),
             Event::Requested(request) => self.requested(turn_ref, request),
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
             Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
             Event::StoreChanged(state) => self.store_changed(turn_ref, state),
+            Event::Reconfigured(new) => self.reconfigured(turn_ref, *new),
             Event::Stopping { why } => self.stopping(turn_ref, why),
         }
         self.deadlines_passed(turn_ref);
@@ -257,6 +277,7 @@ impl Cabinet {
             self.visit.next_deadline(),
             self.doors.next_deadline(&self.settings),
             self.watch.next_deadline(),
+            self.opening.as_ref().map(opening::Opening::next_deadline),
             self.power.next_deadline(),
             self.idle_at.map(|at| (at, Reason::DisplayIdle)),
             commands,
@@ -275,6 +296,7 @@ impl Cabinet {
         self.write_denials(turn);
         self.visit_deadline(turn);
         self.forget_answers(turn);
+        self.word_lapses(turn);
         self.door_deadlines(turn);
         self.watch_deadlines(turn);
         self.clear_display(turn);
@@ -362,6 +384,12 @@ impl Cabinet {
             from,
             boot: turn.now.boot,
             announced,
+            asleep: self
+                .books
+                .power
+                .as_ref()
+                .and_then(power::state::PowerState::off_by)
+                .filter(|_| from.boot != turn.now.boot),
             lasted_ms: from.elapsed_ms(turn.now.stamp()),
         });
         self.record(turn, Fact::Started { version: start.version.clone(), dark });
@@ -371,7 +399,8 @@ impl Cabinet {
             self.raise(turn, fact::Alarm::RecordsMissing { after, known });
         }
         if self.books.life.as_ref().is_none_or(|life| life.config_hash != start.config_hash) {
-            self.record(turn, Fact::ConfigLoaded { hash: start.config_hash });
+            let (changed, after_restart) = (Vec::new(), Vec::new());
+            self.record(turn, Fact::ConfigLoaded { hash: start.config_hash, changed, after_restart });
         }
         self.forget_unwatched(turn);
         let unseen = self.books.session.clone();
@@ -381,6 +410,20 @@ impl Cabinet {
             self.close_visit(turn, how);
         }
         self.sensing.compare_next(unseen.as_ref());
+        self.plan_watch(turn.now);
+    }
+
+    /// Other rules. What was wired and laid out at the start stays: nothing here was made for another cabinet.
+    fn reconfigured(&mut self, turn: &mut Turn, new: Reconfigured) {
+        let Reconfigured { settings, config_hash, changed, after_restart } = new;
+        (self.settings.access, self.settings.sessions) = (settings.access, settings.sessions);
+        self.settings.alerts = settings.alerts;
+        if let (Some(power), Some(new)) = (&mut self.settings.power, settings.power) {
+            let loads = std::mem::take(&mut power.loads);
+            *power = power::PowerSettings { loads, may_order: power.may_order, ..new };
+        }
+        self.record(turn, Fact::ConfigLoaded { hash: config_hash, changed, after_restart });
+        self.forget_unwatched(turn);
         self.plan_watch(turn.now);
     }
 

@@ -21,12 +21,17 @@ pub mod user;
 mod whole_file;
 
 use crate::config::{Config, ConfigError};
-use clap::{Parser, Subcommand};
+use crate::io::journal;
+use crate::messages::tell;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use desk::{Desk, Socket, Terminal};
 use jiff::tz::TimeZone;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The daemon of an electronic key cabinet, and the commands to work with it.
 ///
@@ -48,9 +53,10 @@ struct Cli {
 enum Command {
     /// Run the daemon (what systemd starts)
     #[command(after_help = "Exit codes: 0 told to stop; 1 it could not start, or the ledger failed: start it again.\n\
-        Log: to stderr; CABINETD_LOG=debug says more.")]
+        SIGHUP: read the config again (`systemctl reload cabinetd`).\n\
+        Log: to the journal where systemd runs it (`journalctl -u cabinetd`), else to stderr; CABINETD_LOG=debug says more.")]
     Run,
-    /// Drive every lock, latch, light and load off when no daemon runs (for the unit: `ExecStopPost=`)
+    /// Drive every lock, latch, light and load off when no daemon runs (the unit's `ExecStopPost=`)
     Release(release::ReleaseArgs),
     /// Run a whole simulated cabinet, to try everything out
     Demo(demo::DemoArgs),
@@ -112,12 +118,20 @@ enum Command {
     /// Sleep now, stay awake, a new battery; and what to set up on the machine for the power policy
     #[command(subcommand)]
     Power(power::PowerCommand),
+    /// Show what was recorded, as it is recorded: `events --follow` (short for `ledger show`)
+    Events(ledger::Show),
     /// Show the config in force, or check it
     Config(config::ConfigArgs),
     /// Play outages at this cabinet before they come: which policy, which battery
     Simulate(Box<simulate::SimulateArgs>),
     /// Tell the daemon to look at the UPS now (upsmon's NOTIFYCMD)
     Notify(notify::NotifyArgs),
+    /// Print what makes a shell complete these commands
+    #[command(after_help = "Examples:\n  \
+        cabinetd completions bash > /etc/bash_completion.d/cabinetd\n  \
+        cabinetd completions zsh > /usr/local/share/zsh/site-functions/_cabinetd\n  \
+        cabinetd completions fish > ~/.config/fish/completions/cabinetd.fish")]
+    Completions { shell: Shell },
 }
 
 /// Runs the command line of this process.
@@ -132,24 +146,22 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::simulate(&args, config),
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
-        Command::Run => with_config(config, run),
+        Command::Run => with_config(config, |read| run(read, &Config::locate(config))),
         Command::Release(args) => with_config(config, |config| release::run(&args, &config)),
         Command::Outage(args) => outage::run(args, config),
         Command::Drill(args) => match live::Place::find(config) {
             Ok(place) => drill::run(&args, &place),
             Err(error) => unusable(&error),
         },
-        Command::Ledger(args) => match &args.state_dir {
-            Some(dir) => ledger::run(&args, dir, None),
-            None => match Config::load(&Config::locate(config)) {
-                Ok(config) => ledger::run(&args, &config.state_dir, config.time_zone.as_deref()),
-                // Exit code 1 would say that the ledger does not verify.
-                Err(error) => {
-                    eprintln!("{error}\nThe ledger can be read without a config: --state-dir DIR");
-                    ExitCode::from(ledger::UNREADABLE)
-                }
-            },
-        },
+        Command::Ledger(args) => ledger(&args, config),
+        Command::Events(show) => ledger(&show.into(), config),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cabinetd", &mut script);
+            // Whoever reads may have seen enough.
+            let _ = io::stdout().write_all(&script);
+            ExitCode::SUCCESS
+        }
         // An account that may use the socket need not be able to read the config.
         Command::Live(command) => match live::Place::find(config) {
             Ok(place) => live::run(command, &place),
@@ -166,6 +178,20 @@ pub fn main() -> ExitCode {
         Command::Init(args) => with_config(config, |config| {
             init::run(&args, &config.credentials_dir, &mut io::stdout(), &mut io::stderr())
         }),
+    }
+}
+
+fn ledger(args: &ledger::LedgerArgs, config: Option<&Path>) -> ExitCode {
+    if let Some(dir) = &args.state_dir {
+        return ledger::run(args, dir, None);
+    }
+    match Config::load(&Config::locate(config)) {
+        Ok(config) => ledger::run(args, &config.state_dir, config.time_zone.as_deref()),
+        // Exit code 1 would say that the ledger does not verify.
+        Err(error) => {
+            eprintln!("{error}\nThe ledger can be read without a config: --state-dir DIR");
+            ExitCode::from(ledger::UNREADABLE)
+        }
     }
 }
 
@@ -193,20 +219,21 @@ fn at_desk(config: &Config, command: impl FnOnce(&mut Desk<'_>) -> ExitCode) -> 
     command(&mut desk)
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, file: &Path) -> ExitCode {
+    let (log, _writer) = match journal::start(journal::Sink::find()) {
+        Ok(started) => started,
+        Err(error) => {
+            eprintln!("cabinetd run: cannot start the log's thread: {error}");
+            return ExitCode::from(1);
+        }
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("CABINETD_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .without_time()
-        .with_target(false)
-        .init();
+    tracing_subscriber::registry().with(filter).with(log.clone()).init();
     crate::io::ups::quiet_contained_panics();
-    match crate::daemon::run(config) {
+    match crate::daemon::run(config, file, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            tell!(ENDED, "{error}");
             ExitCode::from(1)
         }
     }

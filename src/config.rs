@@ -4,6 +4,7 @@
 //! names the nearest known one. Nothing falls back to a default because it could not be read. `config/cabinetd.toml` is the
 //! reference of all keys. Whether the world agrees with it (lines, groups, UPS) is not looked at here: that is `check`'s.
 
+mod difference;
 mod effective;
 mod hours;
 mod keys;
@@ -15,6 +16,7 @@ mod wires;
 #[cfg(test)]
 mod tests;
 
+pub use difference::Difference;
 pub use problem::{ConfigError, Problem};
 pub use reader::{Entry, Origin};
 
@@ -22,7 +24,7 @@ use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::settings::{AccessRules, AlertRules, SessionRules, Settings};
 use crate::cabinet::types::Role;
 use crate::io::lines::wiring::Wiring;
-use crate::io::reader::wanted::{By, Wanted};
+use crate::io::readers::wanted::{By, Wanted};
 use problem::Fault;
 use reader::Reader;
 use sha2::{Digest, Sha256};

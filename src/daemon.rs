@@ -13,44 +13,52 @@
 //!
 //! **Does not** decide anything, know what a record says, or repeat a command.
 
+mod clerk;
 mod guard;
 mod hands;
 pub mod keeper;
+mod reload;
 mod sleeper;
 
 use crate::cabinet::Event;
 use crate::cabinet::books::Books;
 use crate::cabinet::event::{Start, StoreState};
+use crate::cabinet::fact::Record;
 use crate::cabinet::outcome::{Action, Answer, Command, Denial};
 use crate::cabinet::power::sentence::mode_words;
 use crate::cabinet::power::{Mode, UpsReading};
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::RequestKey;
-use crate::config::{Config, Lines};
+use crate::config::{Config, ConfigError, Lines};
 use crate::io::clock::Clock;
 use crate::io::clock::sim::SimTime;
 use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
 use crate::io::credentials::pin::{hash_pin, set_pin};
 use crate::io::credentials::{Credentials, CredentialsError, Pepper};
+use crate::io::journal::Log;
 use crate::io::lines::{Outputs, gpio};
 use crate::io::notify::Doorbell;
-use crate::io::reader;
+use crate::io::readers;
 use crate::io::sim;
 use crate::io::sleep::{Machine, Rtc};
 use crate::io::store::{Head, Identity, Store, StoreError};
 use crate::io::systemd;
 use crate::io::ups::orders::Login;
 use crate::io::ups::{Poller, Watch};
+use crate::messages::tell;
+use clerk::Clerk;
 use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
+use reload::Reload;
 use sleeper::{Sleeper, World};
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -76,22 +84,26 @@ const SELF_CHECK: Duration = Duration::from_secs(300);
 /// Why the daemon ended, if not because it was told to.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs until told to stop.
+/// Runs until told to stop. `config` was read from `file`, which is read again at a SIGHUP. Records are told to `log` once they are on
+/// the disk.
 ///
 /// # Errors
 /// It could not start, or the ledger failed: the process must end and start again.
-pub fn run(config: Config) -> Result<(), Failure> {
+pub fn run(config: Config, file: &Path, log: Log) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = Guard::default();
     guard.listen();
     let lines = config.lines.clone();
-    let result = guard.run(&runtime, async { Box::pin(Daemon::start(config, &guard).await?.serve(&guard)).await });
+    let result = guard.run(&runtime, async {
+        let daemon = Box::pin(Daemon::start(config, file, log, &guard)).await?;
+        Box::pin(daemon.serve(&guard)).await
+    });
     if let (Err(error), Lines::Real(wiring)) = (&result, &lines) {
         // It did not come as far as the lines: what a killed one left energised goes off all the same, unless another daemon has them.
         let is_used = matches!(error.downcast_ref(), Some(StoreError::InUse { .. }));
         if guard.outputs.get().is_none() && !is_used {
             for why in gpio::release(wiring) {
-                tracing::error!("{why}");
+                tell!(OUTPUTS_NOT_OFF, "{why}");
             }
         }
     }
@@ -103,6 +115,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 struct Daemon {
     clock: Arc<Clock>,
     keeper: Keeper,
+    clerk: Clerk,
     hands: Hands,
     outputs: Outputs,
     pepper: Arc<Pepper>,
@@ -113,6 +126,8 @@ struct Daemon {
     unhashed: mpsc::Receiver<Unhashed>,
     inbound: mpsc::Sender<Inbound>,
     sleeper: Sleeper,
+    reload: Reload,
+    hangup: Signal,
     /// Kept: dropping it ends the polling.
     poller: Option<Poller>,
     /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
@@ -160,7 +175,9 @@ impl Queues {
 
 impl Daemon {
     /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
-    async fn start(config: Config, guard: &Guard) -> Result<Self, Failure> {
+    async fn start(config: Config, file: &Path, log: Log, guard: &Guard) -> Result<Self, Failure> {
+        // From now on it is no reason to end.
+        let hangup = signal(SignalKind::hangup())?;
         // Only a cabinet whose lines are simulated can be in a simulated time.
         let time = SimTime::from_environment()?;
         let clock = Clock::new(config.time_zone.as_deref())?;
@@ -175,6 +192,7 @@ impl Daemon {
         let last_proof = stored.last_proof;
         let missing = stored.lost.map(|lost| (lost.head.seq, lost.known.seq));
         let keeper = Keeper::new(settings, store, stored, clock.now());
+        let clerk = Clerk::new(log, keeper.cabinet().books());
         credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
@@ -185,7 +203,7 @@ impl Daemon {
         };
         let outputs = guard.outputs.get_or_init(|| outputs).clone();
         let (reader_events, readers) = mpsc::channel(QUEUE);
-        reader::start(&config.readers, reader_events);
+        readers::start(&config.readers, reader_events);
         let (done_events, done) = mpsc::channel(QUEUE);
         let pepper = Arc::new(credentials.pepper);
         let login = match (&config.ups, &credentials.upsd_password) {
@@ -244,9 +262,12 @@ impl Daemon {
             None => None,
         };
         let queues = Queues { lines: lines_queue, readers, done, ups, control };
+        let config_hash = config.hash.clone();
+        let reload = Reload::new(file, config);
         let mut daemon = Self {
             clock,
             keeper,
+            clerk,
             hands,
             outputs,
             pepper,
@@ -257,6 +278,8 @@ impl Daemon {
             unhashed,
             inbound,
             sleeper,
+            reload,
+            hangup,
             poller,
             reading: None,
             asleep: false,
@@ -264,7 +287,7 @@ impl Daemon {
             signed: None,
         };
         let version = env!("CARGO_PKG_VERSION").into();
-        let start = Start { version, last_proof, missing, config_hash: config.hash };
+        let start = Start { version, last_proof, missing, config_hash };
         daemon.insist(Event::Started(start)).await?;
         daemon.prove_life().await?;
         Ok(daemon)
@@ -273,6 +296,7 @@ impl Daemon {
     async fn serve(mut self, guard: &Guard) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let in_a_window = std::io::stderr().is_terminal();
         let proof_each = self.clock.real(PROOF_MS).max(SHORTEST_POLL);
         let mut proved = Instant::now();
         let mut check = tokio::time::interval_at(Instant::now() + SELF_CHECK, SELF_CHECK);
@@ -282,8 +306,12 @@ impl Daemon {
         // While there is room nobody waits for this one: what it missed must not come all at once.
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tell_systemd(systemd::ready(&self.told));
-        tracing::info!(seq = self.keeper.head().seq, "ready");
+        let seq = self.keeper.head().seq;
+        tell!(READY, SEQ = seq, "ready; the ledger is at record {seq}");
         loop {
+            if self.reload.waits() && !self.keeper.cabinet().is_busy() {
+                self.reconfigure().await?;
+            }
             let deadline = self.deadline();
             let proof_due = proved + proof_each * if self.asleep { ASLEEP_SLOWER } else { 1 };
             let full = self.keeper.cabinet().store_state() == StoreState::Reserve;
@@ -292,6 +320,19 @@ impl Daemon {
                 biased;
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
+                _ = self.hangup.recv() => {
+                    // The window that it runs in was closed.
+                    if in_a_window {
+                        break;
+                    }
+                    tell_systemd(systemd::reloading());
+                    self.reload.begin();
+                    continue;
+                }
+                read = self.reload.read() => {
+                    self.config_read(read).await?;
+                    continue;
+                }
                 () = guard.fallen() => return Err("a part of the program panicked (see above); please report it".into()),
                 // What the clock asks for is rare and short: before the queues, so that a flood does not put it off.
                 () = tick(watchdog.as_mut()) => {
@@ -335,6 +376,28 @@ impl Daemon {
         self.stop().await
     }
 
+    /// The config was read again. Taken or not, systemd is told that this is done.
+    async fn config_read(&mut self, read: Result<Config, ConfigError>) -> Result<(), Failure> {
+        let busy = self.keeper.cabinet().is_busy();
+        self.reload.heard(read, busy);
+        if self.reload.waits() && !busy {
+            self.reconfigure().await?;
+        }
+        self.publish();
+        tell_systemd(systemd::ready(&self.told));
+        Ok(())
+    }
+
+    /// The rules that were read again, between two visits.
+    async fn reconfigure(&mut self) -> Result<(), Failure> {
+        if let Some(event) = self.reload.event() {
+            self.take(vec![Inbound { event, reply: None }]).await?;
+        }
+        let life = self.keeper.cabinet().books().life.as_ref();
+        self.reload.taken(life.map_or("", |life| &life.config_hash));
+        Ok(())
+    }
+
     /// A start and a stop are recorded whatever the room: the batch that finds the disk full counts for nothing, so it is taken once
     /// more, from the reserve.
     async fn insist(&mut self, event: Event) -> Result<(), Failure> {
@@ -365,12 +428,13 @@ impl Daemon {
             events.push((self.clock.now(), event));
         }
         match self.keeper.take(events).await? {
-            Taken::Committed { commands, durable } => {
+            Taken::Committed { commands, records, durable } => {
                 let (answers, deeds): (Vec<Command>, Vec<Command>) =
                     commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
                 for command in deeds {
                     self.perform(command);
                 }
+                self.tell(&records);
                 if durable {
                     self.publish();
                 } else if is_heard {
@@ -385,6 +449,13 @@ impl Daemon {
             Taken::NoRoom => self.no_room().await?,
         }
         Ok(())
+    }
+
+    /// What is on the disk now, for the log. After the deeds: nobody waits for it.
+    fn tell(&mut self, durable: &[Record]) {
+        let power = self.keeper.cabinet().books().power.as_ref();
+        let outage = power.and_then(|power| power.outage.as_ref()).map(|outage| outage.id);
+        self.clerk.tell(durable, outage);
     }
 
     /// Each command to those who do it.
@@ -404,7 +475,8 @@ impl Daemon {
 
     /// The disk is full: nothing of the batch counts. Outputs off, lines anew, and the alarm from the reserve.
     async fn no_room(&mut self) -> Result<(), Failure> {
-        tracing::error!(
+        tell!(
+            NO_ROOM,
             "no room on the disk: nothing can be recorded, so nothing is opened; make room, it is noticed without a restart"
         );
         self.outputs_off();
@@ -414,12 +486,13 @@ impl Daemon {
         }
         let event = (self.clock.now(), Event::StoreChanged(StoreState::Reserve));
         match self.keeper.take([event]).await? {
-            Taken::Committed { commands, .. } => {
+            Taken::Committed { commands, records, .. } => {
                 for command in commands {
                     self.perform(command);
                 }
+                self.tell(&records);
             }
-            Taken::NoRoom => tracing::error!("the reserve is used up as well: alarms are shown but not recorded"),
+            Taken::NoRoom => tell!(RESERVE_USED, "the reserve is used up as well: alarms are shown but not recorded"),
         }
         self.read_lines();
         self.publish();
@@ -473,7 +546,8 @@ impl Daemon {
             Mode::Line => String::new(),
             mode => format!(", {}", mode_words(mode)),
         };
-        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}")
+        let config = if self.reload.is_refused() { ", THE NEW CONFIG WAS NOT TAKEN" } else { "" };
+        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}{config}")
     }
 
     fn reply(&mut self, request: &RequestKey, answer: Answer) {
@@ -525,7 +599,7 @@ impl Daemon {
         match self.keeper.store().sign_head("local").await {
             Ok(signed) => self.signed = Some(signed.head),
             Err(error) if error.is_fatal() => return Err(error.into()),
-            Err(error) => tracing::warn!(%error, "the ledger's head was not signed"),
+            Err(error) => tell!(HEAD_NOT_SIGNED, "the ledger's head was not signed: {error}"),
         }
         Ok(())
     }
@@ -543,7 +617,7 @@ impl Daemon {
         let outputs = self.outputs.clone();
         tokio::spawn(async move {
             if let Err(error) = outputs.release().await {
-                tracing::error!(%error, "the outputs could not be driven inactive");
+                tell!(OUTPUTS_NOT_OFF, "the outputs could not be driven inactive: {error}");
             }
         });
     }
@@ -557,9 +631,9 @@ impl Daemon {
     /// Told to stop: locks off first, then the books.
     async fn stop(mut self) -> Result<(), Failure> {
         tell_systemd(systemd::stopping("stopping"));
-        tracing::info!("stopping");
+        tell!(STOPPING, "told to stop");
         if let Err(error) = self.outputs.release().await {
-            tracing::warn!(%error, "the outputs could not be driven inactive");
+            tell!(OUTPUTS_NOT_OFF, "the outputs could not be driven inactive: {error}");
         }
         let why = self.sleeper.why_stopping().await;
         self.insist(Event::Stopping { why }).await?;
@@ -585,7 +659,7 @@ pub(crate) fn load_credentials(dir: &Path) -> Result<Credentials, CredentialsErr
 /// Nothing hangs on systemd having heard it.
 fn tell_systemd(told: Result<(), systemd::NotifyError>) {
     if let Err(error) = told {
-        tracing::warn!(%error, "systemd was not told");
+        tell!(SYSTEMD_DEAF, "{error}");
     }
 }
 

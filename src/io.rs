@@ -3,9 +3,10 @@
 pub mod clock;
 pub mod control;
 pub mod credentials;
+pub mod journal;
 pub mod lines;
 pub mod notify;
-pub mod reader;
+pub mod readers;
 pub mod roster_file;
 pub mod sim;
 pub mod sleep;

@@ -9,4 +9,5 @@ pub mod config;
 pub mod daemon;
 pub mod hex;
 pub mod io;
+pub mod messages;
 pub mod simulate;

@@ -68,9 +68,20 @@ impl Daemon {
         }
     }
 
-    fn stop(mut self) {
+    fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process");
-        kill_process(pid, Signal::TERM).expect("told");
+        kill_process(pid, signal).expect("told");
+    }
+
+    /// Tells it to read its config again, and waits until it has.
+    fn reload(&self, home: &Path) {
+        self.signal(Signal::HUP);
+        self.hears("RELOADING=1", home);
+        self.hears("READY=1", home);
+    }
+
+    fn stop(mut self) {
+        self.signal(Signal::TERM);
         assert!(self.child.wait().expect("it ends").success());
     }
 }
@@ -117,6 +128,68 @@ fn the_watchdog_is_fed() {
         daemon.hears("WATCHDOG=1", home.path());
     }
     daemon.stop();
+}
+
+#[test]
+fn a_changed_config_is_taken_without_a_stop_and_one_with_mistakes_is_not() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, state) = (home.path(), home.path().join("state"));
+    cabinet(home, &state);
+    let daemon = Daemon::start(home, &[]);
+    let file = home.join("cabinetd.toml");
+    let first = fs::read_to_string(&file).expect("readable");
+    let changed = first.clone() + "[sessions]\nunlock_ms = 6000\n";
+    let loaded = || {
+        let facts = facts(&state).into_iter();
+        let loaded = facts.filter_map(|fact| match fact {
+            Fact::ConfigLoaded { hash, changed, after_restart } => Some((hash, changed, after_restart)),
+            _ => None,
+        });
+        loaded.collect::<Vec<_>>()
+    };
+    let log = || fs::read_to_string(home.join("log")).expect("a log");
+
+    fs::write(&file, &changed).expect("written");
+    daemon.reload(home);
+    let [(at_start, none, _), (hash, lines, later)] = &loaded()[..] else { panic!("{:?}", loaded()) };
+    assert_ne!(hash, at_start);
+    assert_eq!((none.len(), later.len()), (0, 0));
+    assert_eq!(lines[..], ["sessions.unlock_ms: 8000 → 6000"]);
+
+    // As it is: no record.
+    daemon.reload(home);
+    assert_eq!(loaded().len(), 2);
+    assert!(log().contains("it is as it was"), "{}", log());
+
+    // Two mistakes: both are told, nothing is taken, and the status says so.
+    fs::write(&file, changed.replace("6000", "0") + "nonsense = 1\n").expect("written");
+    daemon.signal(Signal::HUP);
+    daemon.hears("STATUS=idle, 1 alarms, supply Unknown, THE NEW CONFIG WAS NOT TAKEN", home);
+    assert_eq!(loaded().len(), 2);
+    assert!(log().contains("ERROR the config was not taken:"), "{}", log());
+    assert!(log().contains("sessions.unlock_ms") && log().contains("nonsense"), "{}", log());
+
+    // Good again, and with something that takes a restart. Once that has come, nothing of it is left to tell.
+    fs::write(&file, changed.replace("6000", "7000").replace("count = 4", "count = 6")).expect("written");
+    daemon.reload(home);
+    let (_, lines, later) = loaded().pop().expect("a record");
+    assert_eq!(
+        (&lines[..], &later[..]),
+        (&["sessions.unlock_ms: 6000 → 7000".to_owned()][..], &["slots.count: 4 → 6".to_owned()][..])
+    );
+    assert!(log().contains("WARNING a restart is needed for: slots.count: 4 → 6"), "{}", log());
+    let slots = || {
+        let seen =
+            Command::new(PROGRAM).args(["keymap", "--json"]).env("CABINETD_DIR", home).output().expect("it runs");
+        serde_json::from_slice::<serde_json::Value>(&seen.stdout).expect("JSON")["slots"].as_array().map(Vec::len)
+    };
+    assert_eq!(slots(), Some(4));
+    daemon.stop();
+    let daemon = Daemon::start(home, &[]);
+    assert_eq!(slots(), Some(6));
+    daemon.reload(home);
+    daemon.stop();
+    assert_eq!(loaded().len(), 3, "the restart found the file that was recorded");
 }
 
 #[test]

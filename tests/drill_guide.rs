@@ -315,8 +315,8 @@ fn a_way_of_sleeping_that_is_not_prepared_is_left_out_with_the_reason() {
     let outcome = drill.plays(ordinary(&[Method::Standby, Method::Halt, Method::UpsOff]));
     assert_eq!(outcome.code, 1);
     drill.expect_said("standby: proved");
-    drill.expect_said("halt: NOT PROVED: this needs a clock that wakes the machine");
-    drill.expect_said("ups-off: NOT PROVED: this needs a user that may order upsd to shut down");
+    drill.expect_said("halt: NOT PROVED in this drill: this needs a clock that wakes the machine");
+    drill.expect_said("ups-off: NOT PROVED in this drill: this needs a user that may order upsd to shut down");
     drill.expect_said("In an outage the cabinet sleeps by standby: ups-off, which the config asks for, is not proved.");
 }
 
@@ -336,7 +336,7 @@ fn a_sleep_that_does_not_come_is_not_proved() {
     );
     assert_eq!(drill.plays(ordinary(&[Method::UpsOff])).code, 1);
     drill.expect_said("Sleep by ups-off is not proved: it was ordered and did not come");
-    drill.expect_said("ups-off: NOT PROVED: it was ordered and did not come");
+    drill.expect_said("ups-off: NOT PROVED in this drill: it was ordered and did not come");
 }
 
 #[test]
@@ -348,7 +348,9 @@ fn a_machine_that_mains_woke_is_not_proved() {
         here.is_dark = false;
     });
     assert_eq!(drill.plays(ordinary(&[Method::UpsOff])).code, 1);
-    drill.expect_said("ups-off: NOT PROVED: it came up when mains came back, not when a button was pressed");
+    drill.expect_said(
+        "ups-off: NOT PROVED in this drill: it came up when mains came back, not when a button was pressed",
+    );
     drill.expect_said("restart on mains: came up by itself");
 }
 
@@ -364,7 +366,7 @@ fn nobody_wakes_the_machine() {
 fn nobody_presses() {
     let mut drill = Rehearsal::of(|_| {}).visits().puts_the_plug_back();
     assert_eq!(drill.plays(ordinary(&[Method::Standby])).code, 1);
-    drill.expect_said("standby: NOT PROVED: nobody woke it in time");
+    drill.expect_said("standby: NOT PROVED in this drill: nobody woke it in time");
     assert_eq!(drill.ended(), Some(DrillEnd::Finished));
 }
 
@@ -391,11 +393,25 @@ fn ctrl_c_ends_it_wherever_it_is() {
         let plug = if is_out { "The drill is aborted. Put the UPS's plug back" } else { "The drill is aborted." };
         drill.expect_said(plug);
         assert_eq!(outcome.json["end"], "aborted");
+        assert_eq!(outcome.json["methods"][0]["why_not"], "the drill ended before that");
+        if !is_out {
+            drill.expect_said("load: not measured: the drill ended before that");
+        }
         // The cabinet is as it ever is: somebody who comes is served.
         drill.story.mains_returns();
         drill.story.pulls("bob", 5);
         drill.story.expect_custody("205", "out with bob for work-order");
     }
+}
+
+#[test]
+fn what_was_proved_before_holds_and_that_is_said() {
+    let mut drill = Rehearsal::of(|_| {});
+    drill.story.proves_standby();
+    let mut drill = drill.visits().when("the press", |here| here.heard.push_back(Heard::Interrupted));
+    drill.plays(ordinary(&[Method::Standby]));
+    drill.expect_said("standby: NOT PROVED in this drill: the drill ended before that; the proof of ");
+    drill.expect_said(" ago still holds");
 }
 
 /// The end of a drill is a record, too: without room for it the drill goes on.

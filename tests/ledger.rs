@@ -429,8 +429,13 @@ fn a_day(state: &Path) -> Store {
         by: Some(who.into()),
         candidates: vec![],
     };
-    let dark = Dark { from: stamp(6000), boot: BootId(9), announced: false, lasted_ms: 7_200_000 };
-    let session = |user: &str| Fact::SessionStarted { user: user.into(), vouched: false, clock_unverified: false };
+    let dark = Dark { from: stamp(6000), boot: BootId(9), announced: false, asleep: None, lasted_ms: 7_200_000 };
+    let session = |user: &str| Fact::SessionStarted {
+        user: user.into(),
+        vouched: false,
+        clock_unverified: false,
+        on_word: false,
+    };
     let facts = vec![
         session("ana"),
         taken(7, "k204", "ana", 1, "=HYPERLINK(\"plumber\")"),

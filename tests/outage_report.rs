@@ -442,10 +442,12 @@ fn a_wrong_number_is_answered_with_the_right_one() {
     let story = an_afternoon();
     let dir = ledger_of(&story);
     let id = json(dir.path(), &["list"])[0]["id"].as_u64().expect("a number");
-    for (wrong, why) in [(id + 3, "a record within it"), (9_999, "nowhere near")] {
+    let within = format!("did you mean {id}, which it is part of?");
+    let nowhere = format!("The only one is {id}; ");
+    for (wrong, hint, why) in [(id + 3, &within, "a record within it"), (9_999, &nowhere, "nowhere near")] {
         let (code, out, err) = outage(dir.path(), &["report", &wrong.to_string()]);
         assert_eq!((code, out.as_str()), (2, ""), "{why}");
-        assert!(err.contains(&format!("did you mean {id}?")) && err.contains("outage list"), "{why}: {err}");
+        assert!(err.contains(hint.as_str()) && err.contains("outage list"), "{why}: {err}");
     }
     let empty = ledger_of(&Story::begins());
     let (code, out, err) = outage(empty.path(), &["report", "7"]);

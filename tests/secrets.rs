@@ -220,6 +220,7 @@ fn no_output_of_a_cabinets_life_holds_a_secret() {
     holds_none("the demo's terminal", demo.news().as_bytes(), &secrets);
     let log = demo.log();
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log is at its most talkative: {}", log.len());
+    assert!(log.contains("was taken from slot 7 by maintenance-1"), "the records are told: {log}");
     holds_none("the daemon's log", log.as_bytes(), &secrets);
 
     the_socket_tells_none(&dir, &secrets);

@@ -24,10 +24,16 @@ mod drill;
 mod keypad;
 #[path = "stories/keys.rs"]
 mod keys;
+#[path = "stories/openings.rs"]
+mod openings;
 #[path = "stories/outage.rs"]
 mod outage;
+#[path = "stories/outage_corners.rs"]
+mod outage_corners;
 #[path = "stories/outage_end.rs"]
 mod outage_end;
+#[path = "stories/outage_simulated.rs"]
+mod outage_simulated;
 #[path = "stories/outage_sleep.rs"]
 mod outage_sleep;
 #[path = "stories/outage_starts.rs"]

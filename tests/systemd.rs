@@ -18,6 +18,7 @@ fn child() {
         "long" => systemd::status(&"\u{e4}".repeat(1_000)),
         "stopping" => systemd::stopping("told to"),
         "alive" => systemd::alive(),
+        "reloading" => systemd::reloading(),
         "watchdog" => {
             println!("<{:?}>", systemd::watchdog_interval());
             Ok(())
@@ -61,12 +62,19 @@ fn systemd_hears_each_message() {
     assert_eq!(received("status"), "STATUS=on battery\n");
     assert_eq!(received("stopping"), "STOPPING=1\nSTATUS=told to\n");
     assert_eq!(received("alive"), "WATCHDOG=1\n");
+    // systemd takes only a READY=1 that is later than this.
+    let reloading = received("reloading");
+    let since_us = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").and_then(|text| text.trim_end().parse().ok());
+    let uptime = std::fs::read_to_string("/proc/uptime").expect("Linux");
+    let uptime_s: f64 = uptime.split(' ').next().and_then(|s| s.parse().ok()).expect("seconds");
+    let since_us: f64 = since_us.unwrap_or_else(|| panic!("{reloading}"));
+    assert!((uptime_s - since_us / 1e6).abs() < 60.0, "{reloading} {uptime}");
     assert_eq!(received("long"), format!("STATUS={}\n", "\u{e4}".repeat(256)));
 }
 
 #[test]
 fn without_systemd_nothing_happens() {
-    for what in ["ready", "status", "stopping", "alive"] {
+    for what in ["ready", "status", "stopping", "alive", "reloading"] {
         let output = run(what, &[]);
         assert!(output.status.success() && printed(&output).contains("<said>"), "{output:?}");
     }

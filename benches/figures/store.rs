@@ -164,7 +164,7 @@ async fn serve(keeper: &mut Keeper, clock: &Clock, callers: usize, count: usize,
         }
         let (events, replies): (Vec<Event>, Vec<_>) = events.into_iter().unzip();
         let now = clock.now();
-        let Taken::Committed { commands, durable } =
+        let Taken::Committed { commands, durable, .. } =
             keeper.take(events.into_iter().map(|event| (now, event))).await.expect("the store works")
         else {
             panic!("the disk is full")

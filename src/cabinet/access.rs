@@ -18,6 +18,35 @@ const DENIAL_WINDOW_MS: u64 = 60_000;
 /// Different denials counted at the same time.
 const DENIAL_KINDS: usize = 64;
 
+/// Readers read a badge that lies on them again and again, within this.
+const REREAD_MS: u64 = 5_000;
+/// A hand needs longer than this to take a badge away and hold it there again.
+const HAND_MS: u64 = 1_500;
+/// So long a badge may be held to the reader and be somebody.
+const HELD_MS: u64 = 60_000;
+
+/// What the reader read last, and since when it reads nothing else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct LastRead {
+    code: Code,
+    first: Mono,
+    last: Mono,
+    /// It counts as left there.
+    left: bool,
+}
+
+/// What a reading is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reading {
+    Fresh,
+    /// The badge is still there: somebody, who said it already.
+    Held,
+    /// The badge was left on the reader: nobody.
+    Left {
+        is_news: bool,
+    },
+}
+
 /// What is going on at the reader.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Desk {
@@ -71,8 +100,25 @@ impl Denials {
 }
 
 impl Cabinet {
+    /// Tells a badge that is held to the reader from one that was left on it: that one would ask for a PIN, count as wrong or keep the
+    /// cabinet awake for ever.
+    pub(super) fn weigh_reading(&mut self, now: Mono, code: &Code) -> Reading {
+        let again = |last: &&mut LastRead| last.code == *code && now.since_ms(last.last) <= REREAD_MS;
+        let Some(last) = self.last_read.as_mut().filter(again) else {
+            self.last_read = Some(LastRead { code: code.clone(), first: now, last: now, left: false });
+            return Reading::Fresh;
+        };
+        let pause_ms = now.since_ms(std::mem::replace(&mut last.last, now));
+        let was_left = std::mem::replace(&mut last.left, now.since_ms(last.first) > HELD_MS);
+        match (last.left, pause_ms) {
+            (true, _) => Reading::Left { is_news: !was_left },
+            (false, 0..HAND_MS) => Reading::Held,
+            (false, _) => Reading::Fresh,
+        }
+    }
+
     /// The reader read something: a key's tag, a badge, or neither.
-    pub(super) fn code_read(&mut self, turn: &mut Turn, code: &Code) {
+    pub(super) fn code_read(&mut self, turn: &mut Turn, code: &Code, reading: Reading) {
         if let Some(key) = self.books.roster.by_tag(code) {
             let key = key.id.clone();
             return self.tag_read(turn, &key);
@@ -81,8 +127,12 @@ impl Cabinet {
         match self.books.roster.by_badge(code).filter(|_| badges_count) {
             Some(user) => {
                 let user = user.id.clone();
-                self.identify(turn, user, Shown::Badge);
+                if !self.opens_on_word(turn, Some(&user)) {
+                    self.identify(turn, user, Shown::Badge);
+                }
             }
+            // One swipe of a reader that stutters is one failure.
+            None if reading == Reading::Held => {}
             None => self.unknown_person(turn, Denial::UnknownBadge),
         }
     }

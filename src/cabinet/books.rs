@@ -408,7 +408,7 @@ impl Books {
             }
             Fact::Stopped { .. } => self.with_life(|life| life.stopped = true),
             Fact::ClockCorrected { .. } => self.with_life(|life| life.wall_minus_mono_ms = offset_ms(stamp)),
-            Fact::ConfigLoaded { hash } => self.with_life(|life| life.config_hash.clone_from(hash)),
+            Fact::ConfigLoaded { hash, .. } => self.with_life(|life| life.config_hash.clone_from(hash)),
             Fact::LinesLost => self.with_life(|life| life.lines_lost = true),
             Fact::LinesBack => self.with_life(|life| life.lines_lost = false),
             Fact::RecordsMissing { .. } => {}
@@ -558,6 +558,8 @@ impl Books {
                 self.touch(View::Fault(*input));
             }
             Fact::KeyStepped { key, step, .. } => self.key_stepped(key, *step, seq, stamp),
+            // The word stands for a minute, and not in the books.
+            Fact::OpeningOrdered { .. } => {}
             Fact::AlarmRaised { alarm } => {
                 let id = AlarmId(seq);
                 let open = OpenAlarm { id, alarm: alarm.clone(), raised: stamp, acknowledged: None };

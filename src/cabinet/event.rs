@@ -5,8 +5,9 @@ use super::outcome::CommandResult;
 use super::power::state::{PowerOrder, Told};
 use super::power::{Method, UpsReading};
 use super::roster::RosterChange;
+use super::settings::Settings;
 use super::types::{
-    AlarmId, Code, CommandId, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
+    AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
 };
 
 /// What happened.
@@ -41,6 +42,8 @@ pub enum Event {
     UpsRead(UpsReading),
     /// Whether the store can take records of openings.
     StoreChanged(StoreState),
+    /// The config was read again, and nobody is here: its rules are in force from now on.
+    Reconfigured(Box<Reconfigured>),
     /// A deadline of the core may have come.
     Tick,
     /// The process was told to end.
@@ -58,6 +61,19 @@ pub struct Start {
     pub missing: Option<(u64, u64)>,
     /// SHA-256 of the config in force, hex.
     pub config_hash: String,
+}
+
+/// Another config.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reconfigured {
+    /// Its rules count; the layout, the loads and whether there is a UPS stay as they were at the start.
+    pub settings: Settings,
+    /// SHA-256 of the file, hex.
+    pub config_hash: String,
+    /// What changes now, a line for each key.
+    pub changed: Vec<String>,
+    /// What changes after a restart.
+    pub after_restart: Vec<String>,
 }
 
 /// Whether the store has room.
@@ -143,6 +159,13 @@ pub enum Ask {
     /// The UPS has a new battery.
     BatteryReplaced,
     Drill(DrillStep),
+    /// Open on an admin's word, for this person, who is at the cabinet.
+    Open {
+        user: UserId,
+        /// None = each door.
+        door: Option<DoorNo>,
+        why: String,
+    },
 }
 
 /// A step of a drill.

@@ -60,9 +60,14 @@ pub enum Fact {
     ClockCorrected {
         by_ms: i64,
     },
-    /// The config in force, when it is another one than before.
+    /// The config in force, when it is another one than before. Read again while the daemon runs, it says what changes, a line for each
+    /// key, and what will after a restart.
     ConfigLoaded {
         hash: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changed: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        after_restart: Vec<String>,
     },
     /// No input line can be read any more: until they are back nobody sees the slots.
     LinesLost,
@@ -109,11 +114,20 @@ pub enum Fact {
         vouched: bool,
         #[serde(default, skip_serializing_if = "is_false")]
         clock_unverified: bool,
+        /// Let in on an admin's word: who it was nobody proved.
+        #[serde(default, skip_serializing_if = "is_false")]
+        on_word: bool,
     },
     /// A second person joined.
     SessionJoined {
         session: SessionId,
         user: UserId,
+    },
+    /// An admin's word that this person may open, once, within a minute, if they are there.
+    OpeningOrdered {
+        user: UserId,
+        doors: Vec<DoorNo>,
+        why: String,
     },
     /// The intent: what may be taken or returned, why, and the doors whose locks are energised next.
     SessionAuthorised {
@@ -324,6 +338,9 @@ pub struct Dark {
     pub boot: BootId,
     /// Whether the daemon had said that it stops.
     pub announced: bool,
+    /// It had been sent to this sleep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asleep: Option<Method>,
     /// Its length, by [`Stamp::elapsed_ms`]: a lower bound when the clock is not trusted.
     pub lasted_ms: u64,
 }

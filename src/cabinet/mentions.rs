@@ -66,7 +66,9 @@ impl Fact {
                     }
                 }
             }
-            Self::PinSet { user } | Self::SessionStarted { user, .. } => said.users.push(user),
+            Self::OpeningOrdered { user, .. } | Self::PinSet { user } | Self::SessionStarted { user, .. } => {
+                said.users.push(user);
+            }
             Self::Vouched { user, by, .. } => said.users.extend([user, by]),
             Self::Denied { user, denial, .. } => {
                 said.users.extend(user);
@@ -174,6 +176,7 @@ impl Denial {
             | Self::NothingToReturn
             | Self::TooManyAsks
             | Self::GoingDown
+            | Self::AsleepAlready
             | Self::NoUps
             | Self::NotOnBattery
             | Self::NoOutage
@@ -191,6 +194,7 @@ impl Denial {
             | Self::RoleNeeded { .. }
             | Self::AlarmUnknown { .. }
             | Self::SlotUnknown { .. }
+            | Self::DoorUnknown { .. }
             | Self::SlotEmpty { .. }
             | Self::UserUnknown { .. }
             | Self::NothingToChange => None,

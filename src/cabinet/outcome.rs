@@ -188,6 +188,9 @@ pub enum Denial {
     SlotUnknown {
         slot: SlotNo,
     },
+    DoorUnknown {
+        door: DoorNo,
+    },
     SlotEmpty {
         slot: SlotNo,
     },
@@ -206,6 +209,8 @@ pub enum Denial {
     },
     /// The machine is going down; a session would be cut off.
     GoingDown,
+    /// Nobody needs to send it to sleep.
+    AsleepAlready,
     /// No UPS is watched.
     NoUps,
     NotOnBattery,
@@ -268,6 +273,7 @@ impl fmt::Display for Denial {
             }
             Self::AlarmUnknown { alarm } => write!(f, "no alarm {alarm} is open; `cabinetd status` lists them"),
             Self::SlotUnknown { slot } => write!(f, "there is no slot {slot} in this cabinet"),
+            Self::DoorUnknown { door } => write!(f, "there is no door {door} at this cabinet"),
             Self::SlotEmpty { slot } => write!(f, "nothing hangs in slot {slot}"),
             Self::UserUnknown { user } => write!(f, "no user is called \"{user}\"; `cabinetd user list` lists them"),
             Self::NothingToChange => f.write_str("nothing to change"),
@@ -283,6 +289,7 @@ impl fmt::Display for Denial {
             Self::GoingDown => {
                 f.write_str("the cabinet is going to sleep: wait until it is dark, then press its button, or that of the UPS if nothing lights")
             }
+            Self::AsleepAlready => f.write_str("the cabinet is asleep already, or on its way"),
             Self::NoUps => f.write_str("no UPS is watched; name one under [ups] in the config"),
             Self::NotOnBattery => f.write_str("the cabinet is on mains; this is for the time on battery"),
             Self::NoOutage => {
@@ -314,6 +321,12 @@ pub enum Message {
     /// Nobody is here.
     Ready,
     EnterPin,
+    /// An admin lets this person in: one press, or their badge.
+    PressToOpen {
+        name: String,
+    },
+    /// A badge lies on the reader.
+    BadgeLeft,
     Checking,
     /// A PIN was typed and nobody said who it is.
     BadgeFirst,
@@ -397,6 +410,10 @@ impl fmt::Display for Message {
         match self {
             Self::Ready => f.write_str("Hold your badge to the reader."),
             Self::BadgeFirst => f.write_str("Badge first, please, then the PIN."),
+            Self::PressToOpen { name } => {
+                write!(f, "{name}: press the button, or hold your badge to the reader, to open.")
+            }
+            Self::BadgeLeft => f.write_str("Please take the badge off the reader."),
             Self::EnterPin => f.write_str("Enter your PIN."),
             Self::Checking => f.write_str("Checking…"),
             Self::Welcome { name } => write!(f, "Welcome, {name}."),

@@ -69,6 +69,7 @@ impl Cabinet {
             | Ask::KeyLife { .. }
             | Ask::BatteryReplaced
             | Ask::Drill(_) => Some(Role::Manager),
+            Ask::Open { .. } => Some(Role::Admin),
             Ask::ChangeRoster { .. } | Ask::SetPin { .. } => Some(rules.manage_roster),
             Ask::TellOutage(_) | Ask::OrderPower(_) => Some(Role::Assistant),
         };
@@ -107,6 +108,7 @@ impl Cabinet {
             Ask::TellOutage(told) => self.tell_outage(turn, told).map(done),
             Ask::OrderPower(order) => self.order_power(turn, order).map(done),
             Ask::BatteryReplaced => self.battery_replaced(turn).map(done),
+            Ask::Open { user, door, why } => self.order_opening(turn, &user, door, &why).map(done),
             Ask::Drill(step) => self.drill_step(turn, step).map(done),
         }
     }

@@ -158,7 +158,16 @@ impl Display for Sentence<'_> {
                     duration(by_ms.unsigned_abs())
                 )
             }
-            Fact::ConfigLoaded { hash } => write!(f, "A changed config is in force (SHA-256 {hash})."),
+            Fact::ConfigLoaded { hash, changed, after_restart } => {
+                write!(f, "A changed config is in force (SHA-256 {hash}).")?;
+                for line in changed {
+                    write!(f, " [{line}]")?;
+                }
+                if !after_restart.is_empty() {
+                    f.write_str(" After a restart:")?;
+                }
+                after_restart.iter().try_for_each(|line| write!(f, " [{line}]"))
+            }
             Fact::RecordsMissing { after, known } => {
                 write!(f, "When cabinetd started, {}.", missing_words(*after, *known))
             }
@@ -191,13 +200,20 @@ impl Display for Sentence<'_> {
                 }
                 Ok(())
             }
-            Fact::SessionStarted { user, vouched, clock_unverified } => {
+            Fact::SessionStarted { user, on_word: true, .. } => {
+                write!(f, "{} was let in on an admin's word, without a PIN.", names.user(user))
+            }
+            Fact::SessionStarted { user, vouched, clock_unverified, on_word: false } => {
                 let how = if *vouched { " with a vouched code" } else { "" };
                 write!(f, "{} identified themselves{how}.", names.user(user))?;
                 if *clock_unverified {
                     f.write_str(" Hours and validity could not be checked, the clock is not verified.")?;
                 }
                 Ok(())
+            }
+            Fact::OpeningOrdered { user, doors, why } => {
+                let (who, doors) = (names.user(user), list(doors.iter().map(ToString::to_string)));
+                write!(f, "It was ordered to open door {doors} for {who}, who has to be there within a minute: {why}.")
             }
             Fact::SessionJoined { session, user } => {
                 write!(f, "{} joined session {session} as the second person.", names.user(user))
@@ -355,11 +371,12 @@ pub fn duration(ms: u64) -> String {
 
 /// The dark interval in words.
 fn dark_words(dark: &Dark, clock_trusted: bool) -> String {
-    let why = match (dark.announced, dark.boot == dark.from.boot) {
-        (true, true) => "it had been stopped",
-        (true, false) => "the machine had been shut down",
-        (false, true) => "it had ended without notice",
-        (false, false) => "the machine had gone down without notice",
+    let why = match (dark.announced, dark.boot == dark.from.boot, dark.asleep) {
+        (_, false, Some(method)) => format!("it had been sent to sleep ({})", method.word()),
+        (true, true, _) => "it had been stopped".to_owned(),
+        (true, false, None) => "the machine had been shut down".to_owned(),
+        (false, true, _) => "it had ended without notice".to_owned(),
+        (false, false, None) => "the machine had gone down without notice".to_owned(),
     };
     let exact = dark.boot == dark.from.boot || (clock_trusted && dark.from.clock.is_trusted());
     let bound = if exact { "" } else { "at least " };

@@ -73,6 +73,11 @@ impl Visit {
     }
 }
 
+/// An ask for no key.
+pub(super) const fn unstated() -> Pull {
+    Pull { keys: Vec::new(), reason: Why::Unstated, reference: None, purpose: None, alone: false }
+}
+
 /// Who may take which key: people who share a group with it, and managers.
 pub(super) fn may_take(user: &User, key: &Key) -> bool {
     user.role >= Role::Manager || user.groups.intersection(&key.groups).next().is_some()
@@ -93,11 +98,11 @@ impl Cabinet {
     }
 
     pub(super) fn session_started(&mut self, turn: &mut Turn, user: &UserId, vouched: bool, clock_unverified: bool) {
-        self.record(turn, Fact::SessionStarted { user: user.clone(), vouched, clock_unverified });
-        self.seen_again(turn, user);
-        self.energy_of_session_begins(turn.now);
-        self.visit =
-            Visit { until: Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms)), ..Visit::default() };
+        self.begin_session(
+            turn,
+            Fact::SessionStarted { user: user.clone(), vouched, clock_unverified, on_word: false },
+            user,
+        );
         let name = self.name_of(user);
         if self.settings.sessions.ask_required {
             self.sound(turn, Sound::Next);
@@ -105,9 +110,17 @@ impl Cabinet {
         } else {
             self.show(turn, Message::Welcome { name });
             let doors: Vec<DoorNo> = self.settings.doors.keys().copied().collect();
-            let nothing = Pull { keys: vec![], reason: Why::Unstated, reference: None, purpose: None, alone: false };
-            self.authorise(turn, &nothing, &[], &[], &doors);
+            self.authorise(turn, &unstated(), &[], &[], &doors);
         }
+    }
+
+    /// The session alone, with nothing said and nothing opened.
+    pub(super) fn begin_session(&mut self, turn: &mut Turn, started: Fact, user: &UserId) {
+        self.record(turn, started);
+        self.seen_again(turn, user);
+        self.energy_of_session_begins(turn.now);
+        self.visit =
+            Visit { until: Some(turn.mono().plus_ms(self.settings.sessions.ask_timeout_ms)), ..Visit::default() };
     }
 
     /// The second person proved who they are.
@@ -215,8 +228,7 @@ impl Cabinet {
         } else {
             format!("unlocked for {}: slot {}", self.name_of(&session.user), list(&homes))
         };
-        let nothing = Pull { keys: vec![], reason: Why::Unstated, reference: None, purpose: None, alone: false };
-        self.authorise(turn, &nothing, &[], &back, &doors);
+        self.authorise(turn, &unstated(), &[], &back, &doors);
         Ok(text)
     }
 
@@ -260,7 +272,14 @@ impl Cabinet {
     // ------------------------------------------------------------ opening
 
     /// The intent, and then the lock. A later ask of the same visit stands beside the earlier one, with its own reason.
-    fn authorise(&mut self, turn: &mut Turn, ask: &Pull, pull: &[KeyId], give_back: &[KeyId], doors: &[DoorNo]) {
+    pub(super) fn authorise(
+        &mut self,
+        turn: &mut Turn,
+        ask: &Pull,
+        pull: &[KeyId],
+        give_back: &[KeyId],
+        doors: &[DoorNo],
+    ) {
         let Some(session) = self.books.session.clone() else { return };
         let two_person = |key: &KeyId| self.books.roster.keys.get(key).is_some_and(|key| key.second_person);
         let alone = ask.alone && pull.iter().any(two_person) && !self.second_covers(&session, ask);

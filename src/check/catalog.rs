@@ -156,7 +156,7 @@ catalog! {
         "Plug it in; or add `port` or `path` to a description that fits two; or describe the device as the finding shows it.";
     ReadersAllowed Readers "readers.allowed":
         "The daemon's account may read the readers.",
-        "`usermod -a -G input cabinetd`, or the udev rule in docs/readers.md.";
+        "`usermod -a -G input cabinetd`, or the udev rule that comes with the daemon (docs/readers.md).";
     ReadersHeld Readers "readers.held":
         "The daemon has taken the readers for itself, or nobody has.",
         "End the program that has it, or keep it off (docs/readers.md).";

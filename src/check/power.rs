@@ -203,7 +203,7 @@ fn runtime(answer: Option<&ups::Answer>, power: &Facts) -> Finding {
     let goal = u64::from(goal_h) * 60;
     let drawn = watts(u32::try_from(draw_mw).unwrap_or(u32::MAX));
     let what = format!(
-        "A full battery ({} Wh usable) carries the awake cabinet ({drawn}) for {}.",
+        "A full battery ({} Wh usable) carries the awake cabinet and the UPS itself ({drawn}) for {}.",
         usable_mwh / 1_000,
         hours(lasts)
     );
@@ -300,7 +300,7 @@ fn method(answer: &ups::Answer, power: &Facts) -> Finding {
         Some(days) => format!("{} ago", age(u32::try_from(days / 30).unwrap_or(u32::MAX))),
         None => "some time ago".to_owned(),
     };
-    let ready_s = proof.ready_ms.div_ceil(1_000);
+    let ready_s = proof.ready_ms / 1_000;
     let since = if proof.by_stopwatch {
         "the press, by somebody's watch"
     } else {

@@ -144,7 +144,7 @@ fn allowed(seen: &Seen) -> Finding {
         return Finding::failure(
             id,
             what,
-            "`usermod -a -G input cabinetd`, or the udev rule in docs/readers.md; then restart the daemon.",
+            "`usermod -a -G input cabinetd`, or the udev rule that comes with the daemon (docs/readers.md); then restart it.",
         );
     }
     if !unknown.is_empty() {

@@ -37,6 +37,9 @@ pub struct CheckArgs {
     /// Print what can be found, each with what to do as a rule, and look at nothing
     #[arg(long, conflicts_with = "only")]
     list: bool,
+    /// Only what is worse than a note, a line each: for the log of the service
+    #[arg(long, conflicts_with_all = ["list", "json"])]
+    brief: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -62,8 +65,13 @@ pub fn run(args: &CheckArgs, path: &Path) -> ExitCode {
         let wanted: BTreeSet<Group> =
             if args.only.is_empty() { GROUPS.into() } else { args.only.iter().copied().collect() };
         let findings = judge(&gather(path, &wanted));
-        let text =
-            if args.output.json { to_json(path, &findings).to_string() + "\n" } else { report(path, &findings, look) };
+        let text = if args.brief {
+            brief(&findings, std::env::var_os("JOURNAL_STREAM").is_some())
+        } else if args.output.json {
+            to_json(path, &findings).to_string() + "\n"
+        } else {
+            report(path, &findings, look)
+        };
         (text, exit_code(&findings))
     };
     match std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -131,6 +139,22 @@ fn report(path: &Path, findings: &[Finding], look: Look) -> String {
         }
     }
     let _ = write!(text, "\n{}", summary(findings, look));
+    text
+}
+
+/// What has to be looked at, line by line. `for_journal`: each begins with its priority as systemd reads it.
+fn brief(findings: &[Finding], for_journal: bool) -> String {
+    let mut text = String::new();
+    for finding in findings.iter().filter(|finding| finding.level > Level::Note) {
+        let priority = match finding.level {
+            _ if !for_journal => "",
+            Level::Failure => "<3>",
+            _ => "<4>",
+        };
+        let remedy = finding.remedy.as_deref().map_or_else(String::new, |remedy| format!(" {}", clean(remedy)));
+        let (word, what) = (badge(finding.level).0, clean(&finding.what));
+        let _ = writeln!(text, "{priority}check: {word} [{}] {what}{remedy}", finding.id);
+    }
     text
 }
 

@@ -42,7 +42,8 @@ pub struct DrillArgs {
     /// How long to measure the load on battery, at least
     #[arg(long, value_name = "MIN", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
     minutes: u64,
-    /// Ask nothing: every step waits for what the cabinet sees. Needed where no terminal is there to ask at
+    /// Ask nothing: every step waits for what the cabinet sees. Whoever gives it says that somebody is at the cabinet, and that
+    /// it is their press that wakes it. Needed where no terminal is there to ask at
     #[arg(long, short)]
     yes: bool,
     /// Do not look whether the network lives

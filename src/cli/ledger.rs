@@ -65,8 +65,16 @@ enum What {
     Verify(Verify),
 }
 
+impl From<Show> for LedgerArgs {
+    fn from(show: Show) -> Self {
+        Self { state_dir: None, what: What::Show(show) }
+    }
+}
+
+/// What `ledger show` shows.
 #[derive(Args, Clone, Debug)]
-struct Show {
+#[command(after_help = EXIT_CODES)]
+pub struct Show {
     #[command(flatten)]
     pick: Pick,
     /// Only the last N of them.

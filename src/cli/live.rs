@@ -10,14 +10,14 @@ mod status;
 pub(super) mod words;
 
 pub use keymap::keymap;
-pub(super) use power::battery;
+pub(super) use power::{battery, mode_words, out_for};
 pub use status::{alarms, status};
 pub use words::{Paint, Tone, View};
 pub(super) use words::{clean, paragraph};
 
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;
-use crate::cabinet::types::{AlarmId, Reason, SlotNo};
+use crate::cabinet::types::{AlarmId, DoorNo, Reason, SlotNo};
 use crate::config::{Config, ConfigError};
 use crate::io::clock::Clock;
 use crate::io::control::wire::{Ask, ErrorCode};
@@ -38,6 +38,8 @@ pub enum LiveCommand {
     Return(ReturnArgs),
     /// End the visit without opening, and drop what was asked for
     Cancel(CancelArgs),
+    /// Open on an admin's word, for somebody who is at the cabinet (needs the role admin)
+    Open(OpenArgs),
     /// Answer "which key is in slot 9?"
     Declare(DeclareArgs),
     /// List, acknowledge and countersign alarms
@@ -99,6 +101,30 @@ pub struct ReturnArgs {
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub struct CancelArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Who stands there, and why the usual way does not do.
+#[derive(Args, Debug)]
+#[command(after_help = concat!(
+    "Example:\n",
+    "  cabinetd open --for ana --reason \"badge at home, tenant locked out\"\n\n",
+    "There is no remote unlock: within a minute this person presses the cabinet's button or holds their badge to its reader, and\n",
+    "only then it opens. Who ordered it, for whom and why is on record first. What they take is theirs, as in any visit: ask for it with\n",
+    "`cabinetd pull`. For a forgotten PIN or badge a manager's code is better (`cabinetd user vouch`).\n",
+    "Exit codes: 0 ordered, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+))]
+pub struct OpenArgs {
+    /// Who is at the cabinet: the id in the roster (`cabinetd user list`)
+    #[arg(long = "for", value_name = "USER")]
+    user: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Which door [default: each]
+    #[arg(long, value_name = "N")]
+    door: Option<u8>,
     #[command(flatten)]
     output: Output,
 }
@@ -304,6 +330,9 @@ pub fn run_with(command: LiveCommand, place: &Place, ends: &mut Ends<'_>) -> u8 
         }
         LiveCommand::Return(ReturnArgs { keys, output }) => act(place, output, &Ask::Return { keys }, ends),
         LiveCommand::Cancel(CancelArgs { output }) => act(place, output, &Ask::Cancel, ends),
+        LiveCommand::Open(OpenArgs { user, reason, door, output }) => {
+            act(place, output, &Ask::Open { user: user.into(), door: door.map(DoorNo), why: reason }, ends)
+        }
         LiveCommand::Declare(DeclareArgs { slot, key, output }) => {
             act(place, output, &Ask::Declare { slot: SlotNo(slot), key }, ends)
         }

@@ -102,7 +102,7 @@ fn json(recipe: &Recipe) -> String {
     let notes: Vec<serde_json::Value> =
         recipe.notes.iter().map(|note| serde_json::json!({ "title": note.title, "text": note.text })).collect();
     let whole = serde_json::json!({
-        "ups": recipe.ups, "sleep": recipe.sleep.word(), "files": files, "rights": rights, "notes": notes
+        "ups": recipe.ups, "sleep": recipe.sleep.word(), "packages": recipe.packages, "files": files, "rights": rights, "notes": notes
     });
     format!("{whole:#}\n")
 }
@@ -116,6 +116,9 @@ fn text(recipe: &Recipe, paint: Paint) -> String {
     let title = format!("What to set up for the UPS {}, sleep {}", recipe.ups, recipe.sleep.word());
     line(&paint.tone(Tone::Strong, &title));
     line("Nothing is changed by this command. `--write-to DIR` writes the files, with passwords made for you.");
+    line("");
+    line(&paint.tone(Tone::Strong, "==> First"));
+    line(&format!("apt-get install {}", recipe.packages));
     for file in &recipe.files {
         line("");
         line(&paint.tone(Tone::Strong, &format!("==> {}  ({})", file.path, file.rights())));

@@ -4,6 +4,7 @@
 
 use crate::cabinet::power::policy::Method;
 use crate::cabinet::power::{PowerSettings, sentence::wh};
+use crate::cli::whole_file::{self, Unwritten};
 use crate::config::Config;
 use crate::simulate::outages::{self, Outage};
 use crate::simulate::plot::{self, Sizing};
@@ -25,12 +26,16 @@ const LONGEST_FILE: u64 = 64 * 1024 * 1024;
 const REDRAW: Duration = Duration::from_millis(100);
 /// Beyond this a battery is a mistake in its unit.
 const LARGEST_WH: f64 = 1_000_000.0;
+/// So many outages are played with each battery that is tried.
+const SIZING_OUTAGES: usize = 120;
 /// The longest outage that is played.
 const LONGEST_H: f64 = 1_000.0;
 
 /// What is simulated.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    allow_negative_numbers = true,
+    after_help = "Examples:\n  \
     cabinetd simulate                                            2,000 outages like those of utilities\n  \
     cabinetd simulate --fixed 24h --battery-ah 9 --sleep ups-off a day without mains\n  \
     cabinetd simulate --outages own.csv --json                   one's own, for scripts\n  \
@@ -38,7 +43,8 @@ const LONGEST_H: f64 = 1_000.0;
     Powers, times and rules are those of the config, if there is one; flags go before it. The sleep method counts as proved. The policy\n\
     `cabinetd` is the daemon's own; the others are what else is done. `clairvoyant` knows the future: nobody can do better.\n\
     The CSV has a header and one outage a line: duration_h, and if known start_hour_local, major_event_day (0/1), etr_statements.\n\
-    The model and its limits: docs/simulate.md. Exit codes: 0 done, 1 a file cannot be read or written, 2 wrong usage.")]
+    The model and its limits: docs/simulate.md. Exit codes: 0 done, 1 a file cannot be read or written, 2 wrong usage."
+)]
 pub struct SimulateArgs {
     /// Outages from a CSV file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fixed", "prior"])]
@@ -109,6 +115,9 @@ pub struct SimulateArgs {
     /// Draw which battery serves 99 % of an outage of a fixed length (--fixed, else 24 h), by sleep method
     #[arg(long, value_name = "FILE.svg")]
     sizing: Option<PathBuf>,
+    /// Replace the drawings if they are there already
+    #[arg(long)]
+    force: bool,
     /// One JSON value for scripts
     #[arg(long)]
     json: bool,
@@ -216,13 +225,14 @@ fn play(args: &SimulateArgs, flag: Option<&Path>) -> Result<(), String> {
     let report = with_progress(watched, outages.len(), |progress| run(&parameters, &outages, threads, progress));
     if let Some(path) = &args.plot {
         let number = chosen(args.plot_outage, &outages)?;
-        write(path, &plot::timelines(&parameters, &outages[number], number, args.plot_against.into()))?;
+        write(path, args.force, &plot::timelines(&parameters, &outages[number], number, args.plot_against.into()))?;
     }
     let sizes = match &args.sizing {
         Some(path) => {
             let length_ms = args.fixed.unwrap_or(24 * 3_600_000);
-            let sizes = plot::size(&parameters, &outages::fixed(length_ms, 120, args.seed), args.battery_v, threads);
-            write(path, &plot::sizing(&sizes, args.battery_v))?;
+            let played = outages::fixed(length_ms, SIZING_OUTAGES, args.seed);
+            let sizes = plot::size(&parameters, &played, args.battery_v, threads);
+            write(path, args.force, &plot::sizing(&sizes, args.battery_v))?;
             sizes
         }
         None => Vec::new(),
@@ -327,8 +337,11 @@ fn chosen(told: Option<usize>, outages: &[Outage]) -> Result<usize, String> {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|why| format!("cannot write {}: {why}", path.display()))
+fn write(path: &Path, force: bool, text: &str) -> Result<(), String> {
+    let written = whole_file::write(path, force, |out| {
+        out.write_all(text.as_bytes()).map_err(|error| Unwritten::io(path, &error))
+    });
+    written.map_err(|why: Unwritten| why.to_string())
 }
 
 /// Says that the work is over when it goes out of scope.
@@ -389,6 +402,7 @@ fn as_text(
         if parameters.storm_flag { "on" } else { "off" },
         parameters.seed
     );
+    text.push_str(&in_short(report));
     let blocks: [(&str, Cell); 4] = [
         ("share of the clairvoyant's score", |it| it.clairvoyant_ratio.map(|ratio| format!("{ratio:.3}"))),
         ("requests served electronically, %", |it| it.sums.served_share().map(|share| format!("{:.1}", share * 100.0))),
@@ -410,6 +424,10 @@ fn as_text(
             text.push('\n');
         }
     }
+    text.push_str(
+        "\nclairvoyant: nobody can score more; it may leave two who would wait to the cabinet key for one who is served at once, so\n\
+         that others can serve more than it does.\n",
+    );
     text.push_str("\ncabinetd ahead of the others, in shares of the clairvoyant's score (95 % of resamplings)\n");
     for (contender, leads) in &report.leads {
         let _ = write!(text, "{:<14}", contender.word());
@@ -420,14 +438,40 @@ fn as_text(
         }
         text.push('\n');
     }
+    if !sizes.is_empty() {
+        let _ = writeln!(text, "\nWhich battery ({SIZING_OUTAGES} outages with each)");
+    }
     for size in sizes {
         let found = size.smallest_ah().map_or_else(
             || format!("none up to {} Ah", plot::BATTERIES_AH[plot::BATTERIES_AH.len() - 1]),
-            |battery_ah| format!("{battery_ah} Ah"),
+            |battery_ah| match battery_ah {
+                _ if battery_ah <= plot::BATTERIES_AH[0] => format!("{battery_ah} Ah, the smallest that was tried"),
+                _ => format!("{battery_ah} Ah"),
+            },
         );
         let _ = writeln!(text, "99 % of an outage of {:.0} h, sleep by {}: {found}", size.hours, size.method.word());
     }
     text
+}
+
+/// The result in sentences.
+fn in_short(report: &Report) -> String {
+    let of =
+        |contender: Contender| report.results.iter().find(|it| it.contender == contender && it.class == Class::All);
+    let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0));
+    let (Some(ours), Some(awake)) = (of(Contender::Cabinetd), of(Contender::AlwaysOn)) else { return String::new() };
+    let wait = match ours.sums.mean_wait_s() {
+        Some(wait) if wait >= 0.5 => format!(", after {wait:.0} s on average"),
+        Some(_) => ", at once".to_owned(),
+        None => String::new(),
+    };
+    format!(
+        "\nIn short: cabinetd serves {} of the requests{wait}; for the others there is the cabinet key, and {} of the outages end\n\
+         with an empty battery. Awake all the time it would be {}.\n",
+        percent(ours.sums.served_share()),
+        percent(ours.sums.dark_share()),
+        percent(awake.sums.served_share()),
+    )
 }
 
 fn as_json(report: &Report, parameters: &Parameters, source: &str, count: usize, sizes: &[Sizing]) -> Value {

@@ -8,7 +8,7 @@ use super::{Config, UpsConfig, problem::Fault};
 use crate::cabinet::power::Method;
 use crate::cabinet::types::{Group, Reason, Role};
 use crate::io::lines::wiring::PinsBy;
-use crate::io::reader::wanted::{By, Kind, Layout};
+use crate::io::readers::wanted::{By, Kind, Layout};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

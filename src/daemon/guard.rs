@@ -9,6 +9,7 @@
 use super::Failure;
 use crate::io::lines::Outputs;
 use crate::io::ups::panic_is_contained;
+use crate::messages::tell;
 use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -30,6 +31,9 @@ impl Guard {
         std::panic::set_hook(Box::new(move |panic| {
             before(panic);
             if !panic_is_contained() {
+                // The place alone: what it says may quote anything.
+                let place = panic.location().map(ToString::to_string).unwrap_or_default();
+                tell!(PANICKED, "a part of the program panicked at {place}");
                 fallen.notify_one();
             }
         }));
@@ -50,7 +54,7 @@ impl Guard {
             && let Some(outputs) = self.outputs.get()
             && let Err(error) = runtime.block_on(outputs.shutdown())
         {
-            tracing::error!(%error, "the outputs could not be driven inactive");
+            tell!(OUTPUTS_NOT_OFF, "the outputs could not be driven inactive: {error}");
         }
         ended.unwrap_or_else(|panic| resume_unwind(panic))
     }

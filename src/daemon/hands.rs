@@ -10,6 +10,7 @@ use crate::cabinet::types::{CommandId, Level, Output};
 use crate::io::credentials::Pepper;
 use crate::io::credentials::pin::check_pin;
 use crate::io::lines::{LineError, Outputs};
+use crate::messages::tell;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -53,7 +54,7 @@ impl Hands {
                 let tells_its_end = matters(&action);
                 let orders = if is_for_a_relay(&action) { &self.relays } else { &self.courtesies };
                 if orders.try_send((id, action)).is_err() && tells_its_end {
-                    tracing::error!(command = id.0, "the hardware does not keep up; the command was not begun");
+                    tell!(HANDS_BEHIND, "the hardware does not keep up; the command was not begun");
                     let result = CommandResult::Failed("the hardware does not keep up".into());
                     // When this queue is full as well, the command's deadline tells the core.
                     let _ = self.done.try_send(Event::CommandDone { id, result });
@@ -73,7 +74,7 @@ fn hand(outputs: Outputs, done: mpsc::Sender<Event>) -> mpsc::Sender<(CommandId,
                 Ok(()) => CommandResult::Done,
                 Err(LineError::Lost | LineError::NoAnswer) => CommandResult::Unknown,
                 Err(error) => {
-                    tracing::warn!(%error, command = id.0, "an output was not driven");
+                    tell!(OUTPUT_NOT_DRIVEN, "an output was not driven: {error}");
                     CommandResult::Failed(error.to_string())
                 }
             };

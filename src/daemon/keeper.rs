@@ -7,6 +7,7 @@
 
 use crate::cabinet::books::Books;
 use crate::cabinet::event::StoreState;
+use crate::cabinet::fact::Record;
 use crate::cabinet::outcome::Command;
 use crate::cabinet::settings::Settings;
 use crate::cabinet::types::{CommandId, Now};
@@ -19,13 +20,15 @@ pub struct Keeper {
     cabinet: Cabinet,
     store: Store,
     head: Head,
+    /// Those that a record on the disk says are in force.
+    settings: Settings,
 }
 
 /// What became of a batch.
 #[derive(Debug)]
 pub enum Taken {
-    /// Durable, or nothing to make durable: to be performed now, in order.
-    Committed { commands: Vec<Command>, durable: bool },
+    /// Durable, or nothing to make durable: to be performed now, in order. `records` are on the disk.
+    Committed { commands: Vec<Command>, records: Vec<Record>, durable: bool },
     /// No room: nothing of the batch counts, the core was rebuilt, its outputs must be driven inactive and its lines read anew.
     NoRoom,
 }
@@ -36,8 +39,8 @@ impl Keeper {
     pub fn new(settings: Settings, store: Store, stored: Stored, now: Now) -> Self {
         let head = stored.head;
         let books = Books::from_rows(head.seq + 1, stored.rows);
-        let cabinet = Cabinet::restore(settings, books, StoreState::Writable, CommandId(1), now);
-        Self { cabinet, store, head }
+        let cabinet = Cabinet::restore(settings.clone(), books, StoreState::Writable, CommandId(1), now);
+        Self { cabinet, store, head, settings }
     }
 
     /// The cabinet as it is now.
@@ -65,14 +68,16 @@ impl Keeper {
     pub async fn take(&mut self, events: impl IntoIterator<Item = (Now, Event)>) -> Result<Taken, StoreError> {
         let mut batch = Outcome::default();
         let mut last = None;
+        let mut reconfigured = false;
         for (now, event) in events {
             last = Some(now);
+            reconfigured |= matches!(event, Event::Reconfigured(_));
             batch.append(self.cabinet.step(now, event));
         }
         let durable = batch.is_durable();
         if durable {
             let reserve = self.cabinet.store_state() == StoreState::Reserve;
-            match self.store.commit(batch.records, batch.rows, reserve).await {
+            match self.store.commit(batch.records.clone(), batch.rows, reserve).await {
                 Ok(head) => self.head = head,
                 Err(StoreError::Full) => {
                     if let Some(now) = last {
@@ -83,7 +88,10 @@ impl Keeper {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Taken::Committed { commands: batch.commands, durable })
+        if reconfigured {
+            self.settings = self.cabinet.settings().clone();
+        }
+        Ok(Taken::Committed { commands: batch.commands, records: batch.records, durable })
     }
 
     /// The core anew from the disk, careful because there is no room. Its commands count on.
@@ -91,7 +99,7 @@ impl Keeper {
         let stored = self.store.reload()?;
         self.head = stored.head;
         let books = Books::from_rows(self.head.seq + 1, stored.rows);
-        let (settings, next) = (self.cabinet.settings().clone(), self.cabinet.next_command());
+        let (settings, next) = (self.settings.clone(), self.cabinet.next_command());
         self.cabinet = Cabinet::restore(settings, books, StoreState::Reserve, next, now);
         Ok(())
     }

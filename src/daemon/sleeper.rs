@@ -12,6 +12,7 @@ use crate::cabinet::types::CommandId;
 use crate::io::lines::Outputs;
 use crate::io::sleep::{GoingDown, Machine, PowerOffError, Rtc, RtcError};
 use crate::io::ups::orders::{self, Login, OrderError, Place};
+use crate::messages::tell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -58,9 +59,13 @@ impl Sleeper {
             let word = method.word();
             let result = sleeper.sleep(method, wake_after_ms).await;
             match &result {
-                Ok(()) => tracing::info!(method = word, "sleep was ordered"),
-                Err(Trouble::Perhaps(why)) => tracing::warn!(method = word, "sleep was perhaps ordered: {why}"),
-                Err(Trouble::Not(why)) => tracing::error!(method = word, "sleep could not be ordered: {why}"),
+                Ok(()) => tell!(SLEEP_ORDERED, METHOD = word, "sleep by {word} was ordered"),
+                Err(Trouble::Perhaps(why)) => {
+                    tell!(SLEEP_UNSURE, METHOD = word, "sleep by {word} was perhaps ordered: {why}");
+                }
+                Err(Trouble::Not(why)) => {
+                    tell!(SLEEP_REFUSED, METHOD = word, "sleep by {word} could not be ordered: {why}");
+                }
             }
             let result = match result {
                 Err(Trouble::Not(why)) => CommandResult::Failed(why),
@@ -85,7 +90,7 @@ impl Sleeper {
             let event = match ordered {
                 Ok(_) => Event::CommandDone { id, result: CommandResult::Done },
                 Err(why) => {
-                    tracing::warn!("the UPS does not test its battery: {why}");
+                    tell!(TEST_REFUSED, "the UPS does not test its battery: {why}");
                     failed(id, why.to_string())
                 }
             };
@@ -100,7 +105,7 @@ impl Sleeper {
             let rtc = rtc.clone();
             tokio::spawn(async move {
                 if let Err(why) = clocked(rtc, Rtc::clear).await {
-                    tracing::warn!("an alarm of the machine's clock may still be set: {why}");
+                    tell!(CLOCK_ALARM_LEFT, "an alarm of the machine's clock may still be set: {why}");
                 }
             });
         }

@@ -5,6 +5,7 @@
 //! early. Its content is a hint for the log, known words only; a flood is read slowly, costs at most
 //! [`MOST_PER_LOOK`] messages in [`LOOK_GAP`], and ends in the poller's own rate limit.
 
+use crate::messages::tell;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ impl Doorbell {
             match self.socket.recv(&mut hint).await {
                 Ok(length) => tell(&hint[..length]),
                 Err(error) => {
-                    tracing::warn!(%error, "upsmon's notifications cannot be read");
+                    tell!(NOTIFY_UNREADABLE, "upsmon's notifications cannot be read: {error}");
                     tokio::time::sleep(LOOK_GAP).await;
                     continue;
                 }
@@ -97,7 +98,7 @@ impl Drop for Doorbell {
 fn tell(hint: &[u8]) {
     let word = hint.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     if let Some(known) = KNOWN.iter().find(|known| known.as_bytes() == word) {
-        tracing::info!(kind = known, "upsmon has news: polling the UPS");
+        tell!(UPSMON_NEWS, NEWS = known, "upsmon has news ({known}): polling the UPS");
     } else {
         tracing::debug!("asked to poll the UPS");
     }

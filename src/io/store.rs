@@ -32,6 +32,7 @@ pub use verify::{OutsideHead, Report};
 use crate::cabinet::books::{Row, View};
 use crate::cabinet::fact::Record;
 use crate::cabinet::types::Stamp;
+use crate::messages::tell;
 use ed25519_dalek::SigningKey;
 use lock::InstanceLock;
 use proof::Proof;
@@ -322,7 +323,8 @@ impl Store {
         let head = writer::read_head(&conn)?;
         let lost = proof::missing(head, kept.and_then(|kept| kept.head), |seq| writer::hash_at(&conn, seq))?;
         if let Some(Lost { head, known }) = lost {
-            tracing::error!(ends_at = head.seq, known = known.seq, "{RECORDS_MISSING}");
+            let (ends_at, known) = (head.seq, known.seq);
+            tell!(LEDGER_SHORT, SEQ = ends_at, "{RECORDS_MISSING} (it ends at record {ends_at}, {known} was there)");
         }
         let stored = Stored {
             head,

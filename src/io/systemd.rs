@@ -18,7 +18,7 @@ pub struct NotifyError {
     source: std::io::Error,
 }
 
-/// Start-up is finished; with the first status.
+/// Start-up is finished, or a reload; with the first status.
 ///
 /// # Errors
 /// The socket that systemd named cannot be written to.
@@ -33,6 +33,16 @@ pub fn ready(status: &str) -> Result<(), NotifyError> {
 /// The socket that systemd named cannot be written to.
 pub fn status(text: &str) -> Result<(), NotifyError> {
     send("the status", &[NotifyState::Status(&one_line(text))])
+}
+
+/// The config is read again; [`ready`] follows, whatever comes of it.
+///
+/// # Errors
+/// The socket that systemd named cannot be written to, or the clock that it wants beside it cannot be read.
+pub fn reloading() -> Result<(), NotifyError> {
+    let what = "that the config is read again";
+    let now = NotifyState::monotonic_usec_now().map_err(|source| NotifyError { what, source })?;
+    send(what, &[NotifyState::Reloading, now])
 }
 
 /// The daemon ends on its own account or because it was told to.

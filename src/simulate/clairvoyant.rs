@@ -8,8 +8,9 @@
 //! **An upper bound, and why.** Each request is served after a stay awake since the last one, served after a boot, or left; a way through
 //! all requests has a score and an energy. For any price λ ≥ 0 of energy, no way within the battery E scores more than
 //! max over ways of (score − λ·energy) + λ·E: what a price leaves out can only help. The maximum is found exactly, request by request; the
-//! λ with the least bound by halving. With a battery that is large enough λ is 0 and the bound is the optimum itself; else it is above
-//! the optimum by less than one request. Where the physics is awkward (people who come while others are served or during a boot), the
+//! λ with the least bound by halving. Where sleep draws, when the battery shall end is a choice that no price makes well: there the bound is
+//! the largest of those for each request that may be the last one to be lived to. With a battery that is large enough λ is 0 and the
+//! bound is the optimum itself; else it is above the optimum by less than one request. Where the physics is awkward (people who come while others are served or during a boot), the
 //! clairvoyant gets the cheaper end, so that it stays a bound.
 
 use super::score::points;
@@ -35,32 +36,38 @@ pub struct Bound {
 #[must_use]
 pub fn bound(plant: &Plant, method: Method, case: &Case) -> Bound {
     let by_clock = method == Method::Halt && plant.clock_wake_ms > 0;
-    let game = Game { plant, felt: Felt::of(plant, method), is_deep: method.is_deep(), by_clock, case };
+    let requests_ms = &case.requests_ms[..];
+    let game = Game { plant, felt: Felt::of(plant, method), is_deep: method.is_deep(), by_clock, case, requests_ms };
     let full = as_f64(case.full_mwh * UJ_PER_MWH);
-    let value = |price: f64, way: &Way| way.score + price * (full - way.energy);
     // Of all ways with the highest score, one that takes little.
-    let mut low = 1e-18;
-    let best = game.best_way(low);
+    let best = game.best_way(LEAST_PRICE);
     if best.energy <= full {
         return best.within(best.score);
     }
-    // A price at which nothing is worth being served for.
-    let mut high = 1e-5;
-    let mut within = game.best_way(high);
-    let mut score = value(low, &best).min(value(high, &within));
-    for _ in 0..44 {
-        let price = libm::sqrt(low * high);
-        let way = game.best_way(price);
-        score = score.min(value(price, &way));
-        if way.energy <= full {
-            (high, within) = (price, way);
-        } else {
-            low = price;
+    if game.felt.asleep_mw == 0 {
+        return game.within(full).unwrap_or_default();
+    }
+    // Where sleep draws, the end of the battery is a choice, too: one bound for each request that may be the last one to be lived to.
+    let mut most = Bound { goes_dark: true, ..Bound::default() };
+    for last in 1..=requests_ms.len() {
+        if as_f64(last as u64) <= most.score {
+            continue;
+        }
+        let game = Game { requests_ms: &requests_ms[..last], ..game };
+        // Too far to sleep to, so that those after it are, too.
+        let Some(found) = game.within(full) else { break };
+        if found.score > most.score {
+            most = Bound { goes_dark: last < requests_ms.len(), ..found };
         }
     }
-    within.within(score)
+    most
 }
 
+/// A price of energy, in points per µJ, at which all is bought, and one at which nothing is.
+const LEAST_PRICE: f64 = 1e-18;
+const HIGHEST_PRICE: f64 = 1e-5;
+
+#[derive(Clone, Copy)]
 struct Game<'a> {
     plant: &'a Plant,
     felt: Felt,
@@ -68,6 +75,8 @@ struct Game<'a> {
     /// A halted machine with a clock could have set it for the very moment.
     by_clock: bool,
     case: &'a Case,
+    /// Those that are lived to.
+    requests_ms: &'a [u64],
 }
 
 /// A way through the requests so far, and how it ends.
@@ -158,12 +167,38 @@ impl Front {
 }
 
 impl Game<'_> {
+    /// The least bound over all prices, with a way that has the energy; none if there is no such way.
+    fn within(&self, full: f64) -> Option<Bound> {
+        let value = |price: f64, way: &Way| way.score + price * (full - way.energy);
+        let (mut low, mut high) = (LEAST_PRICE, HIGHEST_PRICE);
+        let best = self.best_way(low);
+        if best.energy <= full {
+            return Some(best.within(best.score));
+        }
+        let mut within = self.best_way(high);
+        if within.energy > full {
+            return None;
+        }
+        let mut score = value(low, &best).min(value(high, &within));
+        for _ in 0..44 {
+            let price = libm::sqrt(low * high);
+            let way = self.best_way(price);
+            score = score.min(value(price, &way));
+            if way.energy <= full {
+                (high, within) = (price, way);
+            } else {
+                low = price;
+            }
+        }
+        Some(within.within(score))
+    }
+
     /// The way of the highest score − price · energy.
     fn best_way(&self, price: f64) -> Way {
         let awake_price = price * as_f64(self.felt.normal_mw);
         let mut front = Front { awake_price, ways: vec![Way::START] };
         let mut former = Vec::new();
-        for &at_ms in &self.case.requests_ms {
+        for &at_ms in self.requests_ms {
             std::mem::swap(&mut former, &mut front.ways);
             front.ways.clear();
             for way in &former {
@@ -178,8 +213,10 @@ impl Game<'_> {
     fn go_on(&self, way: Way, at_ms: u64, price: f64, front: &mut Front) {
         let Plant { boot_ms, shutdown_ms, visit_ms, .. } = *self.plant;
         let mut add = |end, energy, wait_ms| front.add(way.then(end, price, energy, wait_ms));
-        // Left to the cabinet key, like all after it.
-        add(Ending::Dark, 0.0, None);
+        // Left to the cabinet key, like all after it. Where sleep draws, the bound tries each end by itself.
+        if self.felt.asleep_mw == 0 {
+            add(Ending::Dark, 0.0, None);
+        }
         let asleep_from_ms = match way.end {
             Ending::Dark => return,
             Ending::Asleep { paid_ms } => paid_ms,

@@ -30,7 +30,7 @@ const STYLE: &str = "<style>\
 #[must_use]
 pub fn timelines(parameters: &Parameters, outage: &Outage, number: usize, other: Contender) -> String {
     let case = case(parameters, outage, number);
-    let height = 90.0 + 2.0 * (LANE + GAP) + 30.0;
+    let height = 90.0 + 2.0 * LANE + GAP + 60.0;
     let mut svg = open(height);
     let hours = case.length_ms as f64 / HOUR_MS;
     let storm = if case.storm { ", storm flag up" } else { "" };
@@ -123,25 +123,30 @@ fn draw_lane(svg: &mut String, top: f64, contender: Contender, case: &Case, play
 
 fn legend(svg: &mut String, y: f64) {
     let mut x = LEFT;
-    for (class, words) in
-        [("normal", "as usual"), ("awake", "saving, awake"), ("asleep", "asleep"), ("dark", "dark: cabinet key")]
-    {
+    for (class, words, width) in [
+        ("normal", "as usual", 112.0),
+        ("awake", "saving, awake", 146.0),
+        ("asleep", "asleep", 100.0),
+        ("dark", "dark: cabinet key", 186.0),
+    ] {
         let _ = write!(
             svg,
             "<rect class=\"{class}\" x=\"{x}\" y=\"{}\" width=\"18\" height=\"14\"/><text x=\"{}\" y=\"{y}\">{words}</text>",
             y - 12.0,
             x + 24.0
         );
-        x += 158.0;
+        x += width;
     }
-    for (class, words) in [("at-once", "at once"), ("late", "late"), ("lost", "lost")] {
+    for (class, words, width) in
+        [("at-once", "at once", 84.0), ("late", "after a wait", 114.0), ("lost", "by cabinet key", 0.0)]
+    {
         let _ = write!(
             svg,
             "<line class=\"mark {class}\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{y}\"/><text x=\"{}\" y=\"{y}\">{words}</text>",
             y - 12.0,
             x + 8.0
         );
-        x += 85.0;
+        x += width;
     }
 }
 

@@ -196,7 +196,7 @@ impl Run {
         }
         let keeper = self.keeper.as_mut().expect("it runs");
         match self.runtime.block_on(keeper.take(events)) {
-            Ok(Taken::Committed { commands, durable }) => {
+            Ok(Taken::Committed { commands, durable, .. }) => {
                 assert_eq!(commands, outcome.commands, "the keeper and a copy of its core decide the same");
                 let head: Head = *keeper.head();
                 // The checkpoint after the answer must not make the acknowledgement look later than it was.

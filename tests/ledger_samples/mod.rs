@@ -65,7 +65,7 @@ pub fn record(seq: u64) -> Record {
 pub fn visit(seq: u64) -> Record {
     let (door, session) = (DoorNo(1), SessionId(seq - seq % 6));
     let fact = match seq % 6 {
-        0 => Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false },
+        0 => Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false, on_word: false },
         1 => Fact::SessionAuthorised {
             session,
             user: "ana".into(),
@@ -124,6 +124,7 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::RosterChanged { .. }
             | Fact::PinSet { .. }
             | Fact::Vouched { .. }
+            | Fact::OpeningOrdered { .. }
             | Fact::Denied { .. }
             | Fact::SessionStarted { .. }
             | Fact::SessionJoined { .. }
@@ -230,7 +231,7 @@ fn alarms() -> Vec<Alarm> {
 fn samples() -> Vec<Fact> {
     let (door, slot, session) = (DoorNo(1), SlotNo(7), SessionId(12));
     let (ana, key) = (UserId::from("ana"), KeyId::from("204"));
-    let dark = |from: Stamp, boot, announced| Dark { from, boot, announced, lasted_ms: 3_600_000 };
+    let dark = |from: Stamp, boot, announced| Dark { from, boot, announced, asleep: None, lasted_ms: 3_600_000 };
     let started = |dark| Fact::Started { version: "0.1.0".into(), dark };
     let denied = |denial| Fact::Denied { user: Some("ana".into()), denial, count: 1, charged: Some(Shown::Login) };
     let supply = |from, to, figures| Fact::SupplyChanged { from, to, figures };
@@ -260,7 +261,12 @@ fn samples() -> Vec<Fact> {
         Fact::FoundChanged { slot, present: false, key: None, let_in: Some("bob".into()) },
         Fact::ClockCorrected { by_ms: -3_600_000 },
         Fact::ClockCorrected { by_ms: i64::MAX },
-        Fact::ConfigLoaded { hash: "ab".repeat(32) },
+        Fact::ConfigLoaded { hash: "ab".repeat(32), changed: vec![], after_restart: vec![] },
+        Fact::ConfigLoaded {
+            hash: "cd".repeat(32),
+            changed: vec!["sessions.unlock_ms: 8000 → 5000".into()],
+            after_restart: vec!["slots.count: 4 → 6".into()],
+        },
         Fact::LinesLost,
         Fact::LinesBack,
         Fact::RecordsMissing { after: 39, known: 167 },
@@ -293,8 +299,10 @@ fn samples() -> Vec<Fact> {
         denied(Denial::SlotUnknown { slot }),
         denied(Denial::UserUnknown { user: "nobody".into() }),
         Fact::Denied { user: None, denial: Denial::NoRoom, count: 1, charged: None },
-        Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false },
-        Fact::SessionStarted { user: ana.clone(), vouched: true, clock_unverified: true },
+        Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false, on_word: false },
+        Fact::OpeningOrdered { user: ana.clone(), doors: vec![door], why: "badge at home".into() },
+        Fact::SessionStarted { user: ana.clone(), vouched: false, clock_unverified: false, on_word: true },
+        Fact::SessionStarted { user: ana.clone(), vouched: true, clock_unverified: true, on_word: false },
         Fact::SessionJoined { session, user: "bob".into() },
         Fact::SessionAuthorised {
             session,

@@ -2,8 +2,8 @@
 
 use crate::keyboard::{Keyboard, keys};
 use cabinetd::cabinet::Event;
-use cabinetd::io::reader;
-use cabinetd::io::reader::wanted::{By, Kind, Layout, Wanted};
+use cabinetd::io::readers;
+use cabinetd::io::readers::wanted::{By, Kind, Layout, Wanted};
 use evdev::Device;
 use std::fs;
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ fn named(kind: Kind, name: &str) -> Wanted {
 
 fn start(wanted: &[Wanted]) -> mpsc::Receiver<Event> {
     let (events, queue) = mpsc::channel(16);
-    reader::start(wanted, events);
+    readers::start(wanted, events);
     queue
 }
 

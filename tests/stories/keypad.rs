@@ -287,7 +287,9 @@ fn cancel_leaves_at_any_question() {
     for answers in [&[][..], &["1"], &["1", "204"]] {
         let mut story = at_a_keypad();
         enters(&mut story, "11");
-        answers.iter().for_each(|answer| story.typed(answer));
+        for answer in answers {
+            story.typed(answer);
+        }
         story.cancels();
         story.expect_records(&["ana came", "session closed: cancelled, 0 taken, 0 returned"]);
         story.expect_locked();

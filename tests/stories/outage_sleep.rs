@@ -281,7 +281,7 @@ fn told_to_sleep_it_sleeps_and_a_badge_wakes_it() {
         "power: FallingAsleep by standby (told-to-sleep)",
         "power: Asleep in standby (ready)",
     ]);
-    story.orders_and_is_refused(PowerOrder::SleepNow, &Denial::NothingToChange);
+    story.orders_and_is_refused(PowerOrder::SleepNow, &Denial::AsleepAlready);
     story.wait_min(10);
     story.badge("ana");
     story.expect_power(&["power: Conserve (someone-came)"]);

@@ -52,6 +52,7 @@ fn what_an_account_may_do_follows_its_role() {
         (Ask::SetPin { user: "ana".into(), pin: some_hash() }, Role::Admin),
         (Ask::Vouch { user: "ana".into(), by: "cleo".into(), code: some_hash(), for_minutes: 5 }, Role::Manager),
         (Ask::KeyLife { key: "204".into(), step: KeyStep::Lost, note: None }, Role::Manager),
+        (Ask::Open { user: "ana".into(), door: None, why: "badge at home".into() }, Role::Admin),
     ];
     for (number, (ask, needed)) in asks.into_iter().enumerate() {
         let below = [Role::Staff, Role::Assistant, Role::Manager].into_iter().filter(|role| *role < needed).max();

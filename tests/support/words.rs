@@ -133,7 +133,7 @@ pub fn say(record: &Record) -> String {
             format!("found slot {slot} {}, {}", if *present { "occupied" } else { "empty" }, key_word(key.as_ref()))
         }
         Fact::ClockCorrected { by_ms } => format!("clock corrected by {} s", by_ms / 1_000),
-        Fact::ConfigLoaded { hash } => format!("config {hash} in force"),
+        Fact::ConfigLoaded { hash, .. } => format!("config {hash} in force"),
         Fact::LinesLost => "all lines lost".into(),
         Fact::LinesBack => "lines back".into(),
         Fact::RecordsMissing { after, known } => format!("records after {after} are missing, {known} was known"),
@@ -152,10 +152,12 @@ pub fn say(record: &Record) -> String {
                 flag(charged.is_some(), " (charged)")
             )
         }
-        Fact::SessionStarted { user, vouched, clock_unverified } => format!(
-            "{user} came{}{}",
+        Fact::OpeningOrdered { user, why, .. } => format!("opening ordered for {user}: {why}"),
+        Fact::SessionStarted { user, vouched, clock_unverified, on_word } => format!(
+            "{user} came{}{}{}",
             flag(*vouched, " with a vouched code"),
-            flag(*clock_unverified, ", clock unverified")
+            flag(*clock_unverified, ", clock unverified"),
+            flag(*on_word, " on an admin's word")
         ),
         Fact::SessionJoined { user, .. } => format!("{user} joined"),
         Fact::SessionAuthorised { pull, give_back, reason, reference, purpose, doors, alone, .. } => {

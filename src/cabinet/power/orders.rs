@@ -1,6 +1,6 @@
 //! What people say and order: how the outage goes on, "sleep now", "stay awake", a new battery.
 
-use super::policy::Method;
+use super::policy::{Method, Mode};
 use super::state::{PowerOrder, Replaced, Told};
 use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::outcome::Denial;
@@ -24,7 +24,7 @@ impl Cabinet {
                     return Err(Denial::Busy);
                 }
                 if self.power_mode().is_low_power() {
-                    return Err(Denial::NothingToChange);
+                    return Err(Denial::AsleepAlready);
                 }
                 self.record(turn, Fact::PowerTold { order });
                 // It is told at the cabinet's keyboard or from afar: whoever tells it is done here.
@@ -58,7 +58,11 @@ impl Cabinet {
         }
         self.record(turn, Fact::OutageTold { told });
         self.power.outlook_at = None;
-        let projected = if open { "; `cabinetd outage` shows what is expected now" } else { "" };
+        let projected = match self.power_mode() {
+            _ if !open => "",
+            Mode::Restoring { .. } => "; it counts if mains does not stay",
+            _ => "; `cabinetd outage` shows what is expected now",
+        };
         Ok(match told {
             Told::Storm { is: true } => format!("noted: a storm{projected}"),
             Told::Storm { is: false } => format!("noted: no storm{projected}"),

@@ -272,6 +272,7 @@ impl Cabinet {
             | Event::CommandDone { .. }
             | Event::UpsRead(_)
             | Event::StoreChanged(_)
+            | Event::Reconfigured(_)
             | Event::Tick
             | Event::Stopping { .. } => false,
         };

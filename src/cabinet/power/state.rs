@@ -349,6 +349,15 @@ impl PowerState {
         matches!(self.order, Some(Ordered { order: PowerOrder::SleepNow, .. }))
     }
 
+    /// The deep sleep that was ordered, while it lasts.
+    #[must_use]
+    pub const fn off_by(&self) -> Option<Method> {
+        match self.mode {
+            Mode::Asleep { method } | Mode::Manual { method: Some(method) } if method.is_deep() => Some(method),
+            _ => None,
+        }
+    }
+
     /// How long "stay awake" still counts, ms; 0 = it does not.
     #[must_use]
     pub fn stays_awake_ms(&self, now: Stamp) -> u64 {

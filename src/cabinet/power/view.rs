@@ -111,6 +111,7 @@ pub struct OutageView {
     pub id: OutageId,
     /// When it began, by the wall clock of then.
     pub started: Wall,
+    /// How long mains has been out; while it is back and watched, how long it was.
     pub elapsed: Elapsed,
     /// Projected length in all, and the remainders that 80 and 95 of 100 do not exceed, ms.
     pub total_ms: u64,
@@ -141,7 +142,7 @@ impl OutageView {
         Self {
             id: outage.id,
             started: outage.started.wall,
-            elapsed,
+            elapsed: outage.dark(now),
             total_ms: 0,
             r80_ms: 0,
             r95_ms: 0,
@@ -302,6 +303,7 @@ impl Cabinet {
             Kind::Conserve => {
                 let limit_ms = situation.idle_limit_ms(&power.rules);
                 match situation.told_to_stay {
+                    true if self.drill_keeps_awake() => "it stays awake for the drill".to_owned(),
                     true => "it stays awake as it was told".to_owned(),
                     false if situation.busy => "it falls asleep when nobody is here any more".to_owned(),
                     false => format!("it falls asleep when nobody comes for {}", coarse(limit_ms)),
@@ -309,9 +311,9 @@ impl Cabinet {
             }
             Kind::FallingAsleep => "it sleeps as soon as all is in order".to_owned(),
             Kind::Asleep => match mode {
-                Mode::Asleep { method: Method::Standby } => "a badge or the button wakes it".to_owned(),
+                Mode::Asleep { method: Method::Standby } => "a badge or the cabinet's button wakes it".to_owned(),
                 Mode::Asleep { method: Method::UpsOff } => "the button of the UPS wakes it".to_owned(),
-                _ => "its button wakes it".to_owned(),
+                _ => "the button of its machine wakes it".to_owned(),
             },
             Kind::Restoring => "mains has to stay for some minutes".to_owned(),
             Kind::Manual => "fetch the cabinet key, and write down who takes what".to_owned(),

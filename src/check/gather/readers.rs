@@ -3,7 +3,7 @@
 use super::machine::Account;
 use crate::check::readers::{Facts, Holders, Is, Reader, Seen};
 use crate::config::{Config, Lines};
-use crate::io::reader::found::{Fit, Found, look};
+use crate::io::readers::found::{Fit, Found, look};
 use crate::io::store;
 use std::fs;
 use std::io::ErrorKind;

@@ -45,6 +45,19 @@ fn the_worst_finding_is_the_exit_code() {
 }
 
 #[test]
+fn in_the_services_log_stands_what_has_to_be_looked_at() {
+    let beeper = "check: WARNING [ups.beeper] The UPS's beeper is on: one that screams for a night gets unplugged by people. \
+        Switch it off in its menu.";
+    let lines = brief(&some(), false);
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert_eq!(lines.lines().next(), Some(beeper));
+    assert!(lines.contains("says\u{fffd}[2J how") && !lines.contains('\u{1b}'), "{lines}");
+    let journal = brief(&some(), true);
+    assert!(journal.starts_with("<4>check: WARNING") && journal.contains("\n<3>check: FAILURE"), "{journal}");
+    assert_eq!(brief(&[], true), "");
+}
+
+#[test]
 fn the_report_as_a_person_reads_it() {
     let text = report(Path::new("/etc/cabinetd/cabinetd.toml"), &some(), PLAIN);
     assert_eq!(

@@ -308,6 +308,7 @@ impl<'a> Guide<'a> {
     /// The same where a no has consequences: asked until it is one of both.
     fn tells(&mut self, question: &str) -> Result<bool, Stop> {
         if !self.plan.asks {
+            self.world.say(None, &format!("{question} Taken as yes, by --yes."));
             return Ok(true);
         }
         loop {
@@ -409,6 +410,7 @@ impl<'a> Guide<'a> {
             network: self.network.clone(),
             network_wanted: self.plan.network,
             unproved: self.unproved.clone(),
+            earlier: self.power.as_ref().map(|power| power.proofs.clone()).unwrap_or_default(),
             deepest: self.power.as_ref().map(|power| power.deepest),
             configured: self.power.as_ref().map(|power| power.configured),
             end,

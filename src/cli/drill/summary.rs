@@ -4,9 +4,9 @@ use super::guide::VISIT;
 use super::network::Network;
 use crate::cabinet::power::sentence::wh;
 use crate::cabinet::power::state::{DrillEnd, Sight};
-use crate::cabinet::power::{DrillView, Method};
+use crate::cabinet::power::{DrillView, Method, ProofView};
 use crate::cabinet::sentence::duration;
-use crate::cli::live::words::Tone;
+use crate::cli::live::words::{Tone, lasting};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -19,6 +19,8 @@ pub struct Summary {
     pub network: Option<Network>,
     pub network_wanted: bool,
     pub unproved: BTreeMap<Method, String>,
+    /// Earlier proofs that hold.
+    pub earlier: Vec<ProofView>,
     /// What is used from now on, and what the config asks for.
     pub deepest: Option<Method>,
     pub configured: Option<Method>,
@@ -113,6 +115,9 @@ impl Summary {
         match (self.drill.saw(Sight::Load), self.drill.saw(Sight::LoadShare)) {
             (Some(mw), _) => format!("{}.{} W on average", mw / 1_000, mw % 1_000 / 100),
             (None, Some(pct)) => format!("{pct} % of what the UPS may carry, on average"),
+            (None, None) if self.end != Some(DrillEnd::Finished) => {
+                "not measured: the drill ended before that".to_owned()
+            }
             (None, None) => "the UPS did not say it often enough".to_owned(),
         }
     }
@@ -123,11 +128,18 @@ impl Summary {
         proved.filter(|method| !self.methods.contains(method)).collect()
     }
 
+    fn why_not(&self, method: Method) -> &str {
+        self.unproved.get(&method).map_or("the drill ended before that", String::as_str)
+    }
+
     fn of_method(&self, method: Method) -> (Option<Tone>, String) {
         let proof = self.drill.proved.iter().find(|proof| proof.method == method);
         let Some(proof) = proof else {
-            let why = self.unproved.get(&method).map_or("the drill ended before that", String::as_str);
-            return (Some(Tone::Doubt), format!("NOT PROVED: {why}"));
+            let why = self.why_not(method);
+            let earlier = self.earlier.iter().find(|proof| proof.method == method);
+            let holds = earlier
+                .map_or_else(String::new, |proof| format!("; the proof of {} ago still holds", lasting(proof.ago_ms)));
+            return (Some(Tone::Doubt), format!("NOT PROVED in this drill: {why}{holds}"));
         };
         let text = match (method.is_deep(), proof.by_stopwatch) {
             (false, _) => format!("proved: its hardware answered {} after the press", duration(proof.ready_ms)),
@@ -177,7 +189,7 @@ impl Summary {
                     "proved": proof.is_some(),
                     "ready_ms": proof.map(|proof| proof.ready_ms),
                     "by_stopwatch": proof.is_some_and(|proof| proof.by_stopwatch),
-                    "why_not": if proof.is_some() { None } else { self.unproved.get(&method) },
+                    "why_not": if proof.is_some() { None } else { Some(self.why_not(method)) },
                 })
             })
             .collect();

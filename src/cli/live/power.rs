@@ -16,13 +16,13 @@ pub(super) fn lines(text: &mut String, policy: &PowerView, view: &View) {
             }
             ModeWord::ClosingDown | ModeWord::Manual => Tone::Bad,
         };
-        line(text, view, "Mode", &view.paint.tone(tone, &policy.sentence));
+        line(text, view, "Mode", &view.paint.tone(tone, &mode_words(policy, view)));
         if let Some(next) = &policy.next {
             line(text, view, "", &format!("Next: {next}."));
         }
     }
     if let Some(outage) = &policy.outage {
-        line(text, view, "Outage", &outage_words(outage, policy.mode));
+        line(text, view, "Outage", &outage_words(outage, policy.mode, view));
     }
     line(text, view, "Battery", &battery(policy));
     if let Some(drill) = &policy.drill {
@@ -40,8 +40,40 @@ fn drill_words(drill: &DrillView) -> String {
     )
 }
 
-fn outage_words(outage: &OutageView, mode: ModeWord) -> String {
-    let mut text = format!("{} so far", length(outage.elapsed.least_ms, outage.elapsed.most_ms));
+/// The last switch, and how long ago it was: its figures are of then.
+pub(in crate::cli) fn mode_words(policy: &PowerView, view: &View) -> String {
+    match policy.for_ms.saturating_add(view.age_ms) {
+        0..10_000 => policy.sentence.clone(),
+        ago_ms => format!("{} That was {} ago.", policy.sentence, lasting(ago_ms)),
+    }
+}
+
+/// How long mains has been out, by now: asleep the daemon tells it seldom. With the certain figure first where a clock was lost.
+pub(in crate::cli) fn out_for(outage: &OutageView, mode: ModeWord, view: &View) -> String {
+    let since_ms = if mode == ModeWord::Restoring { 0 } else { view.age_ms };
+    let least_ms = outage.elapsed.least_ms.saturating_add(since_ms);
+    let most_ms = outage.elapsed.most_ms.saturating_add(since_ms);
+    if least_ms == most_ms {
+        length(least_ms, most_ms)
+    } else {
+        format!(
+            "at least {}; the clock was lost, so up to {} is reckoned with",
+            length(least_ms, least_ms),
+            about(most_ms)
+        )
+    }
+}
+
+fn outage_words(outage: &OutageView, mode: ModeWord, view: &View) -> String {
+    let so_far = out_for(outage, mode, view);
+    let mut text = if mode == ModeWord::Restoring {
+        format!("it lasted {so_far}, if mains stays")
+    } else {
+        format!("{so_far} so far")
+    };
+    if outage.elapsed.least_ms != outage.elapsed.most_ms {
+        text = so_far;
+    }
     // While mains is back it is over, if that lasts.
     if mode != ModeWord::Restoring {
         let (total, another) = (about(outage.total_ms), about(outage.r80_ms));
@@ -80,13 +112,14 @@ pub(in crate::cli) fn battery(policy: &PowerView) -> String {
     };
     let sleep = match policy.deepest {
         Method::Standby => "standby".to_owned(),
-        deep => format!("{} (proved)", deep.word()),
+        deep if policy.proofs.iter().any(|proof| proof.method == deep) => format!("{} (proved)", deep.word()),
+        deep => format!("{} (being proved)", deep.word()),
     };
     format!(
-        "about {} of {} ({known}): {} awake, {asleep}, or {} visits; sleeps by {sleep}",
+        "about {} of {} ({known}): enough for {} awake, or {asleep}, or {} with sleep in between; sleeps by {sleep}",
         wh(policy.energy_mwh),
         wh(policy.full_mwh),
         lasting(policy.awake_ms),
-        policy.pulls_left
+        count(u32::try_from(policy.pulls_left).unwrap_or(u32::MAX), "visit")
     )
 }

@@ -190,7 +190,7 @@ fn figures(supply: &SupplyView, age_ms: u64) -> Option<String> {
     let known = &supply.figures;
     let parts: Vec<String> = [
         known.charge_pct.map(|charge| format!("charge {charge} %")),
-        known.runtime_s.map(|runtime| format!("{} left", lasting(u64::from(runtime) * 1000))),
+        known.runtime_s.map(|runtime| format!("{} by its own reckoning", lasting(u64::from(runtime) * 1000))),
         known.load_pct.map(|load| format!("load {load} %")),
         known.real_power_mw.map(|power| format!("{}.{} W", power / 1000, power % 1000 / 100)),
         known.battery_mv.map(|volts| format!("{}.{} V", volts / 1000, volts % 1000 / 100)),

@@ -163,21 +163,21 @@ pub fn named(found: &[Found], id: u64) -> Result<&Found, Failure> {
         return Ok(found);
     }
     let told: Vec<u64> = found.iter().filter(|found| found.is_worth_telling()).map(|found| found.id).collect();
+    if told.is_empty() {
+        return Err(Failure::Usage("no outage was recorded yet".to_owned()));
+    }
     // Any record of an outage may have been meant by its number.
     let within = |found: &&Found| found.id <= id && found.last_seq().is_some_and(|last| id <= last);
-    let meant = found.iter().find(within).map(|found| found.id);
-    let nearest = meant.or_else(|| told.iter().copied().min_by_key(|known| known.abs_diff(id)));
-    Err(Failure::Usage(match nearest {
-        None => "no outage was recorded yet".to_owned(),
-        Some(nearest) => {
-            let last: Vec<String> = told.iter().rev().take(5).map(ToString::to_string).collect();
-            format!(
-                "there is no outage {id} (an outage has the number of the record that began it); did you mean {nearest}? The last ones \
-                 are {}; `cabinetd outage list` shows all",
-                last.join(", ")
-            )
-        }
-    }))
+    let meant = found.iter().find(within).map(|found| format!("; did you mean {}, which it is part of?", found.id));
+    let last: Vec<String> = told.iter().rev().take(5).map(ToString::to_string).collect();
+    let last = match &last[..] {
+        [one] => format!("The only one is {one}"),
+        _ => format!("The last ones are {}", last.join(", ")),
+    };
+    Err(Failure::Usage(format!(
+        "no outage has the number {id}{}. {last}; `cabinetd outage list` shows all",
+        meant.unwrap_or_default()
+    )))
 }
 
 fn of_kinds(kinds: &[&str]) -> Filter {

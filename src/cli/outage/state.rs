@@ -65,19 +65,21 @@ fn last_words(view: &View, seen: &Snapshot, last: &LastOutageView) -> String {
 
 fn of_outage(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView, outage: &OutageView) {
     let view = said.view;
-    let elapsed = length(outage.elapsed.least_ms, outage.elapsed.most_ms);
+    let elapsed = live::out_for(outage, power.mode, view);
     let since = view.at(outage.started, view.now(seen));
     let of_drill = if outage.drill { " This is a drill." } else { "" };
     if power.mode == ModeWord::Restoring {
         said.paragraph(&format!(
-            "{}, and has to stay for some minutes; the outage (since {since}) counts {elapsed} so far.{of_drill}",
+            "{}, and has to stay for some minutes; the outage (since {since}) lasted {elapsed}.{of_drill}",
             view.paint.tone(Tone::Good, "Mains is back")
         ));
     } else {
-        said.paragraph(&format!(
-            "{} for {elapsed} (since {since}).{of_drill}",
-            view.paint.tone(Tone::Doubt, "Mains has been out")
-        ));
+        let out = view.paint.tone(Tone::Doubt, "Mains has been out");
+        said.paragraph(&if outage.elapsed.least_ms == outage.elapsed.most_ms {
+            format!("{out} for {elapsed} (since {since}).{of_drill}")
+        } else {
+            format!("{out} since {since}: {elapsed}.{of_drill}")
+        });
     }
     said.gap();
     // While mains is back it is over, if that lasts.
@@ -85,7 +87,7 @@ fn of_outage(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView, outage: &O
         said.under("Expected", &expected(outage));
         said.under("Why", &why(outage));
     }
-    said.under("Mode", &power.sentence);
+    said.under("Mode", &live::mode_words(power, view));
     if let Some(next) = &power.next {
         said.under("", &format!("Next: {next}."));
     }
@@ -124,7 +126,10 @@ fn why(outage: &OutageView) -> String {
         ),
     }];
     if outage.elapsed.least_ms != outage.elapsed.most_ms {
-        reasons.push("the clock was not trusted, so the longer length counts".to_owned());
+        reasons.push(
+            "the clock was not trusted, so the longest length that it can have counts, until the clock is known again (`cabinetd check` tells what it lacks)"
+                .to_owned(),
+        );
     }
     // They are signs of one bad day: only the strongest is reckoned with.
     if outage.signs.storm {

@@ -29,7 +29,7 @@ const STYLE: &str = "\
 .o-text{font:13px system-ui,sans-serif}.o-small{font:12px system-ui,sans-serif}.o-head{font:600 15px system-ui,sans-serif}\
 @media (prefers-color-scheme:dark){\
 .o-bg{fill:#121417}.o-fg{fill:#e8eaed}.o-faint{fill:#a5abb3}.o-grid{stroke:#3a3f45}\
-.o-normal{fill:#173a66}.o-conserve{fill:#5c430c}.o-standby{fill:#3a3163}.o-deep{fill:#28214a}.o-manual{fill:#66231d}.o-restoring{fill:#1f4d26}\
+.o-normal{fill:#173a66}.o-conserve{fill:#5c430c}.o-standby{fill:#4d4287}.o-deep{fill:#352c66}.o-manual{fill:#66231d}.o-restoring{fill:#1f4d26}\
 .o-curve{stroke:#8ab4f8}.o-visit{stroke:#e8eaed}.o-bad{fill:#ff8a80;stroke:#ff8a80}}";
 
 /// The drawing.
@@ -165,7 +165,9 @@ fn axis(svg: &mut String, account: &Account, scale: &Scale, zone: &TimeZone) {
         } else {
             format!("+{}", duration(at_ms))
         };
-        anchored(svg, x, BOTTOM + 20.0, "o-small o-faint", "middle", &label);
+        // At the edge a label stays within the drawing.
+        let anchor = if x > RIGHT - 4.0 * count(label.len()) { "end" } else { "middle" };
+        anchored(svg, x, BOTTOM + 20.0, "o-small o-faint", anchor, &label);
         at_ms += step_ms;
     }
     if account.lasted.least_ms != account.lasted.most_ms {

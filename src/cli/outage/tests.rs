@@ -9,7 +9,7 @@ use crate::cabinet::power::{
 };
 use crate::cabinet::settings::Settings;
 use crate::cabinet::snapshot::Snapshot;
-use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
+use crate::cabinet::types::{BootId, Now, Wall};
 use crate::io::control::SOCKET_NAME;
 use crate::io::control::wire::{Reply, Request, Response, VERSION};
 use clap::{CommandFactory as _, Parser};
@@ -102,8 +102,10 @@ fn outage() -> OutageView {
 
 /// What `cabinetd outage` says of this, without its line breaks.
 fn said(power: Option<PowerView>) -> String {
-    let now =
-        Now { mono: Mono(0), wall: Wall(0), clock: ClockQuality::Synced, civil: Civil::default(), boot: BootId(1) };
+    said_at(crate::io::clock::Clock::new(None).expect("a boot id").now(), power)
+}
+
+fn said_at(now: Now, power: Option<PowerView>) -> String {
     let books = Books::from_rows(1, Vec::new());
     let seen = Snapshot { power, ..Snapshot::of(&books, &Settings::plain(24, 6), now, StoreState::Writable) };
     let (code, out, err, asked) = told(&[], Reply::Snapshot(Box::new(seen)));
@@ -181,7 +183,12 @@ fn the_fields_of_power_are_documented() {
 #[test]
 fn while_mains_is_watched_nothing_is_expected() {
     let text = said(Some(PowerView { mode: ModeWord::Restoring, outage: Some(outage()), ..power() }));
-    assert!(text.contains("Mains is back, and has to stay for some minutes"), "{text}");
+    assert!(
+        text.contains(
+            "Mains is back, and has to stay for some minutes; the outage (since 1970-01-01 00:00) lasted 2 h."
+        ),
+        "{text}"
+    );
     assert!(!text.contains("Expected") && !text.contains("Budget"), "{text}");
 }
 
@@ -229,8 +236,17 @@ fn in_an_outage_it_says_what_is_expected_and_why() {
             .contains("believed in part")
     );
     assert!(with(|open| open.drill = true).contains("This is a drill"));
+    // The daemon tells it seldom while it sleeps: what it told goes on.
+    let told = crate::io::clock::Clock::new(None).expect("a boot id").now();
+    let before = Now { boot: BootId(1), wall: Wall(told.wall.0 - 45 * 60_000), ..told };
+    let late = said_at(before, Some(PowerView { mode: ModeWord::Asleep, outage: Some(outage()), ..power() }));
+    assert!(late.contains("Mains has been out for 2 h 45 min"), "{late}");
+    assert!(late.contains("On mains. That was 45 min ago."), "{late}");
     assert!(with(|open| open.need_mwh = 90_000).contains("there are 60.0 Wh"));
-    assert!(with(|open| open.elapsed.most_ms = 99 * HOUR_MS).contains("the clock was not trusted"));
+    assert!(
+        with(|open| open.elapsed.most_ms = 99 * HOUR_MS)
+            .contains("at least 2 h; the clock was lost, so up to 4 d 3 h is reckoned with")
+    );
 }
 
 /// A kind that is misspelt would silently be left out.

@@ -130,6 +130,7 @@ pub fn after(line: &Line) -> String {
         let minutes = ms / 60_000;
         match (minutes / 60, minutes) {
             (0, 0) => format!("+{} s", ms / 1_000),
+            (0, minutes @ 0..10) => format!("+{minutes} min {:02} s", ms / 1_000 % 60),
             (0, minutes) => format!("+{minutes} min"),
             (hours, minutes) => format!("+{hours} h {:02}", minutes % 60),
         }
@@ -217,7 +218,7 @@ fn visits(report: &Report) -> String {
     let account = &report.account;
     let energies = account.visit_energies_mwh();
     let mut text = account.visits.len().to_string();
-    if let (Some(least), Some(most)) = (energies.iter().min(), energies.iter().max()) {
+    if let (Some(least), Some(most @ 5..)) = (energies.iter().min(), energies.iter().max()) {
         let mean = energies.iter().sum::<u64>() / energies.len() as u64;
         let _ = write!(text, ", each {} from the battery on average ({} to {})", fine(mean), fine(*least), fine(*most));
     }

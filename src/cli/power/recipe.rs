@@ -10,8 +10,10 @@ pub(super) use board::Board;
 
 use crate::cabinet::power::Method;
 use crate::config::{Config, UpsConfig};
+use crate::io::credentials::UPSD_PASSWORD;
 use crate::io::upsmon::{OurUps, PASSWORD_PLACEHOLDER, Version};
 use std::fmt;
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// The account that the daemon runs as.
@@ -25,6 +27,8 @@ pub(super) struct Recipe {
     /// `office@localhost`
     pub ups: String,
     pub sleep: Method,
+    /// To be there first: accounts and folders of the files are theirs.
+    pub packages: &'static str,
     pub files: Vec<RecipeFile>,
     pub notes: Vec<Note>,
 }
@@ -95,6 +99,8 @@ struct Site<'a> {
     /// What upsmon runs when there is news.
     notify: String,
     passwords: Passwords,
+    /// Where the daemon's own one is kept.
+    password_file: PathBuf,
 }
 
 impl Recipe {
@@ -131,12 +137,13 @@ impl Recipe {
                 format!("/usr/bin/cabinetd notify --socket {}", socket.display())
             },
             passwords,
+            password_file: config.credentials_dir.join(UPSD_PASSWORD),
         };
         let mut files = nut::files(&site);
         files.extend(machine::files(&site));
         let mut notes = nut::notes(&site);
         notes.extend(machine::notes(&site));
         notes.extend(board::notes(&site, board));
-        Self { ups: site.system, sleep, files, notes }
+        Self { ups: site.system, sleep, packages: "nut-server nut-client polkitd", files, notes }
     }
 }

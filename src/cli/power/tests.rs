@@ -103,12 +103,14 @@ fn each_way_to_sleep_has_what_it_needs_and_no_more() {
     };
     let standby = text("sleep = \"standby\"", &[]);
     assert!(!standby.contains("polkit-1") && !standby.contains("udev/rules.d"), "{standby}");
-    assert!(standby.contains("After=dbus.service") && !standby.contains("ReadWritePaths"), "{standby}");
+    assert!(standby.contains("LoadCredential=upsd_password:") && !standby.contains("IPAddressAllow"), "{standby}");
+    let away = config(home.path(), "", "[ups]\nname = \"ups\"\nhost = \"192.0.2.7\"\nuser = \"cabinetd\"");
+    let away = recipe(&args(&["--color=never"]), &away, None).expect("printed");
+    assert!(away.contains("\nIPAddressAllow=192.0.2.7\n"), "{away}");
     let halt = text("sleep = \"halt\"\nrtc = true\nrtc_wake_min = 30", &["--board", "pi5"]);
     for part in [
         "org.freedesktop.login1.power-off-multiple-sessions",
         "/sys%p/wakealarm",
-        "ReadWritePaths=-/sys/class/rtc/rtc0",
         "every 30 min",
         "POWER_OFF_ON_HALT=1 ",
         "WAIT_FOR_POWER_BUTTON=0",

@@ -3,7 +3,7 @@
 //! They hold passwords: made here, or the one that the cabinet has already. The folder is closed to others; nothing that
 //! exists is overwritten, and nothing is written into the system.
 
-use super::recipe::{ACCOUNT, Passwords, Recipe};
+use super::recipe::{Passwords, Recipe};
 use crate::config::Config;
 use crate::io::credentials::{CredentialsError, UPSD_PASSWORD, UpsdPassword};
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ pub(super) enum WriteError {
     System(PathBuf),
     #[error("{} exists already and is not overwritten; name an empty folder", .0.display())]
     Exists(PathBuf),
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}; name a folder that can be made, on a disk with room", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Credentials(#[from] CredentialsError),
@@ -65,7 +65,10 @@ pub(super) fn write(
         return Err(WriteError::Exists(dir.to_owned()));
     }
     folder(dir)?;
-    let mut install = "# As root, in this folder. Look at each file first: some may replace one of yours.\n".to_owned();
+    let mut install = format!(
+        "# As root, in this folder. Look at each file first: some may replace one of yours.\napt-get install {}\n",
+        recipe.packages
+    );
     for file in &recipe.files {
         let inside = file.path.trim_start_matches('/');
         put(&dir.join(inside), file.text.as_bytes(), file.mode)?;
@@ -77,7 +80,7 @@ pub(super) fn write(
         let line = Zeroizing::new(format!("{}\n", password.expose()));
         put(&dir.join(UPSD_PASSWORD), line.as_bytes(), 0o600)?;
         let place = config.credentials_dir.join(UPSD_PASSWORD);
-        let _ = writeln!(install, "install -o {ACCOUNT} -g {ACCOUNT} -m 0600 {UPSD_PASSWORD} {}", place.display());
+        let _ = writeln!(install, "install -o root -g root -m 0600 {UPSD_PASSWORD} {}", place.display());
     }
     for note in &recipe.notes {
         let _ = write!(install, "\n# {}\n", note.title);

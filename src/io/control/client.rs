@@ -24,10 +24,7 @@ const LONGEST_ANSWER: u64 = 16 << 20;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error(
-        "no cabinetd answers at {}; see `systemctl status cabinetd`, or start the demo (`cabinetd demo`) and set CABINETD_DIR to its folder",
-        .0.display()
-    )]
+    #[error("no cabinetd answers at {}; {}", .0.display(), start_remedy())]
     NoDaemon(PathBuf),
     #[error("no permission to talk to cabinetd at {}; {remedy}", path.display())]
     NoPermission { path: PathBuf, remedy: String },
@@ -41,6 +38,15 @@ pub enum ClientError {
     Refused { code: ErrorCode, text: String },
     #[error("cannot talk to cabinetd at {}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
+}
+
+/// What to do where nobody answers: a demo's folder is known by its variable.
+fn start_remedy() -> &'static str {
+    if std::env::var_os("CABINETD_DIR").is_some_and(|folder| !folder.is_empty()) {
+        "is the demo of CABINETD_DIR running (`cabinetd demo`)? If its machine is dark, `cabinetd sim ups button` starts it"
+    } else {
+        "see `systemctl status cabinetd`, or start the demo (`cabinetd demo`) and set CABINETD_DIR to its folder"
+    }
 }
 
 /// A connection to the daemon.

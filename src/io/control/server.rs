@@ -9,6 +9,7 @@ use crate::cabinet::outcome::{Answer, Denial};
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{Channel, Origin, RequestKey, Role};
+use crate::messages::tell;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,7 +113,7 @@ impl Listener {
                     Ok((stream, _)) => admit(&shared, stream, &mut connections),
                     Err(error) => {
                         // Out of descriptors or memory: it passes, and accepting again at once would spin.
-                        tracing::warn!(%error, "the control socket cannot take a connection just now");
+                        tell!(SOCKET_TROUBLE, "the control socket cannot take a connection just now: {error}");
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
                 },
@@ -136,7 +137,7 @@ fn admit(shared: &Arc<Shared>, stream: UnixStream, connections: &mut JoinSet<()>
         None
     };
     let Some(place) = place else {
-        tracing::warn!(uid = peer.uid(), "control socket: all connections are taken, one more refused");
+        tell!(SOCKET_FULL, UID = peer.uid(), "control socket: all connections are taken, one more refused");
         let text = format!("all {} connections are taken; try again, or end a `--follow`", shared.limits.connections);
         // A fresh socket has room for one line; if not, the caller sees the end of the connection.
         let _ = stream.try_write(&line_of(None, Reply::Error { code: ErrorCode::Busy, text }));

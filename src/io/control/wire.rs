@@ -18,7 +18,7 @@ use crate::cabinet::event::{self, DrillStep, KeyStep, Pull};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::power::state::{PowerOrder, Told};
 use crate::cabinet::snapshot::Snapshot;
-use crate::cabinet::types::{AlarmId, KeyId, Pin, Reason, RequestKey, SlotNo, UserId};
+use crate::cabinet::types::{AlarmId, DoorNo, KeyId, Pin, Reason, RequestKey, SlotNo, UserId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -146,6 +146,13 @@ pub enum Ask {
     /// What is known of the outage, or of the weather before it. Needs assistant, as `order-power` does.
     TellOutage(Told),
     OrderPower(PowerOrder),
+    /// Open on an admin's word for somebody who is there. Needs admin.
+    Open {
+        user: UserId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        door: Option<DoorNo>,
+        why: String,
+    },
     /// The UPS has a new battery. Needs manager, as `drill` does.
     BatteryReplaced,
     Drill(DrillStep),
@@ -298,6 +305,9 @@ impl Ask {
             Self::Return { keys: brought } => keys(brought),
             Self::Declare { key, .. } => text_problem("the key", key, NAME),
             Self::Countersign { by, .. } => text_problem("`by`", by.as_str(), NAME),
+            Self::Open { user, why, .. } => {
+                text_problem("the user", user.as_str(), NAME).or_else(|| text_problem("the reason", why, NOTE))
+            }
             Self::ChangeRoster { change, .. } => change.problem(),
             Self::SetPin { user, pin, duress } => text_problem("the user", user.as_str(), NAME)
                 .or_else(|| [pin, duress].into_iter().flatten().find_map(digits_problem))
@@ -342,6 +352,7 @@ impl Ask {
             Self::OrderPower(_) => "order-power",
             Self::BatteryReplaced => "battery-replaced",
             Self::Drill(_) => "drill",
+            Self::Open { .. } => "open",
         }
     }
 
@@ -373,6 +384,7 @@ impl Ask {
             Self::TellOutage(told) => event::Ask::TellOutage(told),
             Self::OrderPower(order) => event::Ask::OrderPower(order),
             Self::BatteryReplaced => event::Ask::BatteryReplaced,
+            Self::Open { user, door, why } => event::Ask::Open { user, door, why },
             Self::Drill(step) => event::Ask::Drill(step),
         })
     }

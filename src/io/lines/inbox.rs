@@ -2,6 +2,7 @@
 
 use crate::cabinet::Event;
 use crate::cabinet::types::{Input, Level};
+use crate::messages::tell;
 use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::mpsc;
 
@@ -52,7 +53,7 @@ impl Inbox {
         self.flush();
         if self.picture_owed || self.events.try_send(Event::LineChanged { input, level }).is_err() {
             if !self.picture_owed {
-                tracing::warn!("the event queue is full: edges were lost, the whole picture follows");
+                tell!(EDGES_LOST, "the event queue is full: edges were lost, the whole picture follows");
             }
             self.picture_owed = true;
         }
@@ -61,7 +62,7 @@ impl Inbox {
     /// An input of a person.
     pub fn typed(&mut self, event: Event) {
         if self.waiting.len() >= WAITING {
-            tracing::warn!("the event queue is full: an input of a person was dropped");
+            tell!(INPUT_DROPPED, "the event queue is full: an input of a person was dropped");
             return;
         }
         self.waiting.push_back(event);

@@ -9,6 +9,7 @@ use crate::cabinet::types::{Code, Level, Pin};
 use crate::io::lines::inbox::Inbox;
 use crate::io::lines::pulses::{Pulses, until};
 use crate::io::lines::{ANSWER_MS, LineError, ORDERS, Order, Outputs, Reply, Wanted};
+use crate::messages::tell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ impl Backend {
                     self.pulses.clear();
                     match end {
                         End::Finished => return,
-                        End::Gone(why) => tracing::warn!("the hardware is gone: {why}; connecting again"),
+                        End::Gone(why) => tell!(HARDWARE_GONE, "the hardware is gone: {why}; connecting again"),
                     }
                     said_gone = false;
                     if began.elapsed() > Duration::from_millis(PAUSE_MS.1) {
@@ -100,7 +101,8 @@ impl Backend {
                     }
                 }
                 Err(why) if !said_gone => {
-                    tracing::warn!(
+                    tell!(
+                        NO_HARDWARE,
                         "no hardware at {}: {why}; start it with `cabinetd sim hardware`; trying again",
                         self.socket.display()
                     );
@@ -190,7 +192,7 @@ impl Backend {
                 if let Some(reply) = pending.remove(&id) {
                     let _ = reply.send(Err(LineError::Failed(why)));
                 } else {
-                    tracing::error!("an output did not follow this driver: {why}");
+                    tell!(OUTPUT_DISOBEYED, "an output did not follow this driver: {why}");
                 }
             }
         }

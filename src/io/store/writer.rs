@@ -14,6 +14,7 @@ use super::{Head, StoreError, Stored};
 use crate::cabinet::books::{Row, View};
 use crate::cabinet::fact::Record;
 use crate::cabinet::types::{BootId, Mono, Stamp, Wall};
+use crate::messages::tell;
 use ed25519_dalek::SigningKey;
 use rusqlite::{Connection, OptionalExtension as _, Statement, Transaction, TransactionBehavior, params};
 use std::path::PathBuf;
@@ -90,7 +91,7 @@ pub fn run(conn: &Connection, mut desk: Desk, jobs: &Receiver<Job>, vitals: &Arc
         Ok(writer) => writer,
         Err(error) => {
             // The schema was just read; this is a disk that fails. Every job's answer is dropped, which says so.
-            tracing::error!(%error, "the ledger's writer cannot start");
+            tell!(LEDGER_FAILED, "the ledger's writer cannot start: {error}");
             vitals.dead.store(true, Ordering::Release);
             return;
         }
@@ -224,7 +225,7 @@ impl<'a> Writer<'a> {
                 StoreError::Full => self.desk.room.full = true,
                 StoreError::Busy => {}
                 error => {
-                    tracing::error!(%error, "the ledger is closed");
+                    tell!(LEDGER_FAILED, "the ledger is closed: {error}");
                     vitals.dead.store(true, Ordering::Release);
                 }
             }

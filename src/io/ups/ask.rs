@@ -7,6 +7,7 @@
 
 use super::{Watch, figures, relay};
 use crate::cabinet::power::{UpsSilence, UpsState};
+use crate::messages::tell;
 use nut_client::tokio::Connection;
 use nut_client::{ClientError, ConfigBuilder, Host, NutError};
 use std::io;
@@ -93,12 +94,11 @@ pub(super) async fn poll(watch: &Watch, resolver: &mut Resolver) -> Result<UpsSt
 async fn converse(watch: &Watch, resolver: &mut Resolver) -> Result<UpsState, UpsSilence> {
     let upsd = resolver.connect(&watch.host, watch.port).await.map_err(|error| silence_of(&error))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    let (listener, address) = listener.and_then(|listener| listener.local_addr().map(|at| (listener, at))).map_err(
-        |error| {
-            tracing::warn!(%error, "no loopback listener for the UPS poll: is the loopback interface up, are files left?");
+    let (listener, address) =
+        listener.and_then(|listener| listener.local_addr().map(|at| (listener, at))).map_err(|error| {
+            tell!(NO_LOOPBACK, "no loopback listener for the UPS poll ({error}): is the interface up, are files left?");
             UpsSilence::Garbled
-        },
-    )?;
+        })?;
     // Dropping the set, at the deadline too, ends the task.
     let mut client = JoinSet::new();
     client.spawn(CONTAINED.scope((), list_variables(address, watch.name.clone())));

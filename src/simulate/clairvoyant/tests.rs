@@ -68,3 +68,19 @@ fn more_energy_is_never_worse() {
     let scores: Vec<f64> = (0..20).map(|step| of(&requests, step * 6_000).score).collect();
     assert!(scores.windows(2).all(|pair| pair[0] <= pair[1] + 1e-6), "{scores:?}");
 }
+
+/// Eleven hours of night before a busy morning, and a battery that does not sleep as far: a price of energy alone would buy a share of the
+/// morning.
+#[test]
+fn where_sleep_draws_the_bound_is_near_what_can_be_had() {
+    let mut parameters = Parameters { seed: 5, ..Parameters::default() };
+    parameters.power.sleep = Method::Standby;
+    for (number, outage) in outages::fixed(24 * HOUR, 60, 5).iter().enumerate() {
+        let case = case(&parameters, outage, number);
+        let best = bound(&parameters.power.plant, Method::Standby, &case);
+        // Asleep between visits serves all who come until the battery ends; only leaving some of them out buys later ones.
+        let simple = Sums::of(&timeline(&parameters, &case, Contender::WakeAtOnce).0).score;
+        assert!(best.score < simple * 1.15 + 1.5, "{number}: {simple} of {best:?}");
+        assert!(f64::from(best.served) > best.score - 1.0, "its way is within a request of it: {best:?}");
+    }
+}

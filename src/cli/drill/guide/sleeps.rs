@@ -105,7 +105,7 @@ impl Guide<'_> {
     fn order(&mut self, method: Method) -> Result<bool, Stop> {
         if method.is_deep() {
             self.world.say(None, dark_to_come(method));
-            let press = if method == Method::UpsOff { "the UPS's button" } else { "its button" };
+            let press = if method == Method::UpsOff { "the UPS's button" } else { "the machine's button" };
             let text = format!(
                 "Wait until it is dark, then press {press}, and start a watch as you press. When the cabinet is ready again: `{}`.",
                 self.resume()
@@ -139,7 +139,7 @@ impl Guide<'_> {
     fn wake_from_standby(&mut self) -> Result<Waited, Stop> {
         self.world.say(
             Some(Tone::Strong),
-            "It is in standby. Press its button, or hold a badge to the reader (no PIN is needed).",
+            "It is in standby. Press the cabinet's button, or hold a badge to the reader (no PIN is needed).",
         );
         let left = |_: &Self, left_ms: u64| format!("{} left", lasting(left_ms));
         let is_over = |guide: &Self| !guide.is_proving(Method::Standby);
@@ -182,7 +182,7 @@ impl Guide<'_> {
         if !self.plan.asks {
             return Ok(());
         }
-        let own = proof.ready_ms.div_ceil(1_000);
+        let own = proof.ready_ms / 1_000;
         let question = format!(
             "How many seconds were it by your watch from the press until it was ready? (The machine itself counted {own} s from its start. \
              Enter: not timed.)"

@@ -147,8 +147,8 @@ fn a_busy_cabinet() {
 office, Palm Court: as of 09:02, record 1042
 
 Running   since Mon 2 Nov 07:00 (1 d 2 h)
-Power     on battery since 08:25 (37 min); charge 88 %, 42 min left, load 12 %,
-          41.5 W, 13.6 V (2 min ago)
+Power     on battery since 08:25 (37 min); charge 88 %, 42 min by its own
+          reckoning, load 12 %, 41.5 W, 13.6 V (2 min ago)
 Door 1    closed since 08:55 (7 min)
 Visit     Ben Okafor, since 08:59 (3 min), with Ana Ruiz: takes Unit 204, Unit
           205 and returns Unit 101, showing, for Mr \u{fffd}[2JSmith; the door was not

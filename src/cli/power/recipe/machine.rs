@@ -1,4 +1,4 @@
-//! What lets the daemon power the machine off, set its clock's alarm and know that a shutdown is one.
+//! What lets the daemon power the machine off, set its clock's alarm and log in at upsd.
 
 use super::{ACCOUNT, Note, RecipeFile, Site};
 use crate::cabinet::power::Method;
@@ -50,20 +50,22 @@ SUBSYSTEM==\"rtc\", ACTION==\"add|change\", RUN+=\"/bin/chgrp {ACCOUNT} /sys%p/w
     )
 }
 
+/// What the unit cannot know: where the password is, and that upsd is elsewhere.
 fn drop_in(site: &Site<'_>) -> String {
-    let mut text = "\
-[Unit]
-# The daemon asks systemd whether its end is the machine's end. It asks through D-Bus, which would else be gone by then.
-After=dbus.service
-"
-    .to_owned();
-    if site.clock_wakes {
-        text.push_str(
-            "
+    let mut text = format!(
+        "\
 [Service]
-# The sandbox makes /sys read-only (ProtectKernelTunables=); the clock's alarm is the exception.
-ReadWritePaths=-/sys/class/rtc/rtc0 -/sys/class/rtc/rtc1
+# The daemon's own password for upsd: systemd reads it as root and hands the daemon a copy. Without the file the unit does not start.
+LoadCredential={UPSD_PASSWORD}:{}
 ",
+        site.password_file.display()
+    );
+    if !site.here {
+        // Writing to a String does not fail.
+        let _ = write!(
+            text,
+            "# upsd is not on this machine. The unit lets the daemon reach this machine alone.\nIPAddressAllow={}\n",
+            site.ups.host
         );
     }
     text
@@ -73,13 +75,12 @@ pub(super) fn notes(site: &Site<'_>) -> Vec<Note> {
     let mut notes = vec![Note {
         title: format!("The daemon's password, in the credentials folder as {UPSD_PASSWORD}"),
         text: format!(
-            "The same as under [{}] in upsd.users, one line, mode 0600, owned by {ACCOUNT}. `--write-to` makes one.",
+            "The same as under [{}] in upsd.users, one line, mode 0600, owned by root. `--write-to` makes one.",
             site.user
         ),
     }];
     let system = &site.system;
     let mut install = "\
-apt-get install nut-server nut-client polkitd
 systemctl daemon-reload
 systemctl restart nut-driver-enumerator nut-server nut-monitor
 systemctl enable nut-server nut-monitor

@@ -1,6 +1,6 @@
 use super::*;
 use crate::cabinet::roster::{Key, Roster, User};
-use crate::cabinet::types::{Code, PinHash, Role};
+use crate::cabinet::types::{Code, DoorNo, PinHash, Role};
 use std::collections::BTreeSet;
 
 fn read(line: &str) -> Result<Request, BadLine> {
@@ -90,6 +90,7 @@ fn every_ask_survives_the_way() {
         Ask::OrderPower(PowerOrder::StayAwake { for_minutes: 60 }),
         Ask::BatteryReplaced,
         Ask::Drill(DrillStep::Start { deep: false }),
+        Ask::Open { user: "ana".into(), door: Some(DoorNo(1)), why: "badge at home".into() },
     ];
     for ask in asks {
         let request = Request { v: VERSION, request: RequestKey("k".into()), ask: ask.clone() };

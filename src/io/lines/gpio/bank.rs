@@ -3,6 +3,7 @@
 use super::Away;
 use super::port::{Ear, Edge, Port, PortError, Sensed};
 use crate::io::lines::wiring::{InputLine, Place, Signal};
+use crate::messages::tell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -101,7 +102,8 @@ impl Bank {
                 held.suspects = waiting;
                 for index in dead.into_keys().filter(|index| held.deaf.insert(*index)) {
                     let line = &self.lines[index];
-                    tracing::error!(
+                    tell!(
+                        INTERRUPT_DEAD,
                         "{} ({}) changed without an interrupt: the interrupt line of its chip is dead, its levels are polled; \
                          look at that wire, and at `dmesg`",
                         line.signal,
@@ -122,10 +124,11 @@ impl Bank {
         match read {
             Ok((levels, sensed)) => {
                 if away.said.is_some() {
-                    tracing::info!("{} can be read again", self.words());
+                    tell!(LINES_BACK, "{} can be read again", self.words());
                 }
                 if !sensed.tells_edges() {
-                    tracing::warn!(
+                    tell!(
+                        POLLED,
                         "{} give no interrupts, so they are polled ten times a second; wire the chip's interrupt line",
                         self.words()
                     );
@@ -149,7 +152,7 @@ impl Bank {
             }
             Err(why) => {
                 if away.later(why.clone()) {
-                    tracing::error!("{} cannot be read: {why}", self.words());
+                    tell!(LINES_LOST, "{} cannot be read: {why}", self.words());
                 }
                 Look::NOTHING
             }
@@ -206,7 +209,7 @@ impl Bank {
 
     /// It does not answer any more.
     pub(super) fn lose(&mut self, why: PortError) -> Look {
-        tracing::error!("{} cannot be read any more: {why}; claiming them again", self.words());
+        tell!(LINES_LOST, "{} cannot be read any more: {why}; claiming them again", self.words());
         let mut away = Away::now();
         away.later(why);
         self.state = State::Away(away);
@@ -224,7 +227,7 @@ impl Bank {
             held.seqnos[index] = edge.seqno;
             held.suspects.remove(&index);
             if held.deaf.remove(&index) {
-                tracing::info!("{} ({}) gives interrupts again", line.signal, line.at);
+                tell!(LINES_BACK, "{} ({}) gives interrupts again", line.signal, line.at);
             }
             held.levels[index] = edge.active;
             changed.push((line.signal, edge.active));
@@ -232,7 +235,7 @@ impl Bank {
         if lost == 0 {
             return Look::Changed(changed);
         }
-        tracing::warn!("{lost} edges of {} were lost: its lines are read anew", self.words());
+        tell!(EDGES_LOST, "{lost} edges of {} were lost: its lines are read anew", self.words());
         self.read()
     }
 }

@@ -11,6 +11,7 @@ use crate::io::lines::inbox::Inbox;
 use crate::io::lines::pulses::{Pulses, until};
 use crate::io::lines::wiring::{InputLine, OutputLine, Place, Signal, Wiring, output_words};
 use crate::io::lines::{LineError, Order, Reply, Wanted};
+use crate::messages::tell;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -150,7 +151,7 @@ impl Driver {
         self.pulses.end(output);
         if let Err(why) = self.drive(output, false) {
             // Its claim was given up, which drove it inactive if it can be driven at all; the next claim begins inactive.
-            tracing::error!("{} was not driven inactive at the end of its pulse: {why}", output_words(output));
+            tell!(OUTPUT_DISOBEYED, "{} was not driven inactive at the end of its pulse: {why}", output_words(output));
         }
     }
 

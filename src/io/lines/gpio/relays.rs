@@ -4,6 +4,7 @@ use super::port::{Driven, Port, PortError};
 use super::{Away, port};
 use crate::cabinet::types::Output;
 use crate::io::lines::wiring::{OutputLine, Place, output_words};
+use crate::messages::tell;
 use std::fmt;
 use tokio::time::Instant;
 
@@ -61,7 +62,7 @@ impl Relays {
         match port.claim_outputs(&self.place, &self.lines) {
             Ok(driven) => {
                 if away.said.is_some() {
-                    tracing::info!("the outputs at {} can be driven again", self.place);
+                    tell!(LINES_BACK, "the outputs at {} can be driven again", self.place);
                 }
                 self.state = State::Held(Held { driven, count: self.lines.len() });
             }
@@ -71,7 +72,7 @@ impl Relays {
             }
             Err(why) => {
                 if away.later(why.clone()) {
-                    tracing::error!("{} cannot be driven: {why}", self.words());
+                    tell!(LINES_LOST, "{} cannot be driven: {why}", self.words());
                 }
             }
         }
@@ -106,7 +107,7 @@ impl Relays {
         let Err(why) = held.driven.drive(index, active).or_else(|_| held.driven.drive(index, active)) else {
             return Ok(());
         };
-        tracing::error!("the outputs at {} do not follow any more: {why}; claiming them again", self.place);
+        tell!(LINES_LOST, "the outputs at {} do not follow any more: {why}; claiming them again", self.place);
         let mut away = Away::now();
         away.later(why.clone());
         self.state = State::Away(away);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// More devices than any machine beside a cabinet has.
 const MOST_DEVICES: usize = 256;
 /// Where links to the nodes are.
-const LINKS: [&str; 2] = ["dev/input/by-id", "dev/input/by-path"];
+const LINKS: [&str; 3] = ["dev/input", "dev/input/by-id", "dev/input/by-path"];
 
 const TOP_DIGITS: [KeyCode; 10] = [
     KeyCode::KEY_0,

@@ -1,5 +1,6 @@
 //! What comes and goes under /dev/input, by the kernel's word: nobody looks while nothing happens.
 
+use crate::messages::tell;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 use std::io::ErrorKind;
@@ -19,7 +20,7 @@ pub(super) fn watch() -> mpsc::Receiver<()> {
     match begun {
         Ok((watch, told)) => drop(tokio::spawn(follow(watch, told, say))),
         Err(error) => {
-            tracing::warn!(%error, "nobody tells when readers are plugged in; they are looked for now and then");
+            tell!(READERS_UNWATCHED, %error, "nobody tells when readers are plugged in; they are looked for now and then");
         }
     }
     changes
@@ -39,7 +40,7 @@ async fn follow(watch: OwnedFd, told: Receiver, say: mpsc::Sender<()>) {
             Ok(_) => drop(say.try_send(())),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => {
-                tracing::warn!(%error, "nobody tells any more when readers are plugged in");
+                tell!(READERS_UNWATCHED, %error, "nobody tells any more when readers are plugged in");
                 return;
             }
         }
@@ -57,7 +58,7 @@ fn follow_folders(watch: &OwnedFd) {
         Ok(_) => true,
         Err(Errno::NOENT) => false,
         Err(errno) => {
-            tracing::warn!(%errno, "{folder} cannot be watched");
+            tell!(READERS_UNWATCHED, %errno, "{folder} cannot be watched");
             false
         }
     };

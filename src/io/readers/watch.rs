@@ -5,6 +5,7 @@ use super::port::{Claim, Ear, Heard, Port};
 use super::typing::{Dropped, Typed, Typing};
 use super::wanted::Wanted;
 use crate::cabinet::Event;
+use crate::messages::tell;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -154,7 +155,11 @@ impl Watch {
                     Typed::Nothing => {}
                     Typed::Event(event) => {
                         if self.events.try_send(event).is_err() {
-                            tracing::warn!("the event queue is full: what was read at {} was dropped", reader.wanted);
+                            tell!(
+                                INPUT_DROPPED,
+                                "the event queue is full: what was read at {} was dropped",
+                                reader.wanted
+                            );
                         }
                     }
                     Typed::Dropped(why) => reader.drop_one(why),
@@ -163,7 +168,7 @@ impl Watch {
             Heard::Lost => {
                 reader.typing.begin_anew();
                 reader.forget = None;
-                tracing::warn!("keys of {} were lost: what was half read is forgotten", reader.wanted);
+                tell!(READER_NONSENSE, "keys of {} were lost: what was half read is forgotten", reader.wanted);
             }
             Heard::Gone(why) => reader.lose(&why),
         }
@@ -205,7 +210,7 @@ impl Reader {
         self.typing.begin_anew();
         self.state = State::Held { claim, node, _device: device };
         self.said = None;
-        tracing::info!("{} is {words}; what it types goes to the cabinet alone", self.wanted);
+        tell!(READER_TAKEN, "{} is {words}; what it types goes to the cabinet alone", self.wanted);
     }
 
     /// It is not there, or could not be taken: said once for each reason. What is there is tried again after a growing pause.
@@ -214,7 +219,7 @@ impl Reader {
         *again = is_there.then(|| Instant::now() + *pause);
         *pause = if is_there { (*pause * 2).min(PAUSE.1) } else { PAUSE.0 };
         if self.said.as_ref() != Some(&why) {
-            tracing::error!("{} is not taken: {why}", self.wanted);
+            tell!(READER_NOT_TAKEN, "{} is not taken: {why}", self.wanted);
             self.said = Some(why);
         }
     }
@@ -222,7 +227,7 @@ impl Reader {
     fn lose(&mut self, why: &str) {
         self.typing.begin_anew();
         self.forget = None;
-        tracing::error!("{} is gone: {why}; it is taken again when it is back", self.wanted);
+        tell!(READER_GONE, "{} is gone: {why}; it is taken again when it is back", self.wanted);
         // That it is missing need not be said as well.
         self.said = Fit::Nothing.trouble(self.wanted.kind).map(|(what, remedy)| format!("{what}; {remedy}"));
         self.state = State::Away { again: Some(Instant::now() + PAUSE.0), pause: PAUSE.0 };
@@ -231,7 +236,7 @@ impl Reader {
     fn drop_one(&mut self, why: Dropped) {
         self.dropped.count = self.dropped.count.saturating_add(1);
         if self.dropped.since.is_none_or(|since| since.elapsed() >= SAID) {
-            tracing::warn!("{} of what was read at {} came to nothing: {why}", self.dropped.count, self.wanted);
+            tell!(READER_NONSENSE, "{} of what was read at {} came to nothing: {why}", self.dropped.count, self.wanted);
             self.dropped = Drops { since: Some(Instant::now()), count: 0 };
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::io::reader::wanted::By;
+use crate::io::readers::wanted::By;
 use proptest::prelude::*;
 
 /// A reader, and the moment of its next key.

@@ -1,0 +1,96 @@
+//! The cabinet opened on an admin's word: for somebody whose badge and PIN do not help, who stands before it.
+//!
+//! There is no remote unlock: the word alone moves nothing. Within a minute the named person's badge, or the cabinet's button, says that
+//! somebody is there; then a session begins as theirs, without a PIN, and the door is unlocked. The word is a record before that, with
+//! who gave it and why. It does not survive a restart, opens once, and opens nothing where no session could begin.
+
+use super::fact::Fact;
+use super::outcome::{Denial, Message, Sound};
+use super::types::{DoorNo, Mono, Origin, UserId};
+use super::visit::unstated;
+use super::{Cabinet, Reason, Turn};
+
+/// So long the word stands.
+pub const WORD_STANDS_MS: u64 = 60_000;
+
+/// A word that stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Opening {
+    user: UserId,
+    doors: Vec<DoorNo>,
+    why: String,
+    until: Mono,
+}
+
+impl Opening {
+    pub(super) const fn next_deadline(&self) -> (Mono, Reason) {
+        (self.until, Reason::WordLapses)
+    }
+}
+
+impl Cabinet {
+    /// An admin's word: this person may open this door (none = each), for this reason.
+    pub(super) fn order_opening(
+        &mut self,
+        turn: &mut Turn,
+        user: &UserId,
+        door: Option<DoorNo>,
+        why: &str,
+    ) -> Result<String, Denial> {
+        if !self.books.roster.users.contains_key(user) {
+            return Err(Denial::UserUnknown { user: user.clone() });
+        }
+        if !self.is_active(user) {
+            return Err(Denial::Revoked);
+        }
+        let doors: Vec<DoorNo> = match door {
+            Some(door) if self.settings.doors.contains_key(&door) => vec![door],
+            Some(door) => return Err(Denial::DoorUnknown { door }),
+            None => self.settings.doors.keys().copied().collect(),
+        };
+        if self.books.session.is_some() || self.desk.is_busy() {
+            return Err(Denial::Busy);
+        }
+        if self.goes_down() {
+            return Err(Denial::GoingDown);
+        }
+        let (user, why) = (user.clone(), why.to_owned());
+        self.record(turn, Fact::OpeningOrdered { user: user.clone(), doors: doors.clone(), why: why.clone() });
+        let name = self.name_of(&user);
+        self.opening = Some(Opening { user, doors, why, until: turn.mono().plus_ms(WORD_STANDS_MS) });
+        self.sound(turn, Sound::Granted);
+        self.show(turn, Message::PressToOpen { name: name.clone() });
+        Ok(format!(
+            "within a minute {name} presses the cabinet's button, or holds their badge to its reader; then it opens"
+        ))
+    }
+
+    /// Somebody is there: the named person's badge (`shown`), or the button. Whether it was for them.
+    pub(super) fn opens_on_word(&mut self, turn: &mut Turn, shown: Option<&UserId>) -> bool {
+        let meant = |opening: &mut Opening| shown.is_none_or(|user| *user == opening.user);
+        let free = self.books.session.is_none() && !self.desk.is_busy() && !self.goes_down();
+        let Some(Opening { user, doors, why, .. }) = self.opening.take_if(|opening| free && meant(opening)) else {
+            return false;
+        };
+        // The roster may have changed since.
+        if !self.is_active(&user) {
+            self.show(turn, Message::Denied { denial: Denial::Revoked });
+            return true;
+        }
+        turn.by = if shown.is_some() { Origin::reader(user.clone()) } else { Origin::cabinet() };
+        let (vouched, clock_unverified) = (false, false);
+        let started = Fact::SessionStarted { user: user.clone(), vouched, clock_unverified, on_word: true };
+        self.begin_session(turn, started, &user);
+        let ask = super::event::Pull { purpose: Some(why), ..unstated() };
+        self.authorise(turn, &ask, &[], &[], &doors);
+        true
+    }
+
+    /// Nobody came in time.
+    pub(super) fn word_lapses(&mut self, turn: &mut Turn) {
+        let now = turn.mono();
+        if self.opening.take_if(|opening| opening.until <= now).is_some() {
+            self.show(turn, Message::TimedOut);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use super::*;
+use crate::cabinet::event::KeyStep;
+use crate::cabinet::fact::Cleared;
+use crate::cabinet::types::{BootId, ClockQuality, Evidence, Mono, Origin, Reason, SessionId, Stamp, UserId, Wall};
+use crate::io::journal::{self, Dress, Sink};
+use crate::messages::Priority;
+
+fn clerk() -> Clerk {
+    let (log, _) = journal::start(Sink::Stderr(Dress::Plain)).expect("a thread");
+    Clerk::new(log, &Books::default())
+}
+
+fn record(seq: u64, fact: Fact) -> Record {
+    let stamp = Stamp { mono: Mono(1), wall: Wall(1), clock: ClockQuality::Synced, boot: BootId(1) };
+    Record { seq, stamp, by: Origin::cabinet(), fact }
+}
+
+fn told(clerk: &mut Clerk, record: &Record) -> Entry {
+    clerk.entry(record, None).expect("it is told")
+}
+
+fn values<'a>(entry: &'a Entry, name: &str) -> Vec<&'a str> {
+    entry.fields.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.as_str()).collect()
+}
+
+fn taken() -> Fact {
+    Fact::Taken {
+        slot: SlotNo(7),
+        key: Some("204".into()),
+        evidence: Some(Evidence::HomeSlot),
+        session: Some(SessionId(12)),
+        holder: Some("ana".into()),
+        reason: Reason::WorkOrder,
+        reference: Some("8841".into()),
+        purpose: Some("Mrs Miller's boiler".into()),
+        entitled: true,
+    }
+}
+
+#[test]
+fn a_key_is_told_with_what_one_filters_by() {
+    let entry = clerk().entry(&record(15, taken()), Some(OutageId(3))).expect("it is told");
+    assert_eq!(entry.text, "key 204 was taken from slot 7 by ana for a work order (by its home slot, session 12).");
+    assert_eq!(entry.priority, Priority::Info);
+    let expected = [
+        ("MESSAGE_ID", records::TAKEN.id),
+        ("SEQ", "15"),
+        ("SLOT", "7"),
+        ("SESSION", "12"),
+        ("OUTAGE", "3"),
+        ("KEY", "204"),
+        ("USER", "ana"),
+    ];
+    assert_eq!(entry.fields, expected.map(|(name, value)| (name, value.to_owned())));
+}
+
+#[test]
+fn what_names_itself_and_what_comes_more_than_once() {
+    let clerk = &mut clerk();
+    let started = Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false, on_word: false };
+    assert_eq!(values(&told(clerk, &record(12, started)), "SESSION"), ["12"]);
+    let alarm = Alarm::OutAtClosing { keys: vec!["204".into(), "205".into()] };
+    let entry = told(clerk, &record(20, Fact::AlarmRaised { alarm }));
+    assert_eq!((values(&entry, "ALARM"), values(&entry, "KEY")), (vec!["20"], vec!["204", "205"]));
+    assert_eq!(values(&entry, "MESSAGE_ID"), [alarms::OUT_AT_CLOSING.id]);
+    let fault = Fact::SensorFault { input: Input::Door(DoorNo(2)), fault: crate::cabinet::fact::SensorFault::Chatter };
+    assert_eq!(values(&told(clerk, &record(21, fault)), "DOOR"), ["2"]);
+    let by = Origin { actor: Actor::Account { uid: 1000, name: "office".into() }, ..Origin::cabinet() };
+    let set = Record { by, ..record(22, Fact::PinSet { user: "ana".into() }) };
+    assert_eq!(values(&told(clerk, &set), "BY"), ["office"]);
+}
+
+#[test]
+fn nothing_that_was_typed_freely_is_told() {
+    let field = FieldChange { field: "name".into(), from: Some("Ana Ruiz".into()), to: Some("Ana Miller".into()) };
+    let facts = [
+        taken(),
+        Fact::KeyStepped { key: "204".into(), step: KeyStep::Lost, note: Some("Mrs Miller's dog".into()) },
+        Fact::Denied { user: None, denial: Denial::KeyUnknown { key: "Miller".into() }, count: 1, charged: None },
+        Fact::RosterChanged {
+            source: "roster.toml".into(),
+            hash: None,
+            version: 2,
+            replace: false,
+            difference: vec![Difference::UserChanged { user: "ana".into(), fields: vec![field] }],
+        },
+        Fact::SessionAuthorised {
+            session: SessionId(12),
+            user: "ana".into(),
+            pull: vec!["204".into()],
+            give_back: vec![],
+            reason: Reason::Showing,
+            reference: Some("Miller".into()),
+            purpose: Some("the Millers".into()),
+            doors: vec![DoorNo(1)],
+            alone: false,
+        },
+    ];
+    for fact in facts {
+        let entry = told(&mut clerk(), &record(1, fact));
+        assert!(!format!("{entry:?}").contains("Miller"), "{entry:?}");
+    }
+}
+
+#[test]
+fn duress_is_told_nowhere_nor_what_becomes_of_it() {
+    let clerk = &mut clerk();
+    let duress = Fact::AlarmRaised { alarm: Alarm::Duress { session: SessionId(1), user: UserId::from("ana") } };
+    let acknowledged = Fact::AlarmAcknowledged { alarm: AlarmId(30) };
+    let cleared = Fact::AlarmCleared { alarm: AlarmId(30), why: Cleared::Acknowledged, name: None };
+    for (seq, fact) in [(30, duress), (31, acknowledged.clone()), (32, cleared)] {
+        assert_eq!(clerk.entry(&record(seq, fact), None), None);
+    }
+    // Another one of that number would be told.
+    assert!(clerk.entry(&record(33, acknowledged), None).is_some());
+}
+
+#[test]
+fn what_was_silent_before_a_start_stays_so() {
+    let alarm = Alarm::Duress { session: SessionId(1), user: UserId::from("ana") };
+    let mut books = Books::default();
+    books.apply(&record(1, Fact::AlarmRaised { alarm }), 10);
+    let (log, _) = journal::start(Sink::Stderr(Dress::Plain)).expect("a thread");
+    let mut clerk = Clerk::new(log, &books);
+    assert_eq!(clerk.entry(&record(9, Fact::AlarmAcknowledged { alarm: AlarmId(1) }), None), None);
+}

@@ -1,0 +1,111 @@
+//! Alarms, as they are raised. One under duress is not here: it must not be read beside the cabinet.
+//!
+//! What alarms is one of these; which slot, door or key it is stands in the entry's text and fields. The level says who has to
+//! look: `err` now, `warning` today, `notice` when there is time.
+
+super::messages! {
+    OPEN_WITHOUT_SESSION Error "94b2db93b8be998d51098ed3c22792b7":
+        "Door @DOOR@ was opened with no session",
+        "The contact of the door opened while nobody had been let in: the door was forced, or somebody used the cabinet key.",
+        "Look at the door and at the keys (`cabinetd keymap`). If it was the cabinet key, find out who, and acknowledge the alarm: `cabinetd alarm ack @ALARM@`.";
+
+    DOOR_LEFT_OPEN Warning "6a13e208a1f07d4fef9caf3066e0d0cc":
+        "Door @DOOR@ is open for too long",
+        "The door was opened and not closed again. While it stands open anybody can take a key, and on battery the cabinet cannot sleep for long.",
+        "Close it. If it is closed, the contact or its cable is broken: compare `cabinetd status` with the door.";
+
+    WRONG_KEY Error "34b3e560fdb60ce0d3eae84632b66b94":
+        "A key was taken that was not asked for or is not allowed",
+        "The sensor of slot @SLOT@ saw its key go in a session that had not asked for it.",
+        "Have it put back; the alarm ends when it hangs there again. If it was right after all, acknowledge the alarm: `cabinetd alarm ack @ALARM@`.";
+
+    UNEXPECTED_SLOT Warning "e047a3ee59f0954eb7f0e65df86f9e5c":
+        "Something hangs in slot @SLOT@ that does not belong there",
+        "A slot was filled that no key has its home in, or with a key whose home is another slot.",
+        "Hang the key on its own hook (`cabinetd key list` says which).";
+
+    UNKNOWN_RETURN Notice "b5122acf8338a794a063b787b46daedc":
+        "Nobody knows which key hangs in slot @SLOT@",
+        "A key came back, and with plain sensors the cabinet cannot tell which of those that were out.",
+        "Look at its label and say so: `cabinetd declare --slot @SLOT@ --key KEY`, or scan its tag.";
+
+    DARK_DIFFERENCE Warning "8f45133341fbc05e3cc4a8b469c4535f":
+        "Slot @SLOT@ changed while nobody saw it",
+        "Between the daemon's last proof of life and its start the slot was emptied or filled: the power was off, or the daemon was down.",
+        "Look at the slot, ask who was there, and acknowledge the alarm: `cabinetd alarm ack @ALARM@`. The entries before this one say why the daemon was down.";
+
+    CHANGED_BEHIND_DOOR Error "980c7d0b304424613aed649b36ab1d88":
+        "Slot @SLOT@ changed although the door was closed",
+        "A slot's sensor changed while the door's contact says closed: the contact or the sensor is wrong, or the cabinet was opened another way.",
+        "Look inside. Open and close the door and watch `cabinetd status`; then move the key on its hook and watch `cabinetd keymap`.";
+
+    SENSOR_FAULT Warning "b6bb433e59b5843d477383b1b73c26b9":
+        "A sensor cannot be believed",
+        "A line cannot be read, changes faster than any hand, or says the opposite of what a tag scan proved. Until it is well again the cabinet does not know what hangs there.",
+        "Look at the sensor's plug, cable and switch. It is believed again after some quiet seconds, and the alarm ends by itself.";
+
+    LINES_LOST Error "c4c55c2423e7aebb8d2894aa8717a381":
+        "No sensor can be read",
+        "The daemon cannot reach the lines at all: nobody sees what is taken, and no lock is driven. The entries around this one say what it could not open.",
+        "See whether the board is plugged in (`ls /dev/gpiochip*`) and whether the account may use it (`id cabinetd` has the group gpio). When the lines are back the slots are compared by themselves.";
+
+    LOCK_FAULT Error "90c3989a872531988424658874cde2a8":
+        "The lock of door @DOOR@ does not answer",
+        "The command to the relay failed, or its end is not known.",
+        "Open with the cabinet key. Look at the relay board, its supply and its cable; then try a visit.";
+
+    TAMPERED Error "b31508aaa3ce1d166ac332f4b0813dbc":
+        "The housing was opened",
+        "The tamper contact opened.",
+        "Look at the cabinet. If it was a service, close the housing: the alarm ends with that.";
+
+    OVERDUE Notice "bfabdcb088b39576898cb7d364370e39":
+        "A key is out for longer than its reason allows",
+        "The limits stand under [alerts] in the config.",
+        "Ask whoever has it (`cabinetd keymap`).";
+
+    OUT_AT_CLOSING Notice "72b32be6e10cda3f90a67e6778afbe5b":
+        "Keys are still out at closing time",
+        "The closing time stands under [alerts] in the config.",
+        "Ask whoever has them (`cabinetd keymap`).";
+
+    LONE_EMERGENCY Warning "2cbd66000ca7630baa775942007cc1ff":
+        "A two-person key was taken by one person in an emergency",
+        "Somebody who may do so said that it was an emergency and took it alone.",
+        "Somebody else has to look at it and countersign: `cabinetd alarm countersign @ALARM@ --by USER`.";
+
+    INACTIVE_USER Notice "e3f28809fc7a0615f75d3523169ba9c4":
+        "Somebody in the roster has not been here for a long time",
+        "An access that nobody uses is one that nobody misses when it is stolen. The limit is inactive_days under [alerts] in the config.",
+        "If it is not needed any more: `cabinetd user revoke @USER@`.";
+
+    DISK_FULL Error "2c641ccbae37e4d39d9799d70c8bd5e4":
+        "The disk is full, so nothing is opened",
+        "What cannot be recorded does not happen: nobody is let in. The alarm itself was written into a reserve.",
+        "Make room on the disk of the state directory (`df /var/lib/cabinetd`, `journalctl --vacuum-size=50M`, `apt-get clean`). It is noticed within seconds, without a restart.";
+
+    UPS_UNREACHABLE Warning "d3c45844c33054ad0477e11811100d40":
+        "The UPS does not answer",
+        "upsd is down, its driver lost the UPS, or the cable is out. Whether mains is there is not known; nothing is put to sleep for that.",
+        "`systemctl status nut-server nut-driver.target`, `upsc -l`, the USB cable; `cabinetd check --only ups` says what it sees.";
+
+    SLEEP_FAILED Warning "acff819cb0e4731926c7cab01b1d16a8":
+        "A sleep was ordered and did not come",
+        "The machine or the UPS should have gone off and did not. A lighter way is taken for the rest of this outage.",
+        "The entries before this one say what refused. After ups-off, upsd holds the order: `systemctl restart nut-server`. Then drill again on a quiet day: `cabinetd drill`.";
+
+    REPLACE_BATTERY Warning "4718ad86687406fbdc9bb819e1c8ae33":
+        "The UPS's battery is to be replaced",
+        "The UPS says so, or its own test of the battery failed.",
+        "Put in a new one, then say `cabinetd power battery-replaced` and drill again: `cabinetd drill`.";
+
+    CABINET_KEY_ONLY Error "1624fbcb4beb4b9e6df402127819a472":
+        "The battery ends: only the cabinet key opens",
+        "Not enough is left for a visit, or somebody shuts the machine down while mains is out.",
+        "Fetch the cabinet key and write down who takes what. When mains is back the cabinet compares its slots by itself.";
+
+    LEDGER_SHORTENED Error "9a785bad5d87e3c1e32b72f7b67de724":
+        "Records of the ledger are missing",
+        "The proof of life knows of records that the ledger does not have: the disk lost what it had confirmed, or somebody put an older file in its place.",
+        "Copy the state directory away before anything else. `cabinetd ledger verify --head FILE` compares with a head that was kept elsewhere; restore a backup that has what is missing, and replace the card.";
+}
