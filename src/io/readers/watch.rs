@@ -20,7 +20,7 @@ const BLIND: Duration = Duration::from_secs(30);
 /// Keys on their way; beyond, the kernel keeps them.
 const STROKES: usize = 64;
 /// What is dropped at one reader is said so often at most.
-const SAID: Duration = Duration::from_secs(60);
+const SAID: Duration = Duration::from_secs(600);
 
 /// All readers of this cabinet.
 #[derive(Debug)]
