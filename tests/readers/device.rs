@@ -1,5 +1,6 @@
 //! One reader: recognised, grabbed, heard, unplugged, plugged in again.
 
+use crate::chip::rounds;
 use crate::keyboard::{Keyboard, keys};
 use cabinetd::cabinet::Event;
 use cabinetd::io::readers;
@@ -83,7 +84,7 @@ async fn a_code_comes_out_and_nobody_else_sees_its_keys() {
 async fn unplugged_and_plugged_in_again() {
     let mut events = start(&[named(Kind::Badge, "Rig Badge")]);
     settle().await;
-    for round in 0..3 {
+    for round in 0..3 * rounds() {
         // Not there at first; then another one each time, on another node as like as not.
         let mut keyboard = Keyboard::plug("Rig Badge", (0x08ff, 0x0009));
         settle().await;

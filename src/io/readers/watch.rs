@@ -213,12 +213,14 @@ impl Reader {
         tell!(READER_TAKEN, "{} is {words}; what it types goes to the cabinet alone", self.wanted);
     }
 
-    /// It is not there, or could not be taken: said once for each reason. What is there is tried again after a growing pause.
+    /// It is not there, or could not be taken: said once for each reason. What is there is tried again after a growing pause, and the first
+    /// time nothing is said: udev may not have given it its rights yet, or its former owner is about to let go.
     fn miss(&mut self, why: String, is_there: bool) {
         let State::Away { again, pause } = &mut self.state else { return };
+        let is_early = is_there && *pause == PAUSE.0;
         *again = is_there.then(|| Instant::now() + *pause);
         *pause = if is_there { (*pause * 2).min(PAUSE.1) } else { PAUSE.0 };
-        if self.said.as_ref() != Some(&why) {
+        if !is_early && self.said.as_ref() != Some(&why) {
             tell!(READER_NOT_TAKEN, "{} is not taken: {why}", self.wanted);
             self.said = Some(why);
         }
