@@ -41,6 +41,8 @@ pub(super) enum Dropped {
     TooFast,
     /// A key that means nothing in this layout, or that is no digit.
     Strange,
+    /// The kernel dropped some of its keys.
+    Lost,
 }
 
 impl fmt::Display for Dropped {
@@ -48,6 +50,7 @@ impl fmt::Display for Dropped {
         f.write_str(match self {
             Self::TooLong => "it had no end; set the reader to type Enter after each code",
             Self::TooFast => "too many at once; something lies on it, or it is broken",
+            Self::Lost => "some of its keys were lost; the machine does not keep up",
             Self::Strange => "it had a key that is none of a code's; is its layout the one in the config?",
         })
     }
@@ -71,6 +74,8 @@ pub(super) struct Typing {
     text: Zeroizing<String>,
     spoiled: Option<Dropped>,
     last_ms: u64,
+    /// Keys were lost since the last one.
+    lost: bool,
     /// Every key so far followed the one before within [`BURST_MS`].
     burst: bool,
     touched_ms: Option<u64>,
@@ -94,6 +99,7 @@ impl Typing {
             text: Zeroizing::new(String::with_capacity(4 * LONGEST_CODE)),
             spoiled: None,
             last_ms: 0,
+            lost: false,
             burst: true,
             touched_ms: None,
             rate: Rate::default(),
@@ -112,10 +118,17 @@ impl Typing {
         self.burst = true;
     }
 
-    /// The device is another one, or keys were lost.
+    /// The device is another one.
     pub(super) fn begin_anew(&mut self) {
         self.forget();
         self.held = Held::default();
+    }
+
+    /// Keys were lost: what follows up to the next end may be the rest of something.
+    pub(super) fn lose(&mut self) {
+        self.begin_anew();
+        self.spoiled = Some(Dropped::Lost);
+        self.lost = true;
     }
 
     pub(super) fn stroke(&mut self, stroke: Stroke) -> Typed {
@@ -128,11 +141,14 @@ impl Typing {
             return Typed::Nothing;
         }
         let meaning = if self.kind.has_digits() { of_pad } else { of_badge }(self.layout, stroke.key, self.held);
-        // A clock that was set back makes a pause of no length known.
-        let gap_ms = stroke.at_ms.checked_sub(self.last_ms).unwrap_or(u64::MAX);
         if meaning == Meaning::Nothing {
             return Typed::Nothing;
         }
+        // A clock that was set back makes a pause of no length known; what was lost, one that was none.
+        let gap_ms = match std::mem::take(&mut self.lost) {
+            true => 0,
+            false => stroke.at_ms.checked_sub(self.last_ms).unwrap_or(u64::MAX),
+        };
         if self.is_half() && gap_ms > self.pause_ms {
             self.forget();
         }

@@ -166,8 +166,8 @@ impl Watch {
                 }
             }
             Heard::Lost => {
-                reader.typing.begin_anew();
-                reader.forget = None;
+                reader.typing.lose();
+                reader.forget = Some(Instant::now() + Duration::from_millis(reader.wanted.pause_ms));
                 tell!(READER_NONSENSE, "keys of {} were lost: what was half read is forgotten", reader.wanted);
             }
             Heard::Gone(why) => reader.lose(&why),

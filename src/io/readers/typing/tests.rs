@@ -166,6 +166,20 @@ fn half_of_something_is_forgotten_after_the_pause() {
 }
 
 #[test]
+fn after_a_loss_the_rest_up_to_the_next_end_is_nothing() {
+    for kind in [Kind::Badge, Kind::Keypad, Kind::Both] {
+        let mut bench = Bench::of(kind, Layout::Us);
+        bench.keys(&[D[1], D[2]], 5);
+        bench.typing.lose();
+        // However long nothing came before.
+        bench.at_ms += 3_600_000;
+        assert_eq!(bench.keys(&[KeyCode::KEY_NUMLOCK, D[3], D[4], D[5], D[6], ENTER], 5), ["Lost"], "{kind:?}");
+        let said = bench.keys(&[D[3], D[4], D[5], D[6], ENTER], 5).concat();
+        assert!(said.ends_with(" 3456"), "{kind:?}: {said}");
+    }
+}
+
+#[test]
 fn what_has_no_end_is_dropped_whole() {
     for (kind, longest) in [(Kind::Badge, LONGEST_CODE), (Kind::Keypad, LONGEST_GROUP)] {
         let mut bench = Bench::of(kind, Layout::Us);
