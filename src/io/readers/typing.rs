@@ -145,10 +145,8 @@ impl Typing {
             return Typed::Nothing;
         }
         // A clock that was set back makes a pause of no length known; what was lost, one that was none.
-        let gap_ms = match std::mem::take(&mut self.lost) {
-            true => 0,
-            false => stroke.at_ms.checked_sub(self.last_ms).unwrap_or(u64::MAX),
-        };
+        let lost = std::mem::take(&mut self.lost);
+        let gap_ms = if lost { 0 } else { stroke.at_ms.checked_sub(self.last_ms).unwrap_or(u64::MAX) };
         if self.is_half() && gap_ms > self.pause_ms {
             self.forget();
         }
