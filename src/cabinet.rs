@@ -3,6 +3,7 @@
 //! ```text
 //! Event ──▶ Cabinet::step(now, event) ──▶ Outcome { records, rows, commands }
 //!              │  access    who is it, may they            (identification, PINs, throttling)
+//!              │  pad       digits: login, PIN, answers    (the dialogue of a cabinet with only a keypad)
 //!              │  visit     one person's session           (ask, authorise, open, close)
 //!              │  door      contacts, left open            ┐
 //!              │  slot      keys taken and returned        ├ what the lines say
@@ -29,6 +30,7 @@ pub mod mentions;
 mod opening;
 pub mod outage;
 pub mod outcome;
+mod pad;
 pub mod power;
 mod request;
 pub mod roster;
@@ -117,6 +119,8 @@ pub enum Reason {
     DenialWindow,
     /// Nothing was asked for, no second person came, or the door was not opened.
     VisitTimeout,
+    /// A half-given answer on the pad is forgotten.
+    AnswerTimeout,
     /// A door was left open.
     DoorLeftOpen,
     /// A command's end is overdue.
@@ -229,7 +233,7 @@ impl Cabinet {
         if !matches!(weighed, Reading::Left { .. }) {
             self.notice_someone(turn_ref, &event);
         }
-        let read = matches!(event, Event::CodeRead(_) | Event::LoginTyped(_));
+        let read = matches!(event, Event::CodeRead(_) | Event::LoginTyped(_) | Event::DigitsTyped(_));
         match event {
             Event::Started(start) => self.started(turn_ref, start),
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
@@ -241,8 +245,10 @@ impl Cabinet {
             },
             Event::LoginTyped(login) => self.login_typed(turn_ref, &login),
             Event::PinTyped(pin) => self.pin_typed(turn_ref, pin),
+            Event::DigitsTyped(digits) => self.digits_typed(turn_ref, digits),
             Event::CancelPressed => self.cancel_pressed(turn_ref),
-            Event::Tick => {}
+            // That somebody is here is noticed above; there is nothing else to it.
+            Event::Tick | Event::PadTouched => {}
             Event::ButtonPressed => drop(self.opens_on_word(turn_ref, None)),
             Event::Requested(request) => self.requested(turn_ref, request),
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
@@ -289,6 +295,7 @@ impl Cabinet {
         self.forget_pin(turn);
         self.write_denials(turn);
         self.visit_deadline(turn);
+        self.forget_answers(turn);
         self.word_lapses(turn);
         self.door_deadlines(turn);
         self.watch_deadlines(turn);

@@ -11,7 +11,7 @@
 //! that the daemon holds, writes nothing to its state, logs in nowhere, drives nothing, and each look has an end. Lines that the daemon
 //! has are not touched; where none runs, the inputs are claimed for a moment.
 //!
-//! **Does not** open the door (`--exercise` gives an admin's word to somebody who is there), nor repair anything.
+//! **Does not** open the door (`--exercise` gives an admin's word to somebody who is there) nor any input device, nor repair anything.
 
 pub mod battery;
 mod catalog;
@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod lines;
 pub mod machine;
 pub mod power;
+pub mod readers;
 pub mod ups;
 mod words;
 
@@ -123,6 +124,7 @@ pub struct Facts {
     pub config: Option<config::Facts>,
     pub daemon: Option<daemon::Facts>,
     pub lines: Option<lines::Facts>,
+    pub readers: Option<readers::Facts>,
     pub clock: Option<clock::Facts>,
     pub machine: Option<machine::Facts>,
     pub disk: Option<disk::Facts>,
@@ -142,6 +144,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
             Group::Config => add(facts.config.as_ref().map(config::judge)),
             Group::Daemon => add(facts.daemon.as_ref().map(daemon::judge)),
             Group::Lines => add(facts.lines.as_ref().map(lines::judge)),
+            Group::Readers => add(facts.readers.as_ref().map(readers::judge)),
             Group::Clock => add(facts.clock.as_ref().map(clock::judge)),
             Group::Machine => add(facts.machine.as_ref().map(machine::judge)),
             Group::Disk => add(facts.disk.as_ref().map(disk::judge)),

@@ -24,6 +24,7 @@ use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::settings::{AccessRules, AlertRules, SessionRules, Settings};
 use crate::cabinet::types::Role;
 use crate::io::lines::wiring::Wiring;
+use crate::io::readers::wanted::{By, Wanted};
 use problem::Fault;
 use reader::Reader;
 use sha2::{Digest, Sha256};
@@ -44,6 +45,9 @@ const LIMIT_KIB: u64 = 1024;
 /// Switched loads at most.
 const MOST_LOADS: usize = 16;
 
+/// Badge readers and PIN pads at most.
+const MOST_READERS: usize = 8;
+
 /// Longest path that a Unix socket can have.
 const SOCKET_PATH_BYTES: usize = 107;
 
@@ -61,6 +65,8 @@ pub struct Config {
     /// The control socket.
     pub run_dir: PathBuf,
     pub lines: Lines,
+    /// Badge readers and PIN pads, beside those of a simulated cabinet.
+    pub readers: Vec<Wanted>,
     /// None: no UPS is watched.
     pub ups: Option<UpsConfig>,
     /// The policy's rules and the site's powers; the core has them only with a UPS.
@@ -238,6 +244,7 @@ impl Config {
             credentials_dir: PathBuf::new(),
             run_dir: PathBuf::new(),
             lines: Lines::Sim { socket: PathBuf::new() },
+            readers: Vec::new(),
             ups: None,
             power: PowerSettings::default(),
             battery: BatteryConfig::default(),
@@ -265,6 +272,7 @@ impl Config {
                 lines = self.read_lines(reader, document, around);
                 layout::read(reader, document, &mut self.settings);
                 wires = wires::read(reader, document);
+                self.read_readers(reader, document);
             }
         }
         self.read_loads(reader, document);
@@ -376,6 +384,37 @@ impl Config {
                 reader.problem(Some(line), "load", fault);
             } else {
                 self.power.loads.push(draft.name);
+            }
+        }
+    }
+
+    fn read_readers(&mut self, reader: &mut Reader, document: &DeTable<'_>) {
+        for (line, table) in reader.rows(document, "reader") {
+            let known: Vec<&str> = keys::READER.iter().map(|key| key.name).collect();
+            reader.refuse_unknown(table, "reader", &known, |_| None);
+            let (mut draft, before) = (keys::ReaderDraft::default(), reader.problems.len());
+            reader.read("reader", "[[reader]]", Some((line, table)), keys::READER, &mut draft);
+            let keys::ReaderDraft { kind, by, layout, pause_ms } = draft;
+            if reader.problems.len() > before {
+                continue;
+            }
+            if by == By::default() {
+                let remedy =
+                    "write name, id, port or path; `cabinetd check --only readers` lists the devices that there are";
+                reader.problem(Some(line), "reader.name", Fault::new("nothing says which device it is", remedy));
+            } else if self.readers.iter().any(|other| other.by == by) {
+                let remedy = "write port or path, so that each fits one device; one that reads badges and has keys is kind = \"both\"";
+                reader.problem(
+                    Some(line),
+                    "reader",
+                    Fault::new(format!("the device with {by} is described twice"), remedy),
+                );
+            } else if self.readers.len() >= MOST_READERS {
+                let fault = Fault::new(format!("more than {MOST_READERS} readers"), "take some away");
+                reader.problem(Some(line), "reader", fault);
+            } else {
+                let pause_ms = pause_ms.unwrap_or_else(|| kind.usual_pause_ms());
+                self.readers.push(Wanted { kind, by, layout, pause_ms });
             }
         }
     }
@@ -519,9 +558,9 @@ static PLAIN: [(&str, &[keys::Key<Config>]); 8] = [
 ];
 
 /// Everything that may stand at the top.
-const SECTIONS: [&str; 17] = [
-    "cabinet", "paths", "lines", "door", "slots", "slot", "input", "output", "identify", "sessions", "alerts",
-    "control", "ups", "battery", "power", "load", "accounts",
+const SECTIONS: [&str; 18] = [
+    "cabinet", "paths", "lines", "door", "slots", "slot", "input", "output", "reader", "identify", "sessions",
+    "alerts", "control", "ups", "battery", "power", "load", "accounts",
 ];
 
 /// The section that has a key of this name.

@@ -39,6 +39,7 @@ use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::journal::Log;
 use crate::io::lines::{Outputs, gpio};
 use crate::io::notify::Doorbell;
+use crate::io::readers;
 use crate::io::sim;
 use crate::io::sleep::{Machine, Rtc};
 use crate::io::store::{Head, Identity, Store, StoreError};
@@ -142,6 +143,7 @@ struct Daemon {
 /// Everything that comes in.
 struct Queues {
     lines: mpsc::Receiver<Event>,
+    readers: mpsc::Receiver<Event>,
     done: mpsc::Receiver<Event>,
     ups: mpsc::Receiver<Event>,
     control: mpsc::Receiver<Inbound>,
@@ -151,9 +153,12 @@ impl Queues {
     /// Fills a batch with what waits already, without waiting: lines first, but each other source has a share that they do not take.
     fn drain(&mut self, batch: &mut Vec<Inbound>) {
         const SHARE: usize = BATCH / 8;
-        for (queue, most) in
-            [(&mut self.lines, BATCH - 3 * SHARE), (&mut self.done, BATCH - 2 * SHARE), (&mut self.ups, BATCH - SHARE)]
-        {
+        for (queue, most) in [
+            (&mut self.lines, BATCH - 4 * SHARE),
+            (&mut self.readers, BATCH - 3 * SHARE),
+            (&mut self.done, BATCH - 2 * SHARE),
+            (&mut self.ups, BATCH - SHARE),
+        ] {
             while batch.len() < most
                 && let Ok(event) = queue.try_recv()
             {
@@ -197,6 +202,8 @@ impl Daemon {
             Lines::Real(wiring) => gpio::start(wiring, line_events)?,
         };
         let outputs = guard.outputs.get_or_init(|| outputs).clone();
+        let (reader_events, readers) = mpsc::channel(QUEUE);
+        readers::start(&config.readers, reader_events);
         let (done_events, done) = mpsc::channel(QUEUE);
         let pepper = Arc::new(credentials.pepper);
         let login = match (&config.ups, &credentials.upsd_password) {
@@ -254,7 +261,7 @@ impl Daemon {
             }
             None => None,
         };
-        let queues = Queues { lines: lines_queue, done, ups, control };
+        let queues = Queues { lines: lines_queue, readers, done, ups, control };
         let config_hash = config.hash.clone();
         let reload = Reload::new(file, config);
         let mut daemon = Self {
@@ -352,6 +359,7 @@ impl Daemon {
                     plain(Event::StoreChanged(StoreState::Writable))
                 }
                 Some(event) = self.queues.lines.recv() => plain(event),
+                Some(event) = self.queues.readers.recv() => plain(event),
                 Some(event) = self.queues.done.recv() => plain(event),
                 () = sleep_until(deadline) => plain(Event::Tick),
                 Some(event) = self.queues.ups.recv() => plain(event),
@@ -677,21 +685,29 @@ mod tests {
     #[test]
     fn a_flood_of_edges_leaves_room_for_the_others() {
         let (lines_in, lines) = mpsc::channel(QUEUE);
+        let (readers_in, readers) = mpsc::channel(QUEUE);
         let (done_in, done) = mpsc::channel(QUEUE);
         let (_ups_in, ups) = mpsc::channel(QUEUE);
         let (control_in, control) = mpsc::channel(QUEUE);
         for _ in 0..QUEUE {
             lines_in.try_send(Event::CancelPressed).expect("room");
+            readers_in.try_send(Event::PadTouched).expect("room");
             done_in.try_send(Event::Tick).expect("room");
             control_in.try_send(Inbound { event: Event::LinesRead(vec![]), reply: None }).expect("room");
         }
-        let mut queues = Queues { lines, done, ups, control };
+        let mut queues = Queues { lines, readers, done, ups, control };
         let mut batch = vec![Inbound { event: Event::CancelPressed, reply: None }];
         queues.drain(&mut batch);
         let count = |wanted: &Event| batch.iter().filter(|inbound| inbound.event == *wanted).count();
         assert_eq!(
-            (count(&Event::CancelPressed), count(&Event::Tick), count(&Event::LinesRead(vec![])), batch.len()),
-            (40, 8, 16, BATCH)
+            (
+                count(&Event::CancelPressed),
+                count(&Event::PadTouched),
+                count(&Event::Tick),
+                count(&Event::LinesRead(vec![])),
+                batch.len()
+            ),
+            (32, 8, 8, 16, BATCH)
         );
     }
 }

@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod journal;
 pub mod lines;
 pub mod notify;
+pub mod readers;
 pub mod roster_file;
 pub mod sim;
 pub mod sleep;

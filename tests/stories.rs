@@ -20,6 +20,8 @@ mod cabinet_life;
 mod doors;
 #[path = "stories/drill.rs"]
 mod drill;
+#[path = "stories/keypad.rs"]
+mod keypad;
 #[path = "stories/keys.rs"]
 mod keys;
 #[path = "stories/openings.rs"]

@@ -196,6 +196,7 @@ impl Cabinet {
         }
         let until = turn.mono().plus_ms(self.settings.access.pin_timeout_ms);
         self.desk = Desk::AwaitingPin { user, shown, until };
+        self.sound(turn, Sound::Next);
         self.show(turn, Message::EnterPin);
     }
 
@@ -306,7 +307,10 @@ impl Cabinet {
                 self.desk = Desk::Idle;
                 self.show(turn, Message::TimedOut);
             }
-            Desk::Idle | Desk::Checking { .. } => drop(self.cancel_visit(turn)),
+            Desk::Idle | Desk::Checking { .. } => {
+                self.forget_answer();
+                drop(self.cancel_visit(turn));
+            }
         }
     }
 

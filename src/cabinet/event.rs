@@ -26,6 +26,10 @@ pub enum Event {
     LoginTyped(Code),
     /// A PIN (or a vouched code) was typed on the pad.
     PinTyped(Pin),
+    /// Digits were typed on a pad that does not know what they are, and ended: a login number, a PIN, an answer. Secret like a PIN.
+    DigitsTyped(Pin),
+    /// The first key of something was pressed on the pad: somebody is here, more follows.
+    PadTouched,
     /// The cancel button of the pad.
     CancelPressed,
     /// The wake button.

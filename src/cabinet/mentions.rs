@@ -172,6 +172,8 @@ impl Denial {
             | Self::NobodyIdentified
             | Self::Busy
             | Self::KeyUnknown { .. }
+            | Self::NumberUnknown
+            | Self::NumberAmbiguous
             | Self::NothingToReturn
             | Self::TooManyAsks
             | Self::GoingDown

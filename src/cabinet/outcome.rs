@@ -103,16 +103,19 @@ pub enum PinVerdict {
     Mismatch,
 }
 
-/// A pattern on the buzzer.
+/// A pattern on the buzzer: the whole vocabulary of a cabinet that has no display.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sound {
+    /// Understood; the next thing, please: the PIN, the reason, the unit.
+    Next,
+    /// It is unlocked.
     Granted,
     Refused,
     WrongKey,
     CloseDoor,
     Alarm,
-    /// The cabinet goes to sleep.
+    /// The cabinet goes to sleep, or will within 20 s.
     Sleeping,
 }
 
@@ -159,6 +162,10 @@ pub enum Denial {
     KeyUnknown {
         key: String,
     },
+    /// No key has the number that was typed on the pad. It is not repeated: it may have been a PIN.
+    NumberUnknown,
+    /// More than one key has it.
+    NumberAmbiguous,
     KeyNotAllowed {
         key: KeyId,
     },
@@ -247,6 +254,10 @@ impl fmt::Display for Denial {
             Self::NobodyIdentified => f.write_str("nobody is identified at the cabinet: badge and PIN first"),
             Self::Busy => f.write_str("the cabinet is in use; wait until it is free (`cabinetd status` says by whom)"),
             Self::KeyUnknown { key } => write!(f, "no key is called \"{key}\"; `cabinetd keymap` lists them"),
+            Self::NumberUnknown => f.write_str("no key here has this number"),
+            Self::NumberAmbiguous => {
+                f.write_str("several keys have this number: type 0 and the number of the key's own slot instead")
+            }
             Self::KeyNotAllowed { key } => write!(f, "key {key} is not open to this person; ask a manager"),
             Self::KeyNotHere { key } => write!(f, "key {key} is not in the cabinet; `cabinetd keymap` says who has it"),
             Self::KeyNotOut { key } => write!(f, "key {key} is not out"),
@@ -330,6 +341,10 @@ pub enum Message {
     SayWhatYouWant {
         name: String,
     },
+    /// The pad's questions.
+    WhatFor,
+    WhichUnit,
+    WhichWorkOrder,
     SecondPersonPlease {
         key: KeyId,
     },
@@ -378,6 +393,10 @@ pub enum Message {
         returned: u32,
     },
     TimedOut,
+    /// It will sleep unless somebody is still there.
+    SleepsSoon {
+        in_s: u32,
+    },
     /// The battery is saved.
     GoingToSleep {
         method: Method,
@@ -405,6 +424,11 @@ impl fmt::Display for Message {
             Self::Checking => f.write_str("Checking…"),
             Self::Welcome { name } => write!(f, "Welcome, {name}."),
             Self::SayWhatYouWant { name } => write!(f, "Welcome, {name}. Which key, and why?"),
+            Self::WhatFor => f.write_str(
+                "What for? 1 work order, 2 emergency, 3 unit access, 4 showing, 5 day to day, 0 bring back.",
+            ),
+            Self::WhichUnit => f.write_str("Which unit? Its number, then Enter."),
+            Self::WhichWorkOrder => f.write_str("Which work order? Its number, or just Enter."),
             Self::SecondPersonPlease { key } => write!(f, "Key {key} needs a second person: badge and PIN, please."),
             Self::Denied { denial } => write!(f, "Refused: {denial}."),
             Self::InUse { name } => write!(f, "{name} is using the cabinet."),
@@ -425,6 +449,9 @@ impl fmt::Display for Message {
             Self::LockFault { door } => write!(f, "The lock of door {door} does not answer."),
             Self::Goodbye { taken, returned } => write!(f, "Done: {taken} taken, {returned} returned."),
             Self::TimedOut => f.write_str("Timed out. Badge again, please."),
+            Self::SleepsSoon { in_s } => {
+                write!(f, "Power is out: going to sleep in {in_s} s. Press any key if you are still there.")
+            }
             Self::GoingToSleep { .. } => f.write_str("Power is out: going to sleep to save the battery."),
             Self::Asleep { method: Method::Standby } => {
                 f.write_str("Asleep. Hold your badge to the reader, or press the button.")

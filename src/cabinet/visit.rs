@@ -16,6 +16,7 @@ use super::books::{Custody, Presence, Session};
 use super::event::{Pull, StoreState};
 use super::fact::{Alarm, Fact, SessionEnd};
 use super::outcome::{Action, Denial, Message, Sound};
+use super::pad::Dialogue;
 use super::roster::{Key, User};
 use super::types::{DoorNo, Evidence, Input, KeyId, Mono, Now, Origin, Reason as Why, Role, SessionId, SlotNo, UserId};
 use super::{Cabinet, Purpose, Reason, Turn};
@@ -42,6 +43,8 @@ pub(super) struct Visit {
     pub(super) unnamed_in_hand: u32,
     /// A key whose tag was scanned and that is not hung yet.
     tag: Option<(KeyId, Mono)>,
+    /// What the pad waits for.
+    pub(super) dialogue: Dialogue,
 }
 
 impl Visit {
@@ -51,7 +54,13 @@ impl Visit {
 
     pub(super) fn next_deadline(&self) -> Option<(Mono, Reason)> {
         let tag = self.tag.as_ref().map(|(_, until)| (*until, Reason::TagForgotten));
-        self.until.map(|until| (until, Reason::VisitTimeout)).into_iter().chain(tag).min()
+        let answer = self.dialogue.until().map(|until| (until, Reason::AnswerTimeout));
+        self.until.map(|until| (until, Reason::VisitTimeout)).into_iter().chain(tag).chain(answer).min()
+    }
+
+    /// Somebody is answering: before the door is unlocked that holds the visit's own deadline off.
+    pub(super) fn goes_on(&mut self, until: Mono) {
+        self.until = self.until.max(Some(until));
     }
 
     /// The key whose tag was scanned last, once.
@@ -96,7 +105,7 @@ impl Cabinet {
         );
         let name = self.name_of(user);
         if self.settings.sessions.ask_required {
-            self.sound(turn, Sound::Granted);
+            self.sound(turn, Sound::Next);
             self.show(turn, Message::SayWhatYouWant { name });
         } else {
             self.show(turn, Message::Welcome { name });

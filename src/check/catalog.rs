@@ -8,6 +8,7 @@ pub enum Group {
     Config,
     Daemon,
     Lines,
+    Readers,
     Clock,
     Machine,
     Disk,
@@ -19,10 +20,11 @@ pub enum Group {
 }
 
 /// All groups, in their order.
-pub const GROUPS: [Group; 11] = [
+pub const GROUPS: [Group; 12] = [
     Group::Config,
     Group::Daemon,
     Group::Lines,
+    Group::Readers,
     Group::Clock,
     Group::Machine,
     Group::Disk,
@@ -41,6 +43,7 @@ impl Group {
             Self::Config => "config",
             Self::Daemon => "daemon",
             Self::Lines => "lines",
+            Self::Readers => "readers",
             Self::Clock => "clock",
             Self::Machine => "machine",
             Self::Disk => "disk",
@@ -59,6 +62,7 @@ impl Group {
             Self::Config => "Config",
             Self::Daemon => "Daemon",
             Self::Lines => "Lines",
+            Self::Readers => "Readers",
             Self::Clock => "Clock",
             Self::Machine => "Machine",
             Self::Disk => "Disk",
@@ -150,6 +154,19 @@ catalog! {
     LinesExercise Lines "lines.exercise":
         "With `--exercise USER` and that person at the cabinet: the lock lets the door go, the contact sees it open and closed.",
         "Relay, fuse and wire of the lock, or the door's contact, as the finding says.";
+
+    ReadersDescribed Readers "readers.described":
+        "Badge readers and keypads are described in the config, as many as the modes under `[identify]` want.",
+        "Write a `[[reader]]` table for each (docs/readers.md); the finding lists what could be one.";
+    ReadersThere Readers "readers.there":
+        "Each description fits one device that is plugged in and types what such a reader has to.",
+        "Plug it in; or add `port` or `path` to a description that fits two; or describe the device as the finding shows it.";
+    ReadersAllowed Readers "readers.allowed":
+        "The daemon's account may read the readers.",
+        "`usermod -a -G input cabinetd`, or the udev rule that comes with the daemon (docs/readers.md).";
+    ReadersHeld Readers "readers.held":
+        "The daemon has taken the readers for itself, or nobody has.",
+        "End the program that has it, or keep it off (docs/readers.md).";
 
     ClockTrusted Clock "clock.trusted":
         "The clock can be trusted. While it cannot, hours and validity warn and do not deny, and outages are timed by guess.",

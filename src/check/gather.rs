@@ -4,6 +4,7 @@ mod lines;
 mod machine;
 mod nut;
 mod places;
+mod readers;
 
 use super::{Facts, Group, clock, config, power, ups};
 use crate::cabinet::power::{UpsSilence, UpsState};
@@ -38,6 +39,10 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
         lines: wants(Group::Lines).then(|| {
             let sections = ["lines", "input", "output", "door", "slots", "slot", "load"];
             lines::lines(&seen.config, sections.iter().all(|section| seen.is_clean(section)), Path::new("/"))
+        }),
+        readers: wants(Group::Readers).then(|| {
+            let is_clean = ["reader", "identify", "lines"].iter().all(|section| seen.is_clean(section));
+            readers::readers(&seen.config, is_clean, machine::Account::named(ACCOUNT).as_ref(), Path::new("/"))
         }),
         clock: wants(Group::Clock).then(|| clock::Facts {
             quality: now

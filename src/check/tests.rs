@@ -1,6 +1,7 @@
 //! Each finding in both directions: a cabinet where all is fine, and one thing after the other that is not.
 
 mod cells;
+mod desk;
 mod places;
 mod sleep;
 mod supply;
@@ -103,6 +104,7 @@ fn good() -> Facts {
         config: Some(config::Facts::Sound(sound)),
         daemon: Some(daemon::Facts::Running { full: false, alarms: Vec::new() }),
         lines: Some(lines::Facts::Real(Box::new(wires::good()))),
+        readers: Some(readers::Facts::Seen(Box::new(desk::good()))),
         clock: Some(clock::Facts {
             quality: Ok(ClockQuality::Synced),
             configured: Some("America/New_York".into()),

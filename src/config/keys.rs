@@ -8,6 +8,7 @@ use super::{Config, UpsConfig, problem::Fault};
 use crate::cabinet::power::Method;
 use crate::cabinet::types::{Group, Reason, Role};
 use crate::io::lines::wiring::PinsBy;
+use crate::io::readers::wanted::{By, Kind, Layout};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -479,6 +480,95 @@ pub(super) struct LoadDraft {
 
 pub(super) static LOAD: &[Key<LoadDraft>] =
     &[text("name", NAME, Preset::Required("\"display\""), |l, v| name_into(&mut l.name, v))];
+
+/// One `[[reader]]` while it is read.
+#[derive(Debug, Default)]
+pub(super) struct ReaderDraft {
+    pub(super) kind: Kind,
+    pub(super) by: By,
+    pub(super) layout: Layout,
+    pub(super) pause_ms: Option<u64>,
+}
+
+pub(super) static READER: &[Key<ReaderDraft>] = &[
+    Key {
+        name: "kind",
+        form: Form::Choice {
+            words: &[
+                ("badge", |r| r.kind = Kind::Badge),
+                ("keypad", |r| r.kind = Kind::Keypad),
+                ("both", |r| r.kind = Kind::Both),
+            ],
+        },
+        preset: Preset::Required("\"badge\""),
+    },
+    text(
+        "name",
+        "a name as `cabinetd check --only readers` shows it",
+        Preset::Without("any", "\"Sycreader RFID Technology Co., Ltd SYC ID&IC USB Reader\""),
+        |r, v| {
+            r.by.name = Some(plain(v, 256)?);
+            Ok(())
+        },
+    ),
+    text("id", "vendor and product like \"08ff:0009\"", Preset::Without("any", "\"08ff:0009\""), |r, v| {
+        let hex = |part: &str| (part.len() == 4).then(|| u16::from_str_radix(part, 16).ok()).flatten();
+        let id = v.split_once(':').and_then(|(vendor, product)| Some((hex(vendor)?, hex(product)?)));
+        r.by.id = Some(id.ok_or_else(|| {
+            Fault::new(
+                format!("{v:?} is no id of a device"),
+                "write four hex digits, a colon, four more: \"08ff:0009\"",
+            )
+        })?);
+        Ok(())
+    }),
+    text("port", "a port like \"usb-0000:01:00.0-1.3\"", Preset::Without("any", "\"usb-0000:01:00.0-1.3\""), |r, v| {
+        r.by.port = Some(plain(v, 256)?);
+        Ok(())
+    }),
+    text(
+        "path",
+        "a path under /dev/input",
+        Preset::Without("any", "\"/dev/input/by-id/usb-08ff_20140315-event-kbd\""),
+        |r, v| {
+            if !v.starts_with("/dev/input/") || v.contains("..") || v.contains('\0') {
+                return Err(Fault::new(
+                    format!("{v:?} is no path under /dev/input"),
+                    "write a link of /dev/input/by-id or by-path that ends in -event-kbd",
+                ));
+            }
+            r.by.path = Some(PathBuf::from(v));
+            Ok(())
+        },
+    ),
+    Key {
+        name: "layout",
+        form: Form::Choice {
+            words: &[
+                ("us", |r| r.layout = Layout::Us),
+                ("de", |r| r.layout = Layout::De),
+                ("fr", |r| r.layout = Layout::Fr),
+            ],
+        },
+        preset: Preset::Is("\"us\""),
+    },
+    Key {
+        name: "pause_ms",
+        form: Form::Whole { unit: "ms", range: 100..=60_000, set: |r, v| r.pause_ms = Some(v) },
+        preset: Preset::Without("1000, with keys to type on 10000", "10000"),
+    },
+];
+
+/// Text that a device says of itself: printable, not empty.
+fn plain(value: &str, most: usize) -> Result<String, Fault> {
+    if value.trim().is_empty() || value.len() > most || value.chars().any(char::is_control) {
+        return Err(Fault::new(
+            format!("{value:?} is no such text"),
+            format!("write 1 to {most} printable characters"),
+        ));
+    }
+    Ok(value.to_owned())
+}
 
 /// A month of the civil calendar, `YYYY-MM`.
 fn month(value: &str) -> Result<String, Fault> {

@@ -81,6 +81,7 @@ fn every_key_is_documented_and_every_documented_key_exists() {
     expect(&mut expected, "slots", keys::SLOTS);
     expect(&mut expected, "input", wires::INPUT);
     expect(&mut expected, "output", wires::OUTPUT);
+    expect(&mut expected, "reader", keys::READER);
     expect(&mut expected, "identify", keys::IDENTIFY);
     expect(&mut expected, "sessions", keys::SESSIONS);
     expect(&mut expected, "alerts", keys::ALERTS);
@@ -163,6 +164,17 @@ number = 0x9
 row = 1
 column = 2
 led = false
+[[reader]]
+kind = "both"
+name = "RFID"
+id = "08FF:0009"
+port = "usb-1.3"
+path = "/dev/input/by-id/usb-rfid-event-kbd"
+layout = "fr"
+pause_ms = 2000
+[[reader]]
+kind = "keypad"
+id = "04d9:1203"
 [identify]
 modes = ["badge"]
 pin_timeout_ms = 20_000

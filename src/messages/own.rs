@@ -74,6 +74,26 @@ super::messages! {
         "The sensors change faster than they are looked at",
         "Single changes were lost; all lines are read anew instead, so nothing stays wrong.",
         "A sensor that chatters has an entry of its own. If there is none, the machine is overloaded.";
+    READER_TAKEN Notice "db4f3cdbf9a282e29896fd550d7ccf70":
+        "A reader is taken",
+        "It was found as the config describes it, and what it types goes to the cabinet alone.",
+        "Nothing. If it comes and goes: its cable, its socket, its supply.";
+    READER_NOT_TAKEN Error "c404f595f64b9fd2492b987b45128293":
+        "A reader of the config is not taken",
+        "It is not plugged in, its description fits more than one device, another program has it, or the daemon may not read it: the entry says which. Until then nobody can use it.",
+        "What the entry says; `cabinetd check --only readers` shows which devices there are and who has them.";
+    READER_GONE Error "8d27abc48b0bbc35efb43ccf567c1c11":
+        "A reader went away",
+        "It was unplugged, or does not answer any more. It is taken again as soon as it is back.",
+        "Plug it in. If it comes and goes: its cable, its socket, its supply.";
+    READER_NONSENSE Warning "af3be9d939c9315e391427c8e3e61323":
+        "What was read at a reader came to nothing",
+        "It had no end, a key that no code has, came too fast, or was lost on the way: the entry says which. What it was is not written anywhere.",
+        "Set the reader to type Enter after each code, and to the layout in the config; see that nothing lies on it.";
+    READERS_UNWATCHED Warning "58e9a2ffa8341f6ca23ed90b2c15d518":
+        "Nobody tells when readers are plugged in",
+        "The kernel's word about /dev/input is not to be had. A reader that is missing is looked for each half minute instead.",
+        "Mostly too many watches on this machine (`fs.inotify.max_user_instances`). `systemctl restart cabinetd` tries again.";
     INPUT_DROPPED Warning "42f8f934ee9128eb1691df2b2a11beb0":
         "An input at the reader was dropped",
         "The machine does not keep up.",

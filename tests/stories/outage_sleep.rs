@@ -2,6 +2,7 @@
 
 use crate::outage::{STANDBY, in_conserve, in_normal};
 use crate::story::Story;
+use cabinetd::cabinet::Event;
 use cabinetd::cabinet::event::DrillStep;
 use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::outcome::{Action, Answer, Denial, Message, Sound};
@@ -72,6 +73,39 @@ fn nobody_for_a_minute_and_it_sleeps() {
     story.expect_sleep_ordered(Method::UpsOff);
     story.expect_heard(Sound::Sleeping);
     story.expect_told("Press the button of the UPS");
+}
+
+/// Out of a deep sleep nobody gets in by a badge alone, so whoever hesitates is told in time.
+#[test]
+fn who_hesitates_is_told_twenty_seconds_before() {
+    let mut story = may_be_switched_off();
+    story.heard();
+    story.wait_ms(39_999);
+    assert_eq!(story.heard(), []);
+    story.wait_ms(1);
+    assert_eq!(story.heard(), [Sound::Sleeping]);
+    story.expect_told("going to sleep in 20 s");
+    story.event(Event::PadTouched);
+    story.wait_ms(39_999);
+    assert_eq!(story.heard(), []);
+    story.wait_ms(20_000);
+    story.expect_mode(Mode::Conserve);
+    story.wait_ms(1);
+    assert_eq!(story.heard(), [Sound::Sleeping, Sound::Sleeping], "the second time it sleeps");
+    story.expect_mode(ASLEEP_OFF);
+}
+
+#[test]
+fn who_is_done_or_loses_nothing_is_not_told() {
+    let mut story = may_be_switched_off();
+    story.pulls("ana", 4);
+    story.heard();
+    story.wait_s(60);
+    assert_eq!(story.heard(), [Sound::Sleeping], "asleep, after a visit that was over");
+    let mut story = in_conserve();
+    story.heard();
+    story.wait_s(60);
+    assert_eq!(story.heard(), [Sound::Sleeping], "standby wakes by a badge");
 }
 
 #[test]

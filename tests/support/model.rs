@@ -535,6 +535,8 @@ const fn laws_touch(event: &Event) -> bool {
         Event::CodeRead(_)
             | Event::LoginTyped(_)
             | Event::PinTyped(_)
+            | Event::DigitsTyped(_)
+            | Event::PadTouched
             | Event::CancelPressed
             | Event::ButtonPressed
             | Event::LineChanged { .. }

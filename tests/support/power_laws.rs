@@ -455,6 +455,8 @@ const fn touches(event: &Event) -> bool {
         Event::CodeRead(_)
         | Event::LoginTyped(_)
         | Event::PinTyped(_)
+        | Event::DigitsTyped(_)
+        | Event::PadTouched
         | Event::CancelPressed
         | Event::ButtonPressed
         | Event::LineChanged { .. }

@@ -347,6 +347,11 @@ impl Story {
         self.event(Event::PinTyped(Pin::new(digits)));
     }
 
+    /// Digits and Enter on a pad that does not know what they are.
+    pub fn typed(&mut self, digits: &str) {
+        self.event(Event::DigitsTyped(Pin::new(digits)));
+    }
+
     /// The check that is under way ends so.
     pub fn verdict(&mut self, verdict: PinVerdict) {
         let id = self.pin_checks.pop().expect("a PIN check is under way");

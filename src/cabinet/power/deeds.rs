@@ -1,6 +1,6 @@
 //! What a switch asks for: recorded first, then carried out.
 
-use super::policy::{Method, Mode, Then, Why};
+use super::policy::{Kind, Method, Mode, Rules, Situation, Then, Why};
 use super::state::Outage;
 use crate::cabinet::fact::{Alarm, Fact, SessionEnd};
 use crate::cabinet::outage::Elapsed;
@@ -10,7 +10,34 @@ use crate::cabinet::{Cabinet, Purpose, Turn};
 /// So many starts out of `ups-off` with no visit after them, and the next one is nobody's either.
 const HOLLOW_WAKES: u32 = 3;
 
+/// So long before it falls asleep whoever is still there is told; where it waits for less than twice that, at half of it.
+const WARNING_MS: u64 = 20_000;
+
 impl Cabinet {
+    /// Whoever woke it and hesitates is told before it sleeps again.
+    pub(super) fn warn_of_sleep(&mut self, turn: &mut Turn, rules: &Rules) {
+        let Some((0, left_ms)) = self.warning(&self.situation(turn.now), rules) else { return };
+        self.power.warned = Some(self.power.idle_since);
+        self.sound(turn, Sound::Sleeping);
+        let in_s = u32::try_from(left_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+        self.show(turn, Message::SleepsSoon { in_s });
+    }
+
+    /// In how many ms somebody is to be told, and how many are left from then; none where nobody is there any more, or nothing is lost
+    /// by it: out of standby a badge is enough.
+    pub(super) fn warning(&self, now: &Situation, rules: &Rules) -> Option<(u64, u64)> {
+        let limit_ms = now.idle_limit_ms(rules);
+        let told = self.power.warned == Some(self.power.idle_since);
+        let gone = now.visit_over || now.idle_ms >= limit_ms;
+        let stays = now.busy || now.told_to_stay || now.told_to_sleep || !now.usable.deepest().is_deep();
+        if now.mode.kind() != Kind::Conserve || told || gone || stays {
+            return None;
+        }
+        let idle_ms = now.idle_ms.min(now.in_mode_ms);
+        let at_ms = limit_ms - WARNING_MS.min(limit_ms / 2);
+        Some((at_ms.saturating_sub(idle_ms), limit_ms - idle_ms.max(at_ms)))
+    }
+
     /// Records the switch, then does what it asks for.
     pub(super) fn switch(&mut self, turn: &mut Turn, to: Mode, why: Why) {
         let from = self.power_mode();

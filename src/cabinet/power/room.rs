@@ -73,6 +73,8 @@ pub(in crate::cabinet) struct Room {
     pub(super) came: bool,
     /// Whoever was here last had a visit, and it is over.
     visit_over: bool,
+    /// Whoever was here last, by the moment, was told that it will sleep.
+    pub(super) warned: Option<Mono>,
     pub(super) woken: Option<(Woken, Mono)>,
     pub(super) shut_down_by_others: bool,
     pub(super) method_failed: bool,
@@ -257,6 +259,8 @@ impl Cabinet {
             Event::CodeRead(_)
             | Event::LoginTyped(_)
             | Event::PinTyped(_)
+            | Event::DigitsTyped(_)
+            | Event::PadTouched
             | Event::CancelPressed
             | Event::ButtonPressed => true,
             Event::Requested(request) => {
@@ -512,6 +516,7 @@ impl Cabinet {
             self.warn_of_the_end(turn);
         }
         self.drill_deadline(turn);
+        self.warn_of_sleep(turn, &rules);
         self.plan_next_look(turn, &rules);
     }
 
@@ -555,7 +560,9 @@ impl Cabinet {
         let ask_ms = if situation.mode.is_low_power() { ASK_MS.1 } else { ASK_MS.0 };
         let at_least = (situation.mode != Mode::Line).then(|| now.plus_ms(ask_ms));
         let drill = self.drill_ends_at(turn.now);
-        self.power.again_at = timers.into_iter().flatten().chain(woken).chain(at_least).chain(drill).min();
+        let warning = self.warning(&situation, rules).map(|(in_ms, _)| now.plus_ms(in_ms));
+        let others = woken.into_iter().chain(at_least).chain(drill).chain(warning);
+        self.power.again_at = timers.into_iter().flatten().chain(others).min();
     }
 
     /// When the battery is empty, if all goes on as it does.

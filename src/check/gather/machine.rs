@@ -137,14 +137,27 @@ impl Account {
         Some(Self { name: name.to_owned(), uid: user.uid(), gids })
     }
 
-    /// By owner, group and mode, the first that fits, as the kernel has it.
     fn may_write(&self, file: &fs::Metadata) -> bool {
+        self.may(0o2, file)
+    }
+
+    pub(super) fn may_read(&self, file: &fs::Metadata) -> bool {
+        self.may(0o4, file)
+    }
+
+    /// By owner, group and mode, the first that fits, as the kernel has it.
+    fn may(&self, bit: u32, file: &fs::Metadata) -> bool {
         let bit = match (file.uid() == self.uid, self.gids.contains(&file.gid())) {
-            (true, _) => 0o200,
-            (false, true) => 0o020,
-            (false, false) => 0o002,
+            (true, _) => bit << 6,
+            (false, true) => bit << 3,
+            (false, false) => bit,
         };
         self.uid == 0 || file.mode() & bit != 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(uid: u32, gids: &[u32]) -> Self {
+        Self { name: "cabinetd".into(), uid, gids: gids.to_vec() }
     }
 }
 

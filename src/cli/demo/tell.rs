@@ -299,12 +299,13 @@ fn shown(message: &Message) -> String {
 
 const fn sounded(sound: Sound) -> &'static str {
     match sound {
-        Sound::Granted => "two rising notes (granted)",
-        Sound::Refused => "one low note (refused)",
-        Sound::WrongKey => "three short notes (wrong key)",
-        Sound::CloseDoor => "short notes (close the door)",
+        Sound::Next => "a tick (next, please)",
+        Sound::Granted => "one long (unlocked)",
+        Sound::Refused => "three short (refused)",
+        Sound::WrongKey => "three long (wrong key)",
+        Sound::CloseDoor => "two long (close the door)",
         Sound::Alarm => "the alarm",
-        Sound::Sleeping => "three falling notes (going to sleep)",
+        Sound::Sleeping => "one long, two short (going to sleep)",
     }
 }
 

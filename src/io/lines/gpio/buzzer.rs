@@ -7,12 +7,13 @@ use tokio::time::Instant;
 /// On, off, on, … in ms; each begins and ends sounding.
 const fn pattern(sound: Sound) -> &'static [u64] {
     match sound {
-        Sound::Granted => &[80],
-        Sound::Refused => &[150, 100, 150, 100, 150],
-        Sound::WrongKey => &[400, 150, 400, 150, 400],
-        Sound::CloseDoor => &[200, 200, 200],
+        Sound::Next => &[60],
+        Sound::Granted => &[600],
+        Sound::Refused => &[100, 100, 100, 100, 100],
+        Sound::CloseDoor => &[400, 200, 400],
+        Sound::WrongKey => &[400, 200, 400, 200, 400],
+        Sound::Sleeping => &[400, 200, 100, 100, 100],
         Sound::Alarm => &[1_000, 300, 1_000, 300, 1_000],
-        Sound::Sleeping => &[60, 200, 60],
     }
 }
 
@@ -55,10 +56,35 @@ impl Buzzer {
 mod tests {
     use super::*;
 
+    const ALL: [Sound; 7] =
+        [Sound::Next, Sound::Granted, Sound::Refused, Sound::CloseDoor, Sound::WrongKey, Sound::Sleeping, Sound::Alarm];
+
+    /// How the page that hangs beside the cabinet writes a pattern.
+    fn written(sound: Sound) -> String {
+        let tones = pattern(sound).iter().step_by(2);
+        let marks = tones.map(|ms| match ms {
+            0..=200 => "▪",
+            201..=700 => "▬",
+            _ => "▬▬▬",
+        });
+        marks.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_page_beside_the_cabinet_has_each_pattern_as_it_sounds() {
+        let page = include_str!("../../../../docs/keypad.md");
+        let words = ["Next", "Open", "Refused", "Close the door", "Wrong key", "Going to sleep", "Alarm"];
+        for (sound, word) in ALL.into_iter().zip(words) {
+            let row = format!("| {} | **{word}", written(sound));
+            assert!(page.contains(&row), "{sound:?}: {row}");
+        }
+        let different: std::collections::BTreeSet<String> = ALL.into_iter().map(written).collect();
+        assert_eq!(different.len(), ALL.len(), "no two sound alike");
+    }
+
     #[test]
     fn a_pattern_ends_silent() {
-        for sound in [Sound::Granted, Sound::Refused, Sound::WrongKey, Sound::CloseDoor, Sound::Alarm, Sound::Sleeping]
-        {
+        for sound in ALL {
             let mut buzzer = Buzzer::default();
             buzzer.play(sound);
             let mut heard = vec![true];

@@ -197,9 +197,9 @@ async fn what_is_not_wired_is_said_but_a_buzzer() {
 #[tokio::test]
 async fn the_buzzer_plays_its_pattern_and_ends() {
     let cabinet = started(&wiring()).await;
-    assert_eq!(cabinet.outputs.sound(Sound::Sleeping).await, Ok(()));
-    sleep(Duration::from_millis(500)).await;
-    assert_eq!(cabinet.fake.driven(), [(3, true), (3, false), (3, true), (3, false)]);
+    assert_eq!(cabinet.outputs.sound(Sound::Refused).await, Ok(()));
+    sleep(Duration::from_millis(700)).await;
+    assert_eq!(cabinet.fake.driven(), [(3, true), (3, false), (3, true), (3, false), (3, true), (3, false)]);
 }
 
 #[tokio::test]
