@@ -19,7 +19,8 @@ impl Alarm {
             | Self::OutAtClosing { .. }
             | Self::Duress { .. }
             | Self::SleepFailed { .. }
-            | Self::RecordsMissing { .. } => true,
+            | Self::RecordsMissing { .. }
+            | Self::UpstreamLostData { .. } => true,
             Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }
@@ -33,6 +34,9 @@ impl Alarm {
             | Self::NoRoom
             | Self::CabinetKeyOnly
             | Self::ReplaceBattery
+            | Self::UpstreamAhead { .. }
+            | Self::CabinetCloned { .. }
+            | Self::RecordParked { .. }
             | Self::UpsUnreachable => false,
         }
     }

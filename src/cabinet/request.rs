@@ -68,6 +68,7 @@ impl Cabinet {
             | Ask::Vouch { .. }
             | Ask::KeyLife { .. }
             | Ask::BatteryReplaced
+            | Ask::RetryUpstream
             | Ask::Drill(_) => Some(Role::Manager),
             Ask::ChangeRoster { .. } | Ask::SetPin { .. } => Some(rules.manage_roster),
             Ask::TellOutage(_) | Ask::OrderPower(_) => Some(Role::Assistant),
@@ -108,6 +109,7 @@ impl Cabinet {
             Ask::OrderPower(order) => self.order_power(turn, order).map(done),
             Ask::BatteryReplaced => self.battery_replaced(turn).map(done),
             Ask::Drill(step) => self.drill_step(turn, step).map(done),
+            Ask::RetryUpstream => self.retry_upstream(turn).map(done),
         }
     }
 

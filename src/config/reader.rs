@@ -313,8 +313,8 @@ fn take<T>(key: &Key<T>, value: &DeValue<'_>, target: &mut T) -> Result<(), Faul
             }
             let mut sorted = numbers.clone();
             sorted.sort_unstable();
-            if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(fault(format!("{} is there twice", twice[0])));
+            if let Some([twice, _]) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(fault(format!("{twice} is there twice")));
             }
             set(target, numbers.into_iter().filter_map(|number| u32::try_from(number).ok()).collect());
         }

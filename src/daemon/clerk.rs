@@ -179,6 +179,10 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::ReplaceBattery => &alarms::REPLACE_BATTERY,
         Alarm::CabinetKeyOnly => &alarms::CABINET_KEY_ONLY,
         Alarm::RecordsMissing { .. } => &alarms::LEDGER_SHORTENED,
+        Alarm::UpstreamLostData { .. } => &alarms::UPSTREAM_LOST_DATA,
+        Alarm::UpstreamAhead { .. } => &alarms::UPSTREAM_AHEAD,
+        Alarm::CabinetCloned { .. } => &alarms::CABINET_CLONED,
+        Alarm::RecordParked { .. } => &alarms::RECORD_PARKED,
     })
 }
 

@@ -362,7 +362,14 @@ impl World {
                 | Action::Light { .. }
                 | Action::SwitchLoad { .. }
                 | Action::ReadLines
+                | Action::RetryUpstream
                 | Action::Sound(_) => {}
+                Action::Flush => {
+                    // A network that is down answers nobody: the core's deadline ends it.
+                    if !self.mishap(30) {
+                        self.later(700, Event::CommandDone { id, result: CommandResult::Done });
+                    }
+                }
                 Action::TestBattery => self.told_to_test(id),
                 Action::Pace { slow } => self.supply.slow = *slow,
                 Action::Sleep { method, wake_after_ms } => self.told_to_sleep(id, *method, *wake_after_ms),

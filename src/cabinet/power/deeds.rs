@@ -85,6 +85,8 @@ impl Cabinet {
         let resting = self.resting_message();
         match to {
             Mode::FallingAsleep { .. } => {
+                let within_ms = self.power_settings().map_or(0, |power| power.rules.flush_ms);
+                self.ask_flush(turn, within_ms);
                 self.sound(turn, Sound::Sleeping);
                 self.show(turn, resting);
             }

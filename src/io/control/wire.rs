@@ -149,6 +149,8 @@ pub enum Ask {
     /// The UPS has a new battery. Needs manager, as `drill` does.
     BatteryReplaced,
     Drill(DrillStep),
+    /// Records that upstream refused are tried there once more. Needs manager.
+    RetryUpstream,
 }
 
 /// Digits in clear on their way to the hashing. Never printed.
@@ -288,6 +290,7 @@ impl Ask {
             | Self::TellOutage(Told::Storm { .. } | Told::NothingStated)
             | Self::OrderPower(_)
             | Self::BatteryReplaced
+            | Self::RetryUpstream
             | Self::Drill(_) => None,
             Self::Pull { keys: wanted, reference, purpose, .. } => wanted
                 .is_empty()
@@ -342,6 +345,7 @@ impl Ask {
             Self::OrderPower(_) => "order-power",
             Self::BatteryReplaced => "battery-replaced",
             Self::Drill(_) => "drill",
+            Self::RetryUpstream => "retry-upstream",
         }
     }
 
@@ -374,6 +378,7 @@ impl Ask {
             Self::OrderPower(order) => event::Ask::OrderPower(order),
             Self::BatteryReplaced => event::Ask::BatteryReplaced,
             Self::Drill(step) => event::Ask::Drill(step),
+            Self::RetryUpstream => event::Ask::RetryUpstream,
         })
     }
 }
