@@ -1,7 +1,7 @@
 //! The ledger copied upstream, over real TLS on loopback, into the reference receiver, which verifies every chain and head and misbehaves as it
 //! is told.
 //!
-//! The long run: `CABINETD_UPSTREAM_RECORDS=100000 cargo test --release --test upstream -- campaign`, with `CABINETD_UPSTREAM_SEED` to replay.
+//! The long run: `CABINETD_UPSTREAM_RECORDS=100000 cargo test --test upstream -- --nocapture campaign`, with `CABINETD_UPSTREAM_SEED` to replay.
 
 #[path = "../examples/reference_upstream/receiver.rs"]
 mod receiver;

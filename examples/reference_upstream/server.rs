@@ -3,7 +3,7 @@
 
 use super::receiver::{Cabinet, Policy, Receiver, Reply, problem};
 use flate2::read::GzDecoder;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::VecDeque;
@@ -152,13 +152,18 @@ fn certificates(dir: &Path) -> io::Result<(String, Arc<ServerConfig>)> {
     let place = |name: &str| dir.join(name);
     if !place("ca.pem").exists() {
         let mut params = CertificateParams::new(Vec::<String>::new()).map_err(io::Error::other)?;
+        // Names of their own: some verifiers take a certificate that is named like its authority for a self-signed one.
+        params.distinguished_name.push(DnType::CommonName, "reference upstream's authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(io::Error::other)?)
             .map_err(io::Error::other)?;
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let leaf = CertificateParams::new(names)
-            .and_then(|params| params.signed_by(&key, &authority))
+            .and_then(|mut params| {
+                params.distinguished_name.push(DnType::CommonName, "reference upstream");
+                params.signed_by(&key, &authority)
+            })
             .map_err(io::Error::other)?;
         std::fs::write(place("server.der"), leaf.der())?;
         std::fs::write(place("server.key"), key.serialize_der())?;
