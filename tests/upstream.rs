@@ -85,6 +85,8 @@ impl Ledger {
 struct Copying {
     link: Link,
     said: mpsc::Receiver<Event>,
+    /// It was told that upstream and the ledger agree.
+    agrees: bool,
 }
 
 fn config(server: &Server, dir: &Path) -> UpstreamConfig {
@@ -115,7 +117,7 @@ fn copying(ledger: &Ledger, dir: &Path, config: UpstreamConfig, machine: &str) -
         machine: machine.to_owned(),
     };
     let link = Link::start(setup, ledger.store.marks(), events, || Mono(1)).expect("it starts");
-    Copying { link, said }
+    Copying { link, said, agrees: false }
 }
 
 impl Copying {
@@ -137,7 +139,12 @@ impl Copying {
     fn news(&mut self) -> Vec<UpstreamNews> {
         let mut news = Vec::new();
         while let Ok(Event::UpstreamSaid(said)) = self.said.try_recv() {
-            news.push(said);
+            // Once in each life.
+            if said == UpstreamNews::Agrees {
+                self.agrees = true;
+            } else {
+                news.push(said);
+            }
         }
         news
     }
@@ -308,7 +315,7 @@ fn a_restored_card_that_went_on_recording_stops_the_copying_and_overwrites_nothi
     ledger.write(60);
     let mut second = copying(&ledger, &restored, config(&server, &restored), "m1");
     second.until("it stops", |copying| copying.link.state().stopped);
-    assert_eq!(second.news(), [UpstreamNews::Ahead { seq: 140 }]);
+    assert_eq!((second.news(), second.agrees), (vec![UpstreamNews::Ahead { seq: 140 }], false));
     assert_eq!(all_there(&server, 140), 140, "nothing was overwritten");
     drop((second, ledger));
 
@@ -340,7 +347,7 @@ fn after_a_new_epoch_the_records_go_on_behind_the_last_common_one() {
     ledger.write(60);
     let mut second = copying(&ledger, &restored, config(&server, &restored), "m1");
     second.until_acknowledged(160);
-    assert_eq!(second.news(), []);
+    assert_eq!((second.news(), second.agrees), (vec![], true), "the alarm of before is over");
     let receiver = server.receiver();
     let arrivals = receiver.arrivals(&cabinet()).expect("a list");
     assert_eq!(arrivals.len(), 200, "both lives are there");

@@ -234,10 +234,16 @@ impl Copier {
         loop {
             // The ledger may be out of reach for a while (a full disk, a reader that cannot share it).
             let why = match self.open() {
-                Ok((reader, sync)) => match self.copy(&reader, sync).await {
-                    Ok(Over) => return,
-                    Err(error) => error,
-                },
+                Ok((reader, sync)) => {
+                    // A former life may have ended between the mark and the alarm; one that is open is not raised again.
+                    for record in sync.refused() {
+                        self.inform(UpstreamNews::Parked { record: *record }).await;
+                    }
+                    match self.copy(&reader, sync).await {
+                        Ok(Over) => return,
+                        Err(error) => error,
+                    }
+                }
                 Err(error) => error,
             };
             if matches!(why, StoreError::Dead) {
@@ -245,7 +251,8 @@ impl Copier {
             }
             self.show_trouble(&why.to_string());
             self.end_flush(false);
-            let pause = Duration::from_millis(self.bounds.longest_pause_ms);
+            let pause_ms = if matches!(why, StoreError::Busy) { PAUSE_MS } else { self.bounds.longest_pause_ms };
+            let pause = Duration::from_millis(pause_ms);
             if self.wait(pause).await.is_err() {
                 return;
             }

@@ -90,7 +90,7 @@ pub enum News {
     Stopped { seq: u64, elsewhere: bool },
     /// It does not even take the envelope of this record. Nothing goes on behind it.
     Blocked { seq: u64 },
-    /// What stopped us is over.
+    /// What stopped us is over, in a former life of the process perhaps.
     GoesOn,
 }
 
@@ -120,6 +120,8 @@ pub struct Sync {
     failures: u32,
     retry_after_ms: u64,
     is_stopped: bool,
+    /// Nobody knows yet whether we agree: a former life may have stopped, and said so.
+    is_unsure: bool,
     blocked: Option<u64>,
     is_loss_told: bool,
     refused: BTreeSet<u64>,
@@ -140,6 +142,7 @@ impl Sync {
             failures: 0,
             retry_after_ms: 0,
             is_stopped: false,
+            is_unsure: true,
             blocked: None,
             is_loss_told: false,
             refused: parked,
@@ -274,7 +277,7 @@ impl Sync {
             return;
         }
         self.claim_refused = None;
-        if std::mem::take(&mut self.is_stopped) {
+        if std::mem::take(&mut self.is_stopped) | std::mem::take(&mut self.is_unsure) {
             news.push(News::GoesOn);
         }
         if head.seq >= self.acknowledged {
