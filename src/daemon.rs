@@ -35,7 +35,7 @@ use crate::io::clock::Clock;
 use crate::io::clock::sim::SimTime;
 use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
 use crate::io::credentials::pin::{hash_pin, set_pin};
-use crate::io::credentials::{Credentials, CredentialsError, Pepper, Token};
+use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::journal::Log;
 use crate::io::lines::{Outputs, gpio};
 use crate::io::notify::Doorbell;
@@ -714,15 +714,10 @@ fn copy_upstream(
     events: mpsc::Sender<Event>,
 ) -> Result<Option<Link>, Failure> {
     let Some(upstream) = config.upstream.clone() else { return Ok(None) };
-    let token = upstream.token.as_deref().map(|name| load_token(&config.credentials_dir, name)).transpose()?;
-    let (state_dir, machine, mono) = (config.state_dir.clone(), machine_name(), Arc::clone(clock));
-    let setup = Upstream { config: upstream, identity, device_key, token, state_dir, machine };
+    let (credentials_dir, state_dir) = (config.credentials_dir.clone(), config.state_dir.clone());
+    let (machine, mono) = (machine_name(), Arc::clone(clock));
+    let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine };
     Ok(Some(Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?))
-}
-
-pub(crate) fn load_token(dir: &Path, name: &str) -> Result<Token, CredentialsError> {
-    let service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
-    if service { Token::read_from_service(dir, name) } else { Token::read(dir, name) }
 }
 
 /// Ends when the copying stands otherwise than before; never, where nothing is copied.

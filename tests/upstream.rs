@@ -15,7 +15,6 @@ use cabinetd::cabinet::fact::{Fact, Record};
 use cabinetd::cabinet::power::Mode;
 use cabinetd::cabinet::types::{BootId, ClockQuality, DoorNo, Mono, Origin, Stamp, Wall};
 use cabinetd::config::UpstreamConfig;
-use cabinetd::io::credentials::Token;
 use cabinetd::io::store::{Identity, OpenOptions, Reader, Report, Store, Stored, verify};
 use cabinetd::io::upstream::{Link, Setup};
 use ed25519_dalek::SigningKey;
@@ -106,13 +105,12 @@ fn config(server: &Server, dir: &Path) -> UpstreamConfig {
 }
 
 fn copying(ledger: &Ledger, dir: &Path, config: UpstreamConfig, machine: &str) -> Copying {
-    let token = config.token.as_deref().map(|name| Token::read(dir, name).expect("a token"));
     let (events, said) = mpsc::channel(256);
     let setup = Setup {
         config,
         identity: identity(),
         device_key: key(),
-        token,
+        credentials_dir: dir.to_owned(),
         state_dir: dir.to_owned(),
         machine: machine.to_owned(),
     };
@@ -490,6 +488,14 @@ fn a_token_lets_in_and_a_wrong_one_is_said() {
     drop(wrong);
     token("swordfish-4711");
     copying(&ledger, &state, with_token(), "m1").until_acknowledged(3);
+
+    // One that is missing keeps nothing from starting, and counts once it is there.
+    std::fs::remove_file(state.join("t")).expect("removed");
+    ledger.write(1);
+    let mut late = copying(&ledger, &state, with_token(), "m1");
+    late.until("it says so", |copying| copying.link.state().trouble.is_some_and(|why| why.contains("is missing")));
+    token("swordfish-4711");
+    late.until_acknowledged(4);
 }
 
 /// Three days offline, then a connection that fails in every way at random: all arrive exactly once, in order.

@@ -90,8 +90,14 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         flush_ms: 1_000,
         withheld: BTreeSet::new(),
     };
-    let setup =
-        Setup { config, identity, device_key, token: None, state_dir: copy.path().to_owned(), machine: "m".into() };
+    let setup = Setup {
+        config,
+        identity,
+        device_key,
+        credentials_dir: copy.path().to_owned(),
+        state_dir: copy.path().to_owned(),
+        machine: "m".into(),
+    };
     let (events, _said) = tokio::sync::mpsc::channel(16);
     let (used, begin) = (cpu_s(), now());
     let link = Link::start(setup, store.marks(), events, || Mono(0)).expect("it starts");

@@ -166,20 +166,14 @@ impl fmt::Debug for UpsdPassword {
 pub struct Token(String);
 
 impl Token {
-    /// The one of this name in a credentials folder: one line of 8 to 256 printable characters without spaces.
+    /// The one of this name in a credentials folder, ours or systemd's for this service: one line of 8 to 256 printable characters
+    /// without spaces.
     ///
     /// # Errors
     /// It is missing, readable by others, or no token.
     pub fn read(dir: &Path, name: &str) -> Result<Self, CredentialsError> {
-        Self::from_file(dir, name, 0o077)
-    }
-
-    /// The same in systemd's folder for this service.
-    ///
-    /// # Errors
-    /// As [`Token::read`].
-    pub fn read_from_service(dir: &Path, name: &str) -> Result<Self, CredentialsError> {
-        Self::from_file(dir, name, 0o007)
+        let service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
+        Self::from_file(dir, name, if service { 0o007 } else { 0o077 })
     }
 
     fn from_file(dir: &Path, name: &str, forbidden: u32) -> Result<Self, CredentialsError> {

@@ -8,9 +8,9 @@ use crate::check::ledger::Open;
 use crate::check::words::{parted, sentence};
 use crate::check::{credentials, daemon, ledger, upstream};
 use crate::config::Config;
-use crate::daemon::{load_credentials, load_token};
+use crate::daemon::load_credentials;
 use crate::io::control::{Client, ClientError};
-use crate::io::credentials::CredentialsError;
+use crate::io::credentials::{CredentialsError, Token};
 use crate::io::store::envelope::chain;
 use crate::io::store::{DATABASE, Filter, Identity, Reader, StoreError};
 use crate::io::upstream::Client as Upstream;
@@ -52,7 +52,7 @@ pub(super) fn daemon(config: &Config) -> daemon::Facts {
 /// Asks upstream once, as the daemon would, and the daemon how its copy stands.
 pub(super) fn upstream(config: &Config, clean: bool) -> upstream::Facts {
     let Some(wanted) = config.upstream.as_ref().filter(|_| clean) else { return upstream::Facts::Nowhere };
-    let token = wanted.token.as_deref().map(|name| load_token(&config.credentials_dir, name));
+    let token = wanted.token.as_deref().map(|name| Token::read(&config.credentials_dir, name));
     let identity = Identity { site: config.settings.site.clone(), cabinet: config.settings.cabinet.clone() };
     let usable = token.as_ref().and_then(|token| token.as_ref().ok());
     let client = Upstream::new(&wanted.url, wanted.ca_file.as_deref(), usable, &identity, ASKED_FOR);

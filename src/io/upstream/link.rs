@@ -41,7 +41,8 @@ pub struct Setup {
     pub config: UpstreamConfig,
     pub identity: Identity,
     pub device_key: SigningKey,
-    pub token: Option<Token>,
+    /// Where the token is.
+    pub credentials_dir: PathBuf,
     pub state_dir: PathBuf,
     /// See [`super::machine_name`].
     pub machine: String,
@@ -121,16 +122,13 @@ impl Link {
     /// Starts the thread. `now`: the boot clock. What the core has to know goes to `events`.
     ///
     /// # Errors
-    /// The CA file cannot be used, or the thread cannot be started.
+    /// The thread cannot be started. What else is wrong is shown, and tried again: it is no reason for a cabinet not to start.
     pub fn start(
         setup: Setup,
         marks: Marks,
         events: mpsc::Sender<Event>,
         now: impl Fn() -> Mono + Send + 'static,
     ) -> Result<Self, UpstreamError> {
-        let deadline = Duration::from_millis(setup.config.request_ms);
-        let ca_file = setup.config.ca_file.as_deref();
-        let client = Client::new(&setup.config.url, ca_file, setup.token.as_ref(), &setup.identity, deadline)?;
         let (orders, asked) = mpsc::channel(ORDERS);
         let (head, heads) = watch::channel((0, Mode::Line));
         let (shown, state) = watch::channel(LinkState::default());
@@ -143,7 +141,6 @@ impl Link {
                 longest_pause_ms: setup.config.longest_pause_s * 1_000,
             },
             setup,
-            client,
             marks,
             events,
             now: Box::new(now),
@@ -212,7 +209,6 @@ struct Over;
 struct Copier {
     bounds: Bounds,
     setup: Setup,
-    client: Client,
     marks: Marks,
     events: mpsc::Sender<Event>,
     now: Box<dyn Fn() -> Mono + Send>,
@@ -232,6 +228,22 @@ struct Copier {
 impl Copier {
     async fn run(mut self) {
         loop {
+            // Authorities and token are read until they can be used: what is put right counts without a restart.
+            let client = match self.client() {
+                Ok(client) => client,
+                Err(why) => {
+                    self.show_trouble(&why);
+                    let now = (self.now)();
+                    self.shown.send_modify(|state| {
+                        state.failing_since.get_or_insert(now);
+                    });
+                    self.end_flush(false);
+                    if self.wait(Duration::from_millis(self.bounds.longest_pause_ms)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
             // The ledger may be out of reach for a while (a full disk, a reader that cannot share it).
             let why = match self.open() {
                 Ok((reader, sync)) => {
@@ -239,7 +251,7 @@ impl Copier {
                     for record in sync.refused() {
                         self.inform(UpstreamNews::Parked { record: *record }).await;
                     }
-                    match self.copy(&reader, sync).await {
+                    match self.copy(&client, &reader, sync).await {
                         Ok(Over) => return,
                         Err(error) => error,
                     }
@@ -271,12 +283,21 @@ impl Copier {
         Ok((reader, Sync::new(self.bounds, self.setup.machine.clone(), acknowledged, parked)))
     }
 
-    async fn copy(&mut self, reader: &Reader, mut sync: Sync) -> Result<Over, StoreError> {
+    fn client(&self) -> Result<Client, String> {
+        let Setup { config, identity, credentials_dir, .. } = &self.setup;
+        let token = config.token.as_deref().map(|name| Token::read(credentials_dir, name)).transpose();
+        let token = token.map_err(|why| why.to_string())?;
+        let deadline = Duration::from_millis(config.request_ms);
+        Client::new(&config.url, config.ca_file.as_deref(), token.as_ref(), identity, deadline)
+            .map_err(|why| why.to_string())
+    }
+
+    async fn copy(&mut self, client: &Client, reader: &Reader, mut sync: Sync) -> Result<Over, StoreError> {
         loop {
             let head = reader.head()?.seq;
             match sync.next(head) {
                 Step::Ask => {
-                    let answer = self.client.head().await;
+                    let answer = client.head().await;
                     self.heard(reader, &mut sync, None, answer).await?;
                 }
                 Step::Send { after, most } => {
@@ -284,7 +305,7 @@ impl Copier {
                     let Some(excerpt) = excerpt else { continue };
                     let signed = head::sign(&self.setup.identity, DESTINATION, excerpt.last, &self.setup.device_key);
                     let batch = wire::batch(&excerpt, &signed, &self.setup.machine);
-                    let answer = match self.client.records(batch).await {
+                    let answer = match client.records(batch).await {
                         Ok((answer, why)) => {
                             if let (Answer::Failed { .. }, Some(why)) = (&answer, &why) {
                                 self.show_trouble(&why.to_string());
@@ -298,7 +319,7 @@ impl Copier {
                 Step::Rest => {
                     self.keep(reader, &sync, true).await?;
                     if self.retry || !self.flushing.is_empty() || self.is_beat_due() {
-                        self.while_at_rest(reader, &mut sync).await?;
+                        self.while_at_rest(client, reader, &mut sync).await?;
                     }
                     let head = reader.head()?.seq;
                     if sync.pause_ms(0) == 0 && sync.next(head) == Step::Rest {
@@ -316,9 +337,9 @@ impl Copier {
     }
 
     /// Upstream has everything: what else there is to say.
-    async fn while_at_rest(&mut self, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
+    async fn while_at_rest(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
         if std::mem::take(&mut self.retry) {
-            self.retry_payloads(reader, sync).await?;
+            self.retry_payloads(client, reader, sync).await?;
         }
         let (_, mode) = *self.heads.borrow();
         let sleeps =
@@ -329,12 +350,12 @@ impl Copier {
             "machine": self.setup.machine,
             "head": wire::head_json(&reader.head()?),
         });
-        let answer = self.client.heartbeat(&words).await;
+        let answer = client.heartbeat(&words).await;
         self.plan_beat();
         self.heard(reader, sync, None, answer).await
     }
 
-    async fn retry_payloads(&mut self, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
+    async fn retry_payloads(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
         let mut list = Vec::new();
         for seq in sync.refused().iter().take(RETRIED_AT_ONCE) {
             if let Some((epoch, salt, payload)) = reader.payload(*seq)? {
@@ -344,7 +365,7 @@ impl Copier {
         if list.is_empty() {
             return Ok(());
         }
-        match self.client.payloads(&wire::payloads(&list)).await {
+        match client.payloads(&wire::payloads(&list)).await {
             Ok(taken) => {
                 for seq in taken.into_iter().filter(|taken| list.iter().any(|(seq, ..)| seq == taken)) {
                     self.marks.park(seq, false).await?;
