@@ -11,6 +11,7 @@
 //!              │  custody   overdue, closing time, a key's life
 //!              │  request   asks from outside, answered once
 //!              │  alarm     raised, acknowledged, cleared
+//!              ├  upstream  what alarms there, how long sleep waits for it
 //!              └  power     which supply, how long yet, when to sleep
 //! ```
 //!
@@ -40,6 +41,7 @@ pub mod settings;
 mod slot;
 pub mod snapshot;
 pub mod types;
+mod upstream;
 mod visit;
 
 pub use event::Event;
@@ -69,6 +71,8 @@ pub struct Cabinet {
     sensing: sensing::Sensing,
     watch: custody::Watch,
     power: power::room::Room,
+    /// Falling asleep waits for upstream to have everything.
+    is_flushing: bool,
     /// When the display's last word has been read.
     idle_at: Option<Mono>,
     /// Commands under way, by number, with what their end means.
@@ -97,6 +101,8 @@ enum Purpose {
         method: power::Method,
     },
     TestBattery,
+    /// Upstream gets everything before the machine sleeps.
+    Flush,
     /// Somebody pressed, and the hardware answers again.
     Wake {
         pressed: Mono,
@@ -176,6 +182,7 @@ impl Cabinet {
             sensing: sensing::Sensing::default(),
             watch: custody::Watch::default(),
             power,
+            is_flushing: false,
             idle_at: None,
             pending: BTreeMap::new(),
             next_command: first_command.0,
@@ -254,6 +261,7 @@ impl Cabinet {
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
             Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
             Event::StoreChanged(state) => self.store_changed(turn_ref, state),
+            Event::UpstreamSaid(news) => self.upstream_said(turn_ref, news),
             Event::Reconfigured(new) => self.reconfigured(turn_ref, *new),
             Event::Stopping { why } => self.stopping(turn_ref, why),
         }
@@ -320,9 +328,13 @@ impl Cabinet {
     }
 
     fn command(&mut self, turn: &mut Turn, action: Action, purpose: Purpose) {
+        self.command_within(turn, action, purpose, self.settings.sessions.command_ms);
+    }
+
+    fn command_within(&mut self, turn: &mut Turn, action: Action, purpose: Purpose, within_ms: u64) {
         let id = CommandId(self.next_command);
         self.next_command += 1;
-        let deadline = turn.mono().plus_ms(self.settings.sessions.command_ms);
+        let deadline = turn.mono().plus_ms(within_ms);
         if purpose != Purpose::Courtesy {
             self.pending.insert(id, Pending { deadline, purpose });
         }
@@ -370,6 +382,7 @@ impl Cabinet {
             Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
             Purpose::Sleep { method } => self.sleep_ordered(method, result),
             Purpose::TestBattery => self.test_ordered(turn, result),
+            Purpose::Flush => self.flush_ended(),
             Purpose::Wake { pressed } => self.drill_woke(turn, pressed, result),
             Purpose::Courtesy => {}
         }
@@ -443,6 +456,7 @@ impl Cabinet {
             | fact::Alarm::CabinetKeyDue
             | fact::Alarm::CabinetKeyOnly
             | fact::Alarm::ReplaceBattery => settings.power.is_none(),
+            fact::Alarm::UpstreamAhead { .. } | fact::Alarm::CabinetCloned { .. } => !settings.upstream,
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,
         });

@@ -28,6 +28,7 @@ pub mod machine;
 pub mod power;
 pub mod readers;
 pub mod ups;
+pub mod upstream;
 mod words;
 
 #[cfg(test)]
@@ -130,6 +131,7 @@ pub struct Facts {
     pub disk: Option<disk::Facts>,
     pub credentials: Option<credentials::Facts>,
     pub ledger: Option<ledger::Facts>,
+    pub upstream: Option<upstream::Facts>,
     pub ups: Option<ups::Facts>,
     pub power: Option<power::Facts>,
 }
@@ -150,6 +152,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
             Group::Disk => add(facts.disk.as_ref().map(disk::judge)),
             Group::Credentials => add(facts.credentials.as_ref().map(credentials::judge)),
             Group::Ledger => add(facts.ledger.as_ref().map(ledger::judge)),
+            Group::Upstream => add(facts.upstream.as_ref().map(upstream::judge)),
             Group::Ups => add(facts.ups.as_ref().zip(facts.power.as_ref()).map(|(ups, power)| ups::judge(ups, power))),
             Group::Battery => {
                 add(facts.ups.as_ref().zip(facts.power.as_ref()).map(|(ups, power)| battery::judge(ups, power)));

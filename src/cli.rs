@@ -17,6 +17,7 @@ pub mod release;
 pub mod roster;
 pub mod sim;
 pub mod simulate;
+pub mod upstream;
 pub mod user;
 mod whole_file;
 
@@ -120,6 +121,9 @@ enum Command {
     Power(power::PowerCommand),
     /// Show what was recorded, as it is recorded: `events --follow` (short for `ledger show`)
     Events(ledger::Show),
+    /// The copy of the ledger elsewhere: how it stands, what was refused, what after a restored card
+    #[command(subcommand)]
+    Upstream(upstream::UpstreamCommand),
     /// Show the config in force, or check it
     Config(config::ConfigArgs),
     /// Play outages at this cabinet before they come: which policy, which battery
@@ -172,6 +176,13 @@ pub fn main() -> ExitCode {
         Command::Key(command) => with_config(config, |config| at_desk(&config, |desk| key::run(command, desk))),
         Command::Power(power::PowerCommand::Orders(orders)) => match live::Place::find(config) {
             Ok(place) => power_orders::run(&orders, &place),
+            Err(error) => unusable(&error),
+        },
+        Command::Upstream(upstream::UpstreamCommand::NewEpoch { yes }) => {
+            with_config(config, |config| upstream::new_epoch(yes, &config))
+        }
+        Command::Upstream(command) => match live::Place::find(config) {
+            Ok(place) => upstream::ask(&command, &place),
             Err(error) => unusable(&error),
         },
         Command::Power(power::PowerCommand::Recipe(args)) => with_config(config, |config| power::run(&args, &config)),

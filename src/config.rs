@@ -28,7 +28,7 @@ use crate::io::readers::wanted::{By, Wanted};
 use problem::Fault;
 use reader::Reader;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -69,6 +69,8 @@ pub struct Config {
     pub readers: Vec<Wanted>,
     /// None: no UPS is watched.
     pub ups: Option<UpsConfig>,
+    /// None: the ledger is copied nowhere.
+    pub upstream: Option<UpstreamConfig>,
     /// The policy's rules and the site's powers; the core has them only with a UPS.
     pub power: PowerSettings,
     pub battery: BatteryConfig,
@@ -104,6 +106,49 @@ pub struct UpsConfig {
     pub timeout_ms: u64,
     /// The user of upsd that may order; its password is the credential `upsd_password`. None: nothing is ordered.
     pub user: Option<String>,
+}
+
+/// Where the ledger is copied to, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UpstreamConfig {
+    /// https. The contract's paths begin behind it.
+    pub url: reqwest::Url,
+    /// PEM. None: whom the machine trusts.
+    pub ca_file: Option<PathBuf>,
+    /// The name of the credential that holds the token. None: none is sent.
+    pub token: Option<String>,
+    /// So long records of one visit are waited for before they are sent.
+    pub gather_ms: u64,
+    /// How often upstream is told that we live, and asked where it is.
+    pub heartbeat_s: u64,
+    /// The longest that one request may take, in all.
+    pub request_ms: u64,
+    /// The longest pause after failures.
+    pub longest_pause_s: u64,
+    /// Records of one batch at most.
+    pub batch_records: usize,
+    /// How long falling asleep waits for upstream.
+    pub flush_ms: u64,
+    /// Kinds whose payloads stay here.
+    pub withheld: BTreeSet<String>,
+}
+
+impl UpstreamConfig {
+    /// A frame for the reader, which fills in every value but the optional ones.
+    fn blank() -> Option<Self> {
+        Some(Self {
+            url: "https://localhost".parse().ok()?,
+            ca_file: None,
+            token: None,
+            gather_ms: 0,
+            heartbeat_s: 0,
+            request_ms: 0,
+            longest_pause_s: 0,
+            batch_records: 0,
+            flush_ms: 0,
+            withheld: BTreeSet::new(),
+        })
+    }
 }
 
 /// What `check` knows of the battery beside what the policy does.
@@ -236,6 +281,7 @@ impl Config {
             sessions: SessionRules::default(),
             alerts: AlertRules { overdue_ms: BTreeMap::new(), office_hours: Vec::new(), inactive_days: 0 },
             power: None,
+            upstream: false,
         };
         Self {
             settings,
@@ -246,6 +292,7 @@ impl Config {
             lines: Lines::Sim { socket: PathBuf::new() },
             readers: Vec::new(),
             ups: None,
+            upstream: None,
             power: PowerSettings::default(),
             battery: BatteryConfig::default(),
             accounts: Vec::new(),
@@ -280,6 +327,7 @@ impl Config {
             let how = (pins, lines.poll_s * 1_000);
             self.lines = Lines::Real(wires::check(&wires, reader, &self.settings, &self.power, how));
         }
+        self.read_upstream(reader, document, around);
         self.read_ups(reader, document);
         self.power.may_order = self.ups.as_ref().is_some_and(|ups| ups.user.is_some());
         self.power.rated_w = (self.battery.ups_rated_w > 0).then_some(self.battery.ups_rated_w);
@@ -368,6 +416,18 @@ impl Config {
             );
         }
         self.ups = Some(ups);
+    }
+
+    fn read_upstream(&mut self, reader: &mut Reader, document: &DeTable<'_>, around: &Surroundings) {
+        let Some((line, table)) = reader.section(document, "upstream") else { return };
+        let known: Vec<&str> = keys::UPSTREAM.iter().map(|key| key.name).collect();
+        reader.refuse_unknown(table, "upstream", &known, home_of);
+        let Some(mut upstream) = UpstreamConfig::blank() else { return };
+        reader.read("upstream", "[upstream]", Some((line, table)), keys::UPSTREAM, &mut upstream);
+        upstream.ca_file = upstream.ca_file.map(|path| around.folder.join(path));
+        self.power.rules.flush_ms = upstream.flush_ms;
+        self.settings.upstream = true;
+        self.upstream = Some(upstream);
     }
 
     fn read_loads(&mut self, reader: &mut Reader, document: &DeTable<'_>) {
@@ -558,9 +618,9 @@ static PLAIN: [(&str, &[keys::Key<Config>]); 8] = [
 ];
 
 /// Everything that may stand at the top.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "cabinet", "paths", "lines", "door", "slots", "slot", "input", "output", "reader", "identify", "sessions",
-    "alerts", "control", "ups", "battery", "power", "load", "accounts",
+    "alerts", "control", "upstream", "ups", "battery", "power", "load", "accounts",
 ];
 
 /// The section that has a key of this name.
@@ -568,6 +628,7 @@ fn home_of(name: &str) -> Option<&'static str> {
     let plain = PLAIN.iter().find(|(_, keys)| keys.iter().any(|key| key.name == name)).map(|(header, _)| *header);
     let has = |names: &[&str], header| names.contains(&name).then_some(header);
     let ups: Vec<&str> = keys::UPS.iter().map(|key| key.name).collect();
+    let upstream: Vec<&str> = keys::UPSTREAM.iter().map(|key| key.name).collect();
     let lines: Vec<&str> = keys::LINES.iter().map(|key| key.name).collect();
-    plain.or_else(|| has(&ups, "[ups]")).or_else(|| has(&lines, "[lines]"))
+    plain.or_else(|| has(&ups, "[ups]")).or_else(|| has(&upstream, "[upstream]")).or_else(|| has(&lines, "[lines]"))
 }

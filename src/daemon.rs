@@ -24,12 +24,12 @@ use crate::cabinet::Event;
 use crate::cabinet::books::Books;
 use crate::cabinet::event::{Start, StoreState};
 use crate::cabinet::fact::Record;
-use crate::cabinet::outcome::{Action, Answer, Command, Denial};
+use crate::cabinet::outcome::{Action, Answer, Command, CommandResult, Denial};
 use crate::cabinet::power::sentence::mode_words;
 use crate::cabinet::power::{Mode, UpsReading};
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
-use crate::cabinet::types::RequestKey;
+use crate::cabinet::types::{CommandId, RequestKey};
 use crate::config::{Config, ConfigError, Lines};
 use crate::io::clock::Clock;
 use crate::io::clock::sim::SimTime;
@@ -46,8 +46,10 @@ use crate::io::store::{Head, Identity, Store, StoreError};
 use crate::io::systemd;
 use crate::io::ups::orders::Login;
 use crate::io::ups::{Poller, Watch};
+use crate::io::upstream::{Link, Pace, Setup as Upstream, machine_name};
 use crate::messages::tell;
 use clerk::Clerk;
+use ed25519_dalek::SigningKey;
 use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
@@ -124,12 +126,16 @@ struct Daemon {
     replies: HashMap<RequestKey, oneshot::Sender<Answer>>,
     queues: Queues,
     unhashed: mpsc::Receiver<Unhashed>,
+    /// Where the ends of commands go.
+    done: mpsc::Sender<Event>,
     inbound: mpsc::Sender<Inbound>,
     sleeper: Sleeper,
     reload: Reload,
     hangup: Signal,
     /// Kept: dropping it ends the polling.
     poller: Option<Poller>,
+    /// None: the ledger is copied nowhere.
+    upstream: Option<Link>,
     /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
     reading: Option<UpsReading>,
     /// In standby, or out of power: as little as possible is done.
@@ -146,6 +152,7 @@ struct Queues {
     readers: mpsc::Receiver<Event>,
     done: mpsc::Receiver<Event>,
     ups: mpsc::Receiver<Event>,
+    upstream: mpsc::Receiver<Event>,
     control: mpsc::Receiver<Inbound>,
 }
 
@@ -154,10 +161,11 @@ impl Queues {
     fn drain(&mut self, batch: &mut Vec<Inbound>) {
         const SHARE: usize = BATCH / 8;
         for (queue, most) in [
-            (&mut self.lines, BATCH - 4 * SHARE),
-            (&mut self.readers, BATCH - 3 * SHARE),
-            (&mut self.done, BATCH - 2 * SHARE),
-            (&mut self.ups, BATCH - SHARE),
+            (&mut self.lines, BATCH - 5 * SHARE),
+            (&mut self.readers, BATCH - 4 * SHARE),
+            (&mut self.done, BATCH - 3 * SHARE),
+            (&mut self.ups, BATCH - 2 * SHARE),
+            (&mut self.upstream, BATCH - SHARE),
         ] {
             while batch.len() < most
                 && let Ok(event) = queue.try_recv()
@@ -224,7 +232,7 @@ impl Daemon {
         if config.settings.power.as_ref().is_some_and(|power| power.clock_wakes) {
             sleeper.forget_alarm();
         }
-        let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events);
+        let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events.clone());
 
         let now = clock.now();
         let first = Snapshot::taken(keeper.cabinet(), now);
@@ -261,7 +269,9 @@ impl Daemon {
             }
             None => None,
         };
-        let queues = Queues { lines: lines_queue, readers, done, ups, control };
+        let (upstream_events, upstream_said) = mpsc::channel(QUEUE);
+        let upstream = copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, upstream_events)?;
+        let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
         let config_hash = config.hash.clone();
         let reload = Reload::new(file, config);
         let mut daemon = Self {
@@ -276,11 +286,13 @@ impl Daemon {
             replies: HashMap::new(),
             queues,
             unhashed,
+            done: done_events,
             inbound,
             sleeper,
             reload,
             hangup,
             poller,
+            upstream,
             reading: None,
             asleep: false,
             told: String::new(),
@@ -363,6 +375,11 @@ impl Daemon {
                 Some(event) = self.queues.done.recv() => plain(event),
                 () = sleep_until(deadline) => plain(Event::Tick),
                 Some(event) = self.queues.ups.recv() => plain(event),
+                Some(event) = self.queues.upstream.recv() => plain(event),
+                () = upstream_changed(self.upstream.as_mut()) => {
+                    self.refresh();
+                    continue;
+                }
                 Some(inbound) = self.queues.control.recv() => inbound,
                 Some(unhashed) = self.unhashed.recv() => {
                     self.hash(unhashed);
@@ -429,6 +446,9 @@ impl Daemon {
         }
         match self.keeper.take(events).await? {
             Taken::Committed { commands, records, durable } => {
+                if durable {
+                    self.recorded();
+                }
                 let (answers, deeds): (Vec<Command>, Vec<Command>) =
                     commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
                 for command in deeds {
@@ -466,10 +486,42 @@ impl Daemon {
                 if let Some(poller) = &self.poller {
                     poller.poke_handle().spare(slow);
                 }
+                if let Some(upstream) = &self.upstream {
+                    upstream.pace(if slow { Pace::Asleep } else { Pace::Awake });
+                }
             }
             Action::Sleep { method, wake_after_ms } => self.sleeper.order(command.id, method, wake_after_ms),
             Action::TestBattery => self.sleeper.test_battery(command.id),
+            Action::Flush => self.flush(command.id),
+            Action::RetryUpstream => {
+                if let Some(upstream) = &self.upstream {
+                    upstream.retry();
+                }
+            }
             _ => self.hands.perform(command),
+        }
+    }
+
+    /// Has upstream get everything now; the end comes as an event. Never waits.
+    fn flush(&self, id: CommandId) {
+        let (flushed, done) = (self.upstream.as_ref().map(Link::flush), self.done.clone());
+        tokio::spawn(async move {
+            let result = match flushed {
+                Some(flushed) => match flushed.await {
+                    Ok(true) => CommandResult::Done,
+                    Ok(false) | Err(_) => CommandResult::Failed("upstream could not be reached".into()),
+                },
+                None => CommandResult::Done,
+            };
+            // The loop is gone when the process ends: then nobody waits for it either.
+            let _ = done.send(Event::CommandDone { id, result }).await;
+        });
+    }
+
+    /// Upstream is told that there is more.
+    fn recorded(&self) {
+        if let Some(upstream) = &self.upstream {
+            upstream.recorded(self.keeper.head().seq, self.keeper.cabinet().power_mode());
         }
     }
 
@@ -503,10 +555,12 @@ impl Daemon {
 
     fn look(&self) -> Snapshot {
         let seen = Snapshot::taken(self.keeper.cabinet(), self.clock.now());
-        match &self.reading {
+        let seen = match &self.reading {
             Some(reading) => seen.with_reading(reading),
             None => seen,
-        }
+        };
+        let upstream = self.upstream.as_ref().map(|link| link.state().view(seen.head_seq, seen.as_of.mono));
+        Snapshot { upstream, ..seen }
     }
 
     /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
@@ -514,7 +568,7 @@ impl Daemon {
         let seen = self.look();
         self.snapshot.send_if_modified(|last| {
             let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
-            let differ = figures(last) != figures(&seen);
+            let differ = figures(last) != figures(&seen) || last.upstream != seen.upstream;
             *last = Arc::new(seen);
             differ
         });
@@ -656,6 +710,30 @@ pub(crate) fn load_credentials(dir: &Path) -> Result<Credentials, CredentialsErr
     if service { Credentials::load_from_service(dir) } else { Credentials::load(dir) }
 }
 
+/// Starts the copying, if the config wants it. Nothing waits for the network here.
+fn copy_upstream(
+    config: &Config,
+    identity: Identity,
+    device_key: SigningKey,
+    keeper: &Keeper,
+    clock: &Arc<Clock>,
+    events: mpsc::Sender<Event>,
+) -> Result<Option<Link>, Failure> {
+    let Some(upstream) = config.upstream.clone() else { return Ok(None) };
+    let (credentials_dir, state_dir) = (config.credentials_dir.clone(), config.state_dir.clone());
+    let (machine, mono) = (machine_name(), Arc::clone(clock));
+    let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine };
+    Ok(Some(Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?))
+}
+
+/// Ends when the copying stands otherwise than before; never, where nothing is copied.
+async fn upstream_changed(upstream: Option<&mut Link>) {
+    match upstream {
+        Some(upstream) => upstream.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Nothing hangs on systemd having heard it.
 fn tell_systemd(told: Result<(), systemd::NotifyError>) {
     if let Err(error) = told {
@@ -695,7 +773,8 @@ mod tests {
             done_in.try_send(Event::Tick).expect("room");
             control_in.try_send(Inbound { event: Event::LinesRead(vec![]), reply: None }).expect("room");
         }
-        let mut queues = Queues { lines, readers, done, ups, control };
+        let (_upstream_in, upstream) = mpsc::channel(QUEUE);
+        let mut queues = Queues { lines, readers, done, ups, upstream, control };
         let mut batch = vec![Inbound { event: Event::CancelPressed, reply: None }];
         queues.drain(&mut batch);
         let count = |wanted: &Event| batch.iter().filter(|inbound| inbound.event == *wanted).count();
@@ -707,7 +786,7 @@ mod tests {
                 count(&Event::LinesRead(vec![])),
                 batch.len()
             ),
-            (32, 8, 8, 16, BATCH)
+            (24, 8, 8, 24, BATCH)
         );
     }
 }

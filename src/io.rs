@@ -14,3 +14,4 @@ pub mod store;
 pub mod systemd;
 pub mod ups;
 pub mod upsmon;
+pub mod upstream;

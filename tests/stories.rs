@@ -44,5 +44,7 @@ mod requests;
 mod returns;
 #[path = "stories/sensors.rs"]
 mod sensors;
+#[path = "stories/upstream.rs"]
+mod upstream;
 #[path = "stories/visits.rs"]
 mod visits;

@@ -44,6 +44,15 @@ impl Place {
         Self { dir: dir.to_owned(), credentials }
     }
 
+    /// The ledger is copied there, from the next start on.
+    pub fn copy_to(&self, url: &str, ca: &Path) {
+        let place = self.dir.join("cabinetd.toml");
+        let config = fs::read_to_string(&place).expect("a config");
+        let more =
+            format!("[upstream]\nurl = \"{url}\"\nca_file = \"{}\"\ngather_ms = 0\nrequest_ms = 5000\n", ca.display());
+        fs::write(&place, config + &more).expect("a config");
+    }
+
     pub fn run_dir(&self) -> std::path::PathBuf {
         self.dir.join("run")
     }

@@ -19,7 +19,8 @@ impl Alarm {
             | Self::OutAtClosing { .. }
             | Self::Duress { .. }
             | Self::SleepFailed { .. }
-            | Self::RecordsMissing { .. } => true,
+            | Self::RecordsMissing { .. }
+            | Self::UpstreamLostData { .. } => true,
             Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }
@@ -34,6 +35,9 @@ impl Alarm {
             | Self::CabinetKeyDue
             | Self::CabinetKeyOnly
             | Self::ReplaceBattery
+            | Self::UpstreamAhead { .. }
+            | Self::CabinetCloned { .. }
+            | Self::RecordParked { .. }
             | Self::UpsUnreachable => false,
         }
     }

@@ -44,10 +44,29 @@ pub enum Event {
     StoreChanged(StoreState),
     /// The config was read again, and nobody is here: its rules are in force from now on.
     Reconfigured(Box<Reconfigured>),
+    /// Copying the ledger upstream came upon something that somebody has to know.
+    UpstreamSaid(UpstreamNews),
     /// A deadline of the core may have come.
     Tick,
     /// The process was told to end.
     Stopping { why: StopReason },
+}
+
+/// What copying the ledger upstream came upon. Numbers are those of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UpstreamNews {
+    /// It once had everything up to `held` and now has only what comes before `has`, that one included. It is sent again.
+    LostData { held: u64, has: u64 },
+    /// It holds records up to `seq` that this ledger does not have, or has others in their place. Nothing is sent.
+    Ahead { seq: u64 },
+    /// The same, and another machine sent them.
+    Cloned { seq: u64 },
+    /// What stood between us is over.
+    Agrees,
+    /// It refuses this record's payload for good: the record was sent without it.
+    Parked { record: u64 },
+    /// It took that after all.
+    Unparked { record: u64 },
 }
 
 /// The circumstances of a start.
@@ -166,6 +185,8 @@ pub enum Ask {
         door: Option<DoorNo>,
         why: String,
     },
+    /// Records that upstream refused are to be tried there once more.
+    RetryUpstream,
 }
 
 /// A step of a drill.

@@ -469,6 +469,23 @@ pub enum Alarm {
         after: u64,
         known: u64,
     },
+    /// Upstream had everything up to record `held` and now ends at `has`: it was sent again from there.
+    UpstreamLostData {
+        held: u64,
+        has: u64,
+    },
+    /// Upstream holds records up to `seq` that are not in this ledger: an older card or backup was put in.
+    UpstreamAhead {
+        seq: u64,
+    },
+    /// The same, sent by another machine under this cabinet's name.
+    CabinetCloned {
+        seq: u64,
+    },
+    /// Upstream refuses what is in this record.
+    RecordParked {
+        record: u64,
+    },
 }
 
 impl Alarm {

@@ -135,7 +135,11 @@ impl Alarm {
             | Self::CabinetKeyDue
             | Self::CabinetKeyOnly
             | Self::ReplaceBattery
-            | Self::RecordsMissing { .. } => {}
+            | Self::RecordsMissing { .. }
+            | Self::UpstreamLostData { .. }
+            | Self::UpstreamAhead { .. }
+            | Self::CabinetCloned { .. }
+            | Self::RecordParked { .. } => {}
             Self::WrongKey { key, session, .. } => {
                 said.keys.extend(key);
                 said.session = *session;

@@ -68,6 +68,7 @@ impl Cabinet {
             | Ask::Vouch { .. }
             | Ask::KeyLife { .. }
             | Ask::BatteryReplaced
+            | Ask::RetryUpstream
             | Ask::Drill(_) => Some(Role::Manager),
             Ask::Open { .. } => Some(Role::Admin),
             Ask::ChangeRoster { .. } | Ask::SetPin { .. } => Some(rules.manage_roster),
@@ -110,6 +111,7 @@ impl Cabinet {
             Ask::BatteryReplaced => self.battery_replaced(turn).map(done),
             Ask::Open { user, door, why } => self.order_opening(turn, &user, door, &why).map(done),
             Ask::Drill(step) => self.drill_step(turn, step).map(done),
+            Ask::RetryUpstream => self.retry_upstream(turn).map(done),
         }
     }
 

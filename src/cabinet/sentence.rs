@@ -111,6 +111,14 @@ impl Names<'_> {
             Alarm::CabinetKeyDue => "the battery nears its end: the cabinet key is to be got ready".to_owned(),
             Alarm::CabinetKeyOnly => "the battery ends: only the cabinet key opens".to_owned(),
             Alarm::RecordsMissing { after, known } => missing_words(*after, *known),
+            Alarm::UpstreamLostData { held, has } => {
+                format!("upstream had everything up to record {held} and now ends at {has}")
+            }
+            Alarm::UpstreamAhead { seq } => format!("upstream holds records up to {seq} that are not in this ledger"),
+            Alarm::CabinetCloned { seq } => {
+                format!("another machine sent upstream records up to {seq} under this cabinet's name")
+            }
+            Alarm::RecordParked { record } => format!("upstream refuses what is in record {record}"),
         }
     }
 }

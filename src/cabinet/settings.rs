@@ -20,6 +20,8 @@ pub struct Settings {
     pub alerts: AlertRules,
     /// None: no UPS is watched, and the cabinet knows only mains.
     pub power: Option<PowerSettings>,
+    /// Whether the ledger is copied upstream.
+    pub upstream: bool,
 }
 
 /// A door.
@@ -132,6 +134,7 @@ impl Settings {
                 inactive_days: 90,
             },
             power: None,
+            upstream: false,
         }
     }
 }

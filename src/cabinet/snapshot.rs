@@ -43,6 +43,9 @@ pub struct Snapshot {
     /// The power policy: mode, battery, outage. None without a UPS.
     #[serde(default)]
     pub power: Option<PowerView>,
+    /// The copy of the ledger elsewhere. None if there is none.
+    #[serde(default)]
+    pub upstream: Option<UpstreamView>,
     /// Every key that does not hang in the cabinet, retired ones apart.
     pub away: Vec<Away>,
     /// Slots by number. Empty for readers who may not see them.
@@ -266,6 +269,40 @@ pub struct SupplyView {
     pub figures_ago_ms: u64,
 }
 
+/// How the ledger's copy upstream stands.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct UpstreamView {
+    pub state: UpstreamIs,
+    /// The last record that upstream said it has, 0 = none.
+    pub acknowledged_seq: u64,
+    /// Records that it does not have yet.
+    pub waiting: u64,
+    /// How long ago it said anything that made sense, at `as_of`, in ms; none if it did not since the daemon's start.
+    pub heard_ago_ms: Option<u64>,
+    /// Since when it does not, at `as_of`, in ms.
+    pub silent_ms: Option<u64>,
+    /// Records whose payloads it refuses.
+    pub parked: Vec<u64>,
+    /// What went wrong last.
+    pub trouble: Option<String>,
+}
+
+/// Whether the copy goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpstreamIs {
+    /// It was not heard yet.
+    Unknown,
+    /// It has everything, or is being sent it.
+    Current,
+    /// It does not answer, or not with what is understood.
+    Silent,
+    /// It holds what this ledger does not: nothing is sent.
+    Stopped,
+    /// It does not even take a record's envelope: nothing is sent behind it.
+    Blocked,
+}
+
 impl Snapshot {
     /// The cabinet as others may see it.
     #[must_use]
@@ -303,6 +340,7 @@ impl Snapshot {
                 figures_ago_ms: supply.since.elapsed_ms(eye.now),
             }),
             power: None,
+            upstream: None,
             away,
             slots,
         }

@@ -14,13 +14,14 @@ pub enum Group {
     Disk,
     Credentials,
     Ledger,
+    Upstream,
     Ups,
     Battery,
     Power,
 }
 
 /// All groups, in their order.
-pub const GROUPS: [Group; 12] = [
+pub const GROUPS: [Group; 13] = [
     Group::Config,
     Group::Daemon,
     Group::Lines,
@@ -30,6 +31,7 @@ pub const GROUPS: [Group; 12] = [
     Group::Disk,
     Group::Credentials,
     Group::Ledger,
+    Group::Upstream,
     Group::Ups,
     Group::Battery,
     Group::Power,
@@ -49,6 +51,7 @@ impl Group {
             Self::Disk => "disk",
             Self::Credentials => "credentials",
             Self::Ledger => "ledger",
+            Self::Upstream => "upstream",
             Self::Ups => "ups",
             Self::Battery => "battery",
             Self::Power => "power",
@@ -68,6 +71,7 @@ impl Group {
             Self::Disk => "Disk",
             Self::Credentials => "Credentials",
             Self::Ledger => "Ledger",
+            Self::Upstream => "Upstream",
             Self::Ups => "UPS",
             Self::Battery => "Battery",
             Self::Power => "Power and sleep",
@@ -211,6 +215,19 @@ catalog! {
     LedgerWhole Ledger "ledger.whole":
         "Nothing that was durable is missing, and the last records fit their hashes. All of them: `cabinetd ledger verify`.",
         "Keep a copy of the state directory, run `cabinetd ledger verify`, and restore a backup that has what is missing.";
+
+    UpstreamTrust Upstream "upstream.trust":
+        "There is an authority that upstream's certificate can be known by.",
+        "Name a PEM file under `ca_file`, or install ca-certificates.";
+    UpstreamToken Upstream "upstream.token":
+        "The token that the config names is among the credentials.",
+        "Write the token that upstream gave for this cabinet into that file, one line, mode 0600.";
+    UpstreamAnswers Upstream "upstream.answers":
+        "Upstream answers, knows this cabinet, and shows a certificate that is trusted.",
+        "What the finding says: network, name, certificate, token.";
+    UpstreamCurrent Upstream "upstream.current":
+        "Upstream has the ledger, or is getting it; nothing was refused, and it holds nothing else.",
+        "`cabinetd upstream status`, and [upstream.md](upstream.md) for a restored card or a clone.";
 
     UpsWatched Ups "ups.watched":
         "A UPS is watched.",

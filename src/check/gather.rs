@@ -55,6 +55,7 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
         disk: wants(Group::Disk).then(|| machine::disk(&seen.config.state_dir)),
         credentials: wants(Group::Credentials).then(|| places::credentials(&seen.config)),
         ledger: wants(Group::Ledger).then(|| places::ledger(&seen.config, seen.is_clean("cabinet"))),
+        upstream: wants(Group::Upstream).then(|| places::upstream(&seen.config, seen.is_clean("upstream"))),
         power: ups.as_ref().map(|ups| power_of(&seen, ups, now)),
         ups,
     }

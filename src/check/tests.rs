@@ -1,6 +1,7 @@
 //! Each finding in both directions: a cabinet where all is fine, and one thing after the other that is not.
 
 mod cells;
+mod copies;
 mod desk;
 mod places;
 mod sleep;
@@ -17,6 +18,7 @@ use crate::cabinet::power::baseline::{Baseline, LoadDay};
 use crate::cabinet::power::selftest::Verdict;
 use crate::cabinet::power::state::{Measured, PowerState, Proof};
 use crate::cabinet::power::{Method, PowerSettings};
+use crate::cabinet::snapshot::{UpstreamIs, UpstreamView};
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Stamp, Wall};
 use crate::config::BatteryConfig;
 use crate::io::ups::figures;
@@ -125,6 +127,21 @@ fn good() -> Facts {
             journal: disk::Journal::Kept,
         }),
         credentials: Some(credentials::Facts::Usable("/etc/cabinetd/credentials".into())),
+        upstream: Some(upstream::Facts::Copied(upstream::Copied {
+            host: "ledger.example.com".into(),
+            trust: Ok(()),
+            token: Some(Ok(())),
+            answer: Some(Ok(())),
+            copy: Some(UpstreamView {
+                state: UpstreamIs::Current,
+                acknowledged_seq: 5_000,
+                waiting: 0,
+                heard_ago_ms: Some(60_000),
+                silent_ms: None,
+                parked: Vec::new(),
+                trouble: None,
+            }),
+        })),
         ledger: Some(ledger::Facts::Open(Open {
             records: 5_000,
             found: ("Palm Court".into(), "cabinet-1".into()),

@@ -7,11 +7,13 @@
 mod keymap;
 mod power;
 mod status;
+mod upstream;
 pub(super) mod words;
 
 pub use keymap::keymap;
 pub(super) use power::{battery, mode_words, out_for};
 pub use status::{alarms, status};
+pub(super) use upstream::upstream;
 pub use words::{Paint, Tone, View};
 pub(super) use words::{clean, paragraph};
 

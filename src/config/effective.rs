@@ -22,6 +22,9 @@ pub(super) fn render(config: &Config) -> String {
         };
         let _ = writeln!(out, "{:width$}  # {from}", line(entry));
     }
+    if config.upstream.is_none() {
+        out.push_str("\n# [upstream]: not written, so the ledger is copied nowhere\n");
+    }
     if config.ups.is_none() {
         out.push_str("\n# [ups]: not written, so no UPS is watched\n");
     }

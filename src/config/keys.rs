@@ -4,7 +4,7 @@
 //! key with the very words of [`Key::facts`]; tests hold the two together, and the defaults to those of the core.
 
 use super::hours;
-use super::{Config, UpsConfig, problem::Fault};
+use super::{Config, UpsConfig, UpstreamConfig, problem::Fault};
 use crate::cabinet::power::Method;
 use crate::cabinet::types::{Group, Reason, Role};
 use crate::io::lines::wiring::PinsBy;
@@ -417,6 +417,76 @@ pub(super) static UPS: &[Key<UpsConfig>] = &[
         },
     ),
 ];
+
+pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
+    text("url", "an https URL without query", Preset::Required("\"https://ledger.example.com\""), |u, v| {
+        u.url = upstream_url(v)?;
+        Ok(())
+    }),
+    text("ca_file", PATH, Preset::Without("the authorities that the machine trusts", "\"upstream-ca.pem\""), |u, v| {
+        let mut path = PathBuf::new();
+        path_into(&mut path, v)?;
+        u.ca_file = Some(path);
+        Ok(())
+    }),
+    text("token", "the name of a credential", Preset::Without("none is sent", "\"upstream_token\""), |u, v| {
+        let sound = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if v.is_empty() || v.len() > 64 || v.starts_with('.') || !v.chars().all(sound) {
+            return Err(Fault::new(
+                format!("{v:?} is no name of a credential"),
+                "write the name of a file in credentials_dir, like \"upstream_token\"; the token itself does not belong here",
+            ));
+        }
+        u.token = Some(v.to_owned());
+        Ok(())
+    }),
+    whole("gather_ms", "ms", 0..=60_000, "2000", |u, v| u.gather_ms = v),
+    whole("heartbeat_s", "s", 30..=86_400, "300", |u, v| u.heartbeat_s = v),
+    whole("request_ms", "ms", 1_000..=300_000, "30000", |u, v| u.request_ms = v),
+    whole("longest_pause_s", "s", 1..=3_600, "300", |u, v| u.longest_pause_s = v),
+    whole("batch_records", "records", 1..=10_000, "4000", |u, v| u.batch_records = v as usize),
+    whole("flush_ms", "ms", 500..=60_000, "10000", |u, v| u.flush_ms = v),
+    Key {
+        name: "withhold",
+        form: Form::List {
+            what: "kinds of records",
+            start: |u| u.withheld.clear(),
+            add: |u, v| {
+                let sound = |c: char| c.is_ascii_lowercase() || c == '-';
+                if v.is_empty() || v.len() > 64 || !v.chars().all(sound) {
+                    return Err(Fault::new(
+                        format!("{v:?} is no kind of a record"),
+                        "write one as `cabinetd ledger show --kind` takes it, like \"session-closed\"",
+                    ));
+                }
+                if !u.withheld.insert(v.to_owned()) {
+                    return Err(Fault::new(format!("{v:?} is listed twice"), "write it once"));
+                }
+                Ok(())
+            },
+        },
+        preset: Preset::Is("[]"),
+    },
+];
+
+/// Where the contract's paths begin.
+fn upstream_url(value: &str) -> Result<reqwest::Url, Fault> {
+    let remedy = "write one like \"https://ledger.example.com\"";
+    let url: reqwest::Url = value.parse().map_err(|why| Fault::new(format!("{value:?} is no URL: {why}"), remedy))?;
+    if url.scheme() != "https" {
+        return Err(Fault::new("only https is spoken: the token and the records are nobody else's".to_owned(), remedy));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Fault::new(
+            "a name or password in it would stand in this file".to_owned(),
+            "write the token into a credential and its name under token",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Fault::new("it has a query or a fragment".to_owned(), remedy));
+    }
+    Ok(url)
+}
 
 pub(super) static BATTERY: &[Key<Config>] = &[
     whole("nameplate_wh", "Wh", 5..=20_000, "108", |c, v| c.power.plant.nameplate_mwh = v * 1_000),

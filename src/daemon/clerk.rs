@@ -181,6 +181,10 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::CabinetKeyDue => &alarms::CABINET_KEY_DUE,
         Alarm::CabinetKeyOnly => &alarms::CABINET_KEY_ONLY,
         Alarm::RecordsMissing { .. } => &alarms::LEDGER_SHORTENED,
+        Alarm::UpstreamLostData { .. } => &alarms::UPSTREAM_LOST_DATA,
+        Alarm::UpstreamAhead { .. } => &alarms::UPSTREAM_AHEAD,
+        Alarm::CabinetCloned { .. } => &alarms::CABINET_CLONED,
+        Alarm::RecordParked { .. } => &alarms::RECORD_PARKED,
     })
 }
 

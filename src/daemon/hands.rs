@@ -100,6 +100,8 @@ const fn is_for_a_relay(action: &Action) -> bool {
         | Action::ReadLines
         | Action::Sleep { .. }
         | Action::TestBattery
+        | Action::Flush
+        | Action::RetryUpstream
         | Action::Reply { .. } => false,
     }
 }
@@ -111,7 +113,8 @@ const fn matters(action: &Action) -> bool {
         | Action::CheckPin { .. }
         | Action::ReadLines
         | Action::Sleep { .. }
-        | Action::TestBattery => true,
+        | Action::TestBattery
+        | Action::Flush => true,
         Action::Relock { .. }
         | Action::Unlatch { .. }
         | Action::Relatch { .. }
@@ -120,6 +123,7 @@ const fn matters(action: &Action) -> bool {
         | Action::Show(_)
         | Action::SwitchLoad { .. }
         | Action::Pace { .. }
+        | Action::RetryUpstream
         | Action::Reply { .. } => false,
     }
 }
@@ -147,6 +151,8 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
         | Action::Pace { .. }
         | Action::Sleep { .. }
         | Action::TestBattery
+        | Action::Flush
+        | Action::RetryUpstream
         | Action::Reply { .. } => Ok(()),
     }
 }

@@ -74,6 +74,13 @@ pub enum CredentialsError {
         .0.display()
     )]
     NoPassword(PathBuf),
+    #[error(
+        "{} is missing; write the token that upstream gave for this cabinet into it, as one line (mode 0600), or take `token` out of [upstream]",
+        .0.display()
+    )]
+    TokenMissing(PathBuf),
+    #[error("{} is no token; it must be one line of 8 to 256 printable ASCII characters without spaces", .0.display())]
+    NoToken(PathBuf),
     #[error("cannot {what} {}: {source}; check that this account may, and that there is room on the disk", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error(
@@ -151,6 +158,48 @@ impl UpsdPassword {
 impl fmt::Debug for UpsdPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("UpsdPassword(…)")
+    }
+}
+
+/// What upstream knows this cabinet by.
+#[derive(Clone, PartialEq, Eq, zeroize::ZeroizeOnDrop)]
+pub struct Token(String);
+
+impl Token {
+    /// The one of this name in a credentials folder, ours or systemd's for this service: one line of 8 to 256 printable characters
+    /// without spaces.
+    ///
+    /// # Errors
+    /// It is missing, readable by others, or no token.
+    pub fn read(dir: &Path, name: &str) -> Result<Self, CredentialsError> {
+        let service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
+        Self::from_file(dir, name, if service { 0o007 } else { 0o077 })
+    }
+
+    fn from_file(dir: &Path, name: &str, forbidden: u32) -> Result<Self, CredentialsError> {
+        let path = dir.join(name);
+        let text = match read_text(&path, forbidden) {
+            Err(CredentialsError::Missing(path)) => return Err(CredentialsError::TokenMissing(path)),
+            Err(CredentialsError::Damaged(path)) => return Err(CredentialsError::NoToken(path)),
+            text => text?,
+        };
+        let word = text.trim_end_matches(['\n', '\r']);
+        if !(8..=256).contains(&word.len()) || !word.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(CredentialsError::NoToken(path));
+        }
+        Ok(Self(word.to_owned()))
+    }
+
+    /// The token, for upstream alone.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
     }
 }
 

@@ -19,6 +19,7 @@ pub mod reader;
 mod room;
 mod rows;
 mod schema;
+pub mod upload;
 pub mod verify;
 mod wal;
 mod writer;
@@ -27,6 +28,7 @@ pub use envelope::{Hash, Identity};
 pub use fold::{Amiss, RowFound, ViewsFound};
 pub use head::SignedHead;
 pub use reader::{Entry, Filter, PayloadState, Reader};
+pub use upload::{Excerpt, Withheld};
 pub use verify::{OutsideHead, Report};
 
 use crate::cabinet::books::{Row, View};
@@ -39,9 +41,9 @@ use proof::Proof;
 use rusqlite::{Connection, ErrorCode};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use writer::{Batch, Desk, Done, Job, Vitals};
@@ -278,7 +280,7 @@ impl<'a> OpenOptions<'a> {
 /// The open ledger. Dropping it finishes what waits, checkpoints and closes.
 #[derive(Debug)]
 pub struct Store {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<Arc<SyncSender<Job>>>,
     vitals: Arc<Vitals>,
     thread: Option<JoinHandle<()>>,
 }
@@ -351,7 +353,7 @@ impl Store {
                 path: options.database.clone(),
                 source,
             })?;
-        Ok((Self { jobs: Some(jobs), vitals, thread: Some(thread) }, stored))
+        Ok((Self { jobs: Some(Arc::new(jobs)), vitals, thread: Some(thread) }, stored))
     }
 
     /// Makes records and rows durable, together, and answers with the new head. `reserve`: these must be kept even on a full disk.
@@ -402,6 +404,12 @@ impl Store {
         self.ask(|done| Job::Sign { destination, done }).await
     }
 
+    /// For whoever copies the ledger upstream.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        Marks { jobs: self.jobs.as_ref().map(Arc::downgrade).unwrap_or_default() }
+    }
+
     /// Returns when the writer has come to it: proof that it is not stuck.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.ask(|done| Job::Ping { done }).await
@@ -439,10 +447,48 @@ impl Store {
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
         let jobs = self.jobs.as_ref().expect("taken only by drop");
-        jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Dead,
-        })
+        jobs.try_send(job).map_err(|error| unsent(&error))
+    }
+}
+
+/// What the copying upstream may change: how far upstream has the ledger, and whose payload waits for a person. It keeps no store open:
+/// once that is dropped, every call says [`StoreError::Dead`].
+#[derive(Clone, Debug)]
+pub struct Marks {
+    jobs: Weak<SyncSender<Job>>,
+}
+
+impl Marks {
+    /// Keeps a head that a destination holds, for good. False: it had one as far on already, and nothing was changed.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAHead`]: no record of this ledger is there. [`StoreError::Full`], [`StoreError::Busy`]: not kept now.
+    pub async fn acknowledge(&self, head: SignedHead) -> Result<bool, StoreError> {
+        self.ask(|done| Job::Acknowledge { head: Box::new(head), done }).await
+    }
+
+    /// Marks a record's payload as refused upstream, or as wanted there again. The record itself stays as it is.
+    ///
+    /// # Errors
+    /// As [`Marks::acknowledge`].
+    pub async fn park(&self, seq: u64, parked: bool) -> Result<(), StoreError> {
+        self.ask(|done| Job::Park { seq, parked, done }).await
+    }
+
+    async fn ask<T: Send + 'static>(&self, job: impl FnOnce(Done<T>) -> Job) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let jobs = self.jobs.upgrade().ok_or(StoreError::Dead)?;
+        jobs.try_send(job(Box::new(move |result| drop(answer.send(result))))).map_err(|error| unsent(&error))?;
+        // Whoever closes the store waits for nobody here.
+        drop(jobs);
+        answered.await.unwrap_or(Err(StoreError::Dead))
+    }
+}
+
+fn unsent(error: &TrySendError<Job>) -> StoreError {
+    match error {
+        TrySendError::Full(_) => StoreError::Busy,
+        TrySendError::Disconnected(_) => StoreError::Dead,
     }
 }
 

@@ -112,4 +112,24 @@ super::messages! {
         "Records of the ledger are missing",
         "The proof of life knows of records that the ledger does not have: the disk lost what it had confirmed, or somebody put an older file in its place.",
         "Copy the state directory away before anything else. `cabinetd ledger verify --head FILE` compares with a head that was kept elsewhere; restore a backup that has what is missing, and replace the card.";
+
+    UPSTREAM_LOST_DATA Warning "34b2cce35057ddf085ee28aede912454":
+        "Upstream lost records",
+        "It had confirmed records that it does not have any more: a backup was restored there, or its disk lost them. They are sent again from where it ends.",
+        "Tell whoever runs upstream. Here nothing is to be done but to acknowledge: `cabinetd alarm ack @ALARM@`.";
+
+    UPSTREAM_AHEAD Error "d4a96316c25b7b6175b9091c6497455c":
+        "Upstream holds records that this ledger does not have",
+        "An older card or backup was put in, or the state directory was replaced. Nothing is sent, so nothing there is overwritten; the cabinet works on.",
+        "docs/upstream.md, \"After a restored card\": bring the newer ledger back if it exists, else say with the daemon stopped that a new epoch begins: `cabinetd upstream new-epoch`.";
+
+    CABINET_CLONED Error "46c92733efaa34b1c9a3e8680caa3392":
+        "Another machine sends records under this cabinet's name",
+        "The card was copied and both run, or two cabinets have one name and one token. Whoever comes second is stopped here; nothing there is overwritten.",
+        "docs/upstream.md, \"Two machines, one name\": find the other one, and give one of them another name, another token and an empty state directory.";
+
+    RECORD_PARKED Warning "cbc01ee0301b55cc1081cff0b80c2ed7":
+        "Upstream refuses what is in a record",
+        "It says that it will never take it as it is. The record went without its payload, by its digest alone, so that all behind it could follow; the ledger here has it whole.",
+        "Ask whoever runs upstream why. When it is put right there: `cabinetd upstream retry`.";
 }

@@ -184,4 +184,14 @@ super::messages! {
         "The clock's alarm may still be set",
         "An alarm that is over could not be cleared. It might start a machine that somebody switched off.",
         "`cat /sys/class/rtc/rtc0/wakealarm`; the account cabinetd must be able to write it (`cabinetd power recipe`).";
+
+    // --- upstream
+    UPSTREAM_SILENT Warning "616c6274f69cee1a2c1a14e0ffd0ab3d":
+        "Records do not reach upstream",
+        "The network, a certificate, the token or upstream itself: the entry says what. They wait in the ledger, in order, for as long as it takes; the cabinet does not.",
+        "`cabinetd upstream status` and `cabinetd check --only upstream`; the service needs the drop-in of docs/upstream.md to get out at all. If the network is down anyway: nothing.";
+    UPSTREAM_BACK Notice "dcd0c7bf1d6bb6daf8bf51103cedac01":
+        "Upstream answers again",
+        "What waits is sent now, in order.",
+        "Nothing.";
 }

@@ -122,9 +122,11 @@ impl Life {
                 Action::Unlock { .. } if self.rng.below(12) == 0 => {
                     CommandResult::Failed("the relay board is silent".into())
                 }
-                Action::Unlock { .. } | Action::ReadLines | Action::Sleep { .. } | Action::TestBattery => {
-                    CommandResult::Done
-                }
+                Action::Unlock { .. }
+                | Action::ReadLines
+                | Action::Sleep { .. }
+                | Action::TestBattery
+                | Action::Flush => CommandResult::Done,
                 Action::CheckPin { .. } => CommandResult::Pin(match self.rng.below(20) {
                     0 | 1 => PinVerdict::Mismatch,
                     2 => PinVerdict::Duress,
@@ -137,6 +139,7 @@ impl Life {
                 | Action::Sound(_)
                 | Action::Show(_)
                 | Action::SwitchLoad { .. }
+                | Action::RetryUpstream
                 | Action::Pace { .. }
                 | Action::Reply { .. } => continue,
             };

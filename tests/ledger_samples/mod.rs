@@ -196,6 +196,10 @@ fn alarms() -> Vec<Alarm> {
         Alarm::CabinetKeyDue,
         Alarm::CabinetKeyOnly,
         Alarm::ReplaceBattery,
+        Alarm::UpstreamLostData { held: 900, has: 120 },
+        Alarm::UpstreamAhead { seq: u64::MAX },
+        Alarm::CabinetCloned { seq: 7 },
+        Alarm::RecordParked { record: 31 },
     ];
     for alarm in &all {
         match alarm {
@@ -221,11 +225,15 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::CabinetKeyDue
             | Alarm::CabinetKeyOnly
             | Alarm::ReplaceBattery
+            | Alarm::UpstreamLostData { .. }
+            | Alarm::UpstreamAhead { .. }
+            | Alarm::CabinetCloned { .. }
+            | Alarm::RecordParked { .. }
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 23, "each alarm has a sample");
+    assert_eq!(kinds.len(), 27, "each alarm has a sample");
     all
 }
 

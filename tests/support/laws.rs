@@ -379,6 +379,10 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::CabinetKeyOnly
                 | Alarm::ReplaceBattery
                 | Alarm::UpsUnreachable
+                | Alarm::UpstreamLostData { .. }
+                | Alarm::UpstreamAhead { .. }
+                | Alarm::CabinetCloned { .. }
+                | Alarm::RecordParked { .. }
         ),
         _ => false,
     }

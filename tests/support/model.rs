@@ -179,6 +179,8 @@ impl World {
             place.door = DoorNo(if slot.0 <= 12 { 1 } else { 2 });
             place.latch = slot.0 % 3 == 0;
         }
+        // Every other cabinet copies its ledger.
+        settings.upstream = life.seed.is_multiple_of(2);
         settings.sessions.fixed_return = !dice.once_in(3);
         settings.sessions.ask_required = !dice.once_in(4);
         settings.alerts.office_hours = vec![Window { weekdays: 0b001_1111, from: 7 * 60, to: 19 * 60 }];
@@ -362,7 +364,14 @@ impl World {
                 | Action::Light { .. }
                 | Action::SwitchLoad { .. }
                 | Action::ReadLines
+                | Action::RetryUpstream
                 | Action::Sound(_) => {}
+                Action::Flush => {
+                    // A network that is down answers nobody: the core's deadline ends it.
+                    if !self.mishap(30) {
+                        self.later(700, Event::CommandDone { id, result: CommandResult::Done });
+                    }
+                }
                 Action::TestBattery => self.told_to_test(id),
                 Action::Pace { slow } => self.supply.slow = *slow,
                 Action::Sleep { method, wake_after_ms } => self.told_to_sleep(id, *method, *wake_after_ms),

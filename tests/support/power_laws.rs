@@ -466,6 +466,7 @@ const fn touches(event: &Event) -> bool {
         | Event::CommandDone { .. }
         | Event::UpsRead(_)
         | Event::StoreChanged(_)
+        | Event::UpstreamSaid(_)
         | Event::Reconfigured(_)
         | Event::Tick
         | Event::Stopping { .. } => false,

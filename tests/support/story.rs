@@ -64,6 +64,9 @@ pub struct Story {
     pub paced_slowly: bool,
     /// Tests of the battery that were ordered.
     pub tests: Vec<CommandId>,
+    /// Flushes that upstream has not ended.
+    pub flushes: Vec<CommandId>,
+    pub retries: u32,
     pub ups: Option<Ups>,
     commands: Vec<Action>,
     // --- book-keeping of the story
@@ -130,6 +133,8 @@ impl Story {
             slept: Vec::new(),
             paced_slowly: false,
             tests: Vec::new(),
+            flushes: Vec::new(),
+            retries: 0,
             ups: None,
             commands: Vec::new(),
             told_until: 0,
@@ -196,6 +201,8 @@ impl Story {
                 Action::Pace { slow } => self.paced_slowly = slow,
                 // The UPS takes it.
                 Action::TestBattery => self.tests.push(id),
+                Action::Flush => self.flushes.push(id),
+                Action::RetryUpstream => self.retries += 1,
                 Action::ReadLines => ended.push((id, CommandResult::Done)),
                 // What becomes of it is the story's to say: it goes dark, or the machine stays up.
                 Action::Sleep { method, .. } => self.slept.push((id, method)),

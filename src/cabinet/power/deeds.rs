@@ -133,6 +133,8 @@ impl Cabinet {
         let resting = self.resting_message();
         match to {
             Mode::FallingAsleep { .. } => {
+                let within_ms = self.power_settings().map_or(0, |power| power.rules.flush_ms);
+                self.ask_flush(turn, within_ms);
                 self.sound(turn, Sound::Sleeping);
                 let is_visited = self.books.session.is_some();
                 self.show(turn, if is_visited { Message::FinishNow } else { resting });

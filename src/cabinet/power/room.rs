@@ -272,6 +272,7 @@ impl Cabinet {
             | Event::CommandDone { .. }
             | Event::UpsRead(_)
             | Event::StoreChanged(_)
+            | Event::UpstreamSaid(_)
             | Event::Reconfigured(_)
             | Event::Tick
             | Event::Stopping { .. } => false,
@@ -465,8 +466,7 @@ impl Cabinet {
             visit_over: self.power.visit_over,
             told_to_sleep: state.is_some_and(PowerState::told_to_sleep),
             told_to_stay: self.drill_keeps_awake() || state.is_some_and(|state| state.stays_awake_ms(stamp) > 0),
-            // Nothing is copied upstream yet: there is nothing to wait for, and falling asleep takes no time.
-            flushed: true,
+            flushed: !self.is_flushing,
             method_failed: self.power.method_failed,
             usable: if mains == Mains::Off { usable } else { Usable::default() },
         }

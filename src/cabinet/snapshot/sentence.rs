@@ -31,6 +31,10 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::CabinetKeyOnly => "cabinet-key-only",
         Alarm::ReplaceBattery => "replace-battery",
         Alarm::RecordsMissing { .. } => "records-missing",
+        Alarm::UpstreamLostData { .. } => "upstream-lost-data",
+        Alarm::UpstreamAhead { .. } => "upstream-ahead",
+        Alarm::CabinetCloned { .. } => "cabinet-cloned",
+        Alarm::RecordParked { .. } => "record-parked",
     }
 }
 
@@ -49,6 +53,8 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::SleepFailed { .. }
         | Alarm::ReplaceBattery
         | Alarm::CabinetKeyDue
+        | Alarm::UpstreamLostData { .. }
+        | Alarm::RecordParked { .. }
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
@@ -59,6 +65,8 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::Duress { .. }
         | Alarm::NoRoom
         | Alarm::CabinetKeyOnly
+        | Alarm::UpstreamAhead { .. }
+        | Alarm::CabinetCloned { .. }
         | Alarm::RecordsMissing { .. } => 3,
     }
 }
@@ -114,6 +122,22 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "Records of the ledger are missing. Keep a copy of the state directory, compare with the head in the last mail or export, restore a backup."
                 .to_owned()
         }
+        Alarm::UpstreamLostData { held, has } => format!(
+            "Upstream lost records {} to {held} and is sent them again. Tell whoever runs it.",
+            has + 1
+        ),
+        Alarm::UpstreamAhead { seq } => format!(
+            "Upstream holds records up to {seq} that are not in this ledger: an older card or backup was put in. Nothing is sent until \
+             the admin has said how it goes on (docs/upstream.md)."
+        ),
+        Alarm::CabinetCloned { .. } => {
+            "Another machine sends records under this cabinet's name. Nothing is sent until the admin has put that right \
+             (docs/upstream.md)."
+                .to_owned()
+        }
+        Alarm::RecordParked { record } => format!(
+            "Upstream refuses what is in record {record}; it was sent without it. When that is put right there: `cabinetd upstream retry`."
+        ),
         Alarm::SleepFailed { method } => {
             let latched = match method {
                 Method::UpsOff => " upsd still holds the order (FSD): `systemctl restart nut-server` takes it back.",

@@ -181,6 +181,10 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::NoRoom,
         Alarm::UpsUnreachable,
         Alarm::RecordsMissing { after: 39, known: 167 },
+        Alarm::UpstreamLostData { held: 900, has: 120 },
+        Alarm::UpstreamAhead { seq: 7 },
+        Alarm::CabinetCloned { seq: 7 },
+        Alarm::RecordParked { record: 31 },
     ]
 }
 

@@ -6,15 +6,19 @@ use crate::cabinet::snapshot::StoreIs;
 use crate::check::daemon::AlarmFact;
 use crate::check::ledger::Open;
 use crate::check::words::{parted, sentence};
-use crate::check::{credentials, daemon, ledger};
+use crate::check::{credentials, daemon, ledger, upstream};
 use crate::config::Config;
 use crate::daemon::load_credentials;
 use crate::io::control::{Client, ClientError};
-use crate::io::credentials::CredentialsError;
+use crate::io::credentials::{CredentialsError, Token};
 use crate::io::store::envelope::chain;
-use crate::io::store::{DATABASE, Filter, Reader, StoreError};
+use crate::io::store::{DATABASE, Filter, Identity, Reader, StoreError};
+use crate::io::upstream::Client as Upstream;
 use std::io::ErrorKind;
+use std::time::Duration;
 
+/// Upstream is asked for so long.
+const ASKED_FOR: Duration = Duration::from_secs(8);
 /// Records at the end that are verified: some milliseconds' worth.
 const TAIL: u64 = 1_000;
 
@@ -43,6 +47,36 @@ pub(super) fn daemon(config: &Config) -> daemon::Facts {
             | ClientError::Io { .. }),
         ) => daemon::Facts::Unknown { text: error.to_string() },
     }
+}
+
+/// Asks upstream once, as the daemon would, and the daemon how its copy stands.
+pub(super) fn upstream(config: &Config, clean: bool) -> upstream::Facts {
+    let Some(wanted) = config.upstream.as_ref().filter(|_| clean) else { return upstream::Facts::Nowhere };
+    let token = wanted.token.as_deref().map(|name| Token::read(&config.credentials_dir, name));
+    let identity = Identity { site: config.settings.site.clone(), cabinet: config.settings.cabinet.clone() };
+    let usable = token.as_ref().and_then(|token| token.as_ref().ok());
+    let client = Upstream::new(&wanted.url, wanted.ca_file.as_deref(), usable, &identity, ASKED_FOR);
+    let answer = match (&client, &token) {
+        (Ok(client), None | Some(Ok(_))) => Some(ask_head(client)),
+        _ => None,
+    };
+    let copy = Client::connect(&config.run_dir).and_then(|mut client| client.status()).ok();
+    upstream::Facts::Copied(upstream::Copied {
+        host: wanted.url.host_str().unwrap_or_default().to_owned(),
+        trust: client.map(drop).map_err(|why| why.to_string()),
+        token: token.map(|token| token.map(drop).map_err(|why| why.to_string())),
+        answer,
+        copy: copy.and_then(|seen| seen.upstream),
+    })
+}
+
+fn ask_head(client: &Upstream) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|why| why.to_string())?;
+    let answered = runtime.block_on(client.head()).map(drop).map_err(|why| why.to_string());
+    // A look-up of a name may hang for longer than the question.
+    runtime.shutdown_background();
+    answered
 }
 
 /// Whether the secrets can be used. They are dropped at once.

@@ -81,6 +81,7 @@ fn on_the_wire(ask: &LocalAsk) -> Result<wire::Ask, Failure> {
             Ask::OrderPower(order) => wire::Ask::OrderPower(order),
             Ask::BatteryReplaced => wire::Ask::BatteryReplaced,
             Ask::Open { user, door, why } => wire::Ask::Open { user, door, why },
+            Ask::RetryUpstream => wire::Ask::RetryUpstream,
             Ask::Drill(step) => wire::Ask::Drill(step),
             Ask::SetPin { .. } | Ask::Vouch { .. } => {
                 return Err(Failure::Value("a hash is the daemon's to make: send the digits".to_owned()));

@@ -39,6 +39,9 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
     if let Some(policy) = &seen.power {
         super::power::lines(&mut text, policy, view);
     }
+    if let Some(upstream) = &seen.upstream {
+        super::upstream::lines(&mut text, upstream, view);
+    }
     for door in &seen.doors {
         let since = door.since.map_or_else(String::new, |since| format!(" {}", view.since(seen, since)));
         let (word, tone) = match door.state {

@@ -156,6 +156,8 @@ pub enum Ask {
     /// The UPS has a new battery. Needs manager, as `drill` does.
     BatteryReplaced,
     Drill(DrillStep),
+    /// Records that upstream refused are tried there once more. Needs manager.
+    RetryUpstream,
 }
 
 /// Digits in clear on their way to the hashing. Never printed.
@@ -295,6 +297,7 @@ impl Ask {
             | Self::TellOutage(Told::Storm { .. } | Told::NothingStated)
             | Self::OrderPower(_)
             | Self::BatteryReplaced
+            | Self::RetryUpstream
             | Self::Drill(_) => None,
             Self::Pull { keys: wanted, reference, purpose, .. } => wanted
                 .is_empty()
@@ -353,6 +356,7 @@ impl Ask {
             Self::BatteryReplaced => "battery-replaced",
             Self::Drill(_) => "drill",
             Self::Open { .. } => "open",
+            Self::RetryUpstream => "retry-upstream",
         }
     }
 
@@ -386,6 +390,7 @@ impl Ask {
             Self::BatteryReplaced => event::Ask::BatteryReplaced,
             Self::Open { user, door, why } => event::Ask::Open { user, door, why },
             Self::Drill(step) => event::Ask::Drill(step),
+            Self::RetryUpstream => event::Ask::RetryUpstream,
         })
     }
 }

@@ -119,7 +119,7 @@ impl Filter {
 /// A ledger opened for reading.
 #[derive(Debug)]
 pub struct Reader {
-    conn: Connection,
+    pub(super) conn: Connection,
     path: PathBuf,
     identity: Identity,
     /// Where the proof of life is, if this is the ledger of a state directory.

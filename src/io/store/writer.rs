@@ -24,12 +24,38 @@ use std::sync::mpsc::Receiver;
 
 /// What the thread can be asked. `done` carries the answer away.
 pub enum Job {
-    Commit { batch: Batch, done: Done<Head> },
-    Reload { done: Done<Stored> },
-    Proof { stamp: Stamp, done: Done<()> },
-    Refill { done: Done<bool> },
-    Sign { destination: String, done: Done<SignedHead> },
-    Ping { done: Done<()> },
+    Commit {
+        batch: Batch,
+        done: Done<Head>,
+    },
+    Reload {
+        done: Done<Stored>,
+    },
+    Proof {
+        stamp: Stamp,
+        done: Done<()>,
+    },
+    Refill {
+        done: Done<bool>,
+    },
+    Sign {
+        destination: String,
+        done: Done<SignedHead>,
+    },
+    /// A destination has everything up to there.
+    Acknowledge {
+        head: Box<SignedHead>,
+        done: Done<bool>,
+    },
+    /// A payload is refused upstream, or wanted there again.
+    Park {
+        seq: u64,
+        parked: bool,
+        done: Done<()>,
+    },
+    Ping {
+        done: Done<()>,
+    },
 }
 
 /// How an answer leaves the thread.
@@ -151,7 +177,10 @@ impl<'a> Writer<'a> {
     }
 
     fn perform(&mut self, job: Job, vitals: &Vitals) {
-        if matches!(job, Job::Commit { .. } | Job::Sign { .. } | Job::Refill { .. }) {
+        if matches!(
+            job,
+            Job::Commit { .. } | Job::Sign { .. } | Job::Refill { .. } | Job::Acknowledge { .. } | Job::Park { .. }
+        ) {
             self.unsettled_ms = Some(boot_ms());
         }
         match job {
@@ -160,6 +189,8 @@ impl<'a> Writer<'a> {
             Job::Proof { stamp, done } => self.answer(vitals, done, |writer| writer.prove(stamp)),
             Job::Refill { done } => self.answer(vitals, done, Self::refill),
             Job::Sign { destination, done } => self.answer(vitals, done, |writer| writer.sign(&destination)),
+            Job::Acknowledge { head, done } => self.answer(vitals, done, |writer| writer.acknowledge(&head)),
+            Job::Park { seq, parked, done } => self.answer(vitals, done, |writer| writer.park(seq, parked)),
             Job::Ping { done } => self.answer(vitals, done, |_| Ok(())),
         }
     }
@@ -353,23 +384,71 @@ impl<'a> Writer<'a> {
     fn sign(&mut self, destination: &str) -> Result<SignedHead, StoreError> {
         let key = self.desk.device_key.as_ref().ok_or(StoreError::NoDeviceKey)?;
         let head = sign(&self.desk.identity, destination, self.desk.head, key);
-        self.conn
-            .execute(
-                "INSERT INTO head (destination, epoch, seq, hash, public_key, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (destination) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, hash = excluded.hash,
-                     public_key = excluded.public_key, signature = excluded.signature",
-                params![
-                    destination,
-                    head.head.epoch.cast_signed(),
-                    head.head.seq.cast_signed(),
-                    head.head.hash,
-                    head.public_key,
-                    head.signature,
-                ],
-            )
-            .map_err(|source| StoreError::classify("keep a signed head", source))?;
+        keep_head(self.conn, &head)?;
         Ok(head)
     }
+
+    /// Only forward, and only to a record that is here.
+    fn acknowledge(&mut self, signed: &SignedHead) -> Result<bool, StoreError> {
+        let SignedHead { destination, head, .. } = signed;
+        if hash_at(self.conn, head.seq)? != Some(head.hash) {
+            return Err(StoreError::NotAHead { what: format!("record {} of this ledger is another one", head.seq) });
+        }
+        let failed = |source| StoreError::classify("read an acknowledged head", source);
+        let before: Option<i64> = self
+            .conn
+            .query_row("SELECT seq FROM head WHERE destination = ?1", [destination], |row| row.get(0))
+            .optional()
+            .map_err(failed)?;
+        if before.is_some_and(|seq| seq.cast_unsigned() >= head.seq) {
+            return Ok(false);
+        }
+        if self.desk.room.full {
+            return Err(StoreError::Full);
+        }
+        keep_head(self.conn, signed)?;
+        Ok(true)
+    }
+
+    /// The mark of one payload, and the list of all that are marked: looking for them must not read the whole ledger.
+    fn park(&mut self, seq: u64, parked: bool) -> Result<(), StoreError> {
+        let failed = |source| StoreError::classify("park a record", source);
+        let mut marked = super::upload::parked(self.conn)?;
+        if self.desk.room.full {
+            return Err(StoreError::Full);
+        }
+        let tx = Transaction::new_unchecked(self.conn, TransactionBehavior::Immediate).map_err(failed)?;
+        let (from, to) = if parked { ("present", "parked") } else { ("parked", "present") };
+        let changed = tx
+            .execute(
+                "UPDATE ledger SET payload_state = ?3 WHERE seq = ?1 AND payload_state = ?2",
+                params![seq.cast_signed(), from, to],
+            )
+            .map_err(failed)?;
+        let known = if parked { changed > 0 && marked.insert(seq) } else { marked.remove(&seq) };
+        if changed > 0 || known {
+            let list = marked.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+            tx.execute(
+                "INSERT INTO meta (name, value) VALUES ('parked', ?1)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                [list],
+            )
+            .map_err(failed)?;
+        }
+        tx.commit().map_err(failed)
+    }
+}
+
+fn keep_head(conn: &Connection, signed: &SignedHead) -> Result<(), StoreError> {
+    let SignedHead { destination, head, public_key, signature, .. } = signed;
+    conn.execute(
+        "INSERT INTO head (destination, epoch, seq, hash, public_key, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (destination) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, hash = excluded.hash,
+             public_key = excluded.public_key, signature = excluded.signature",
+        params![destination, head.epoch.cast_signed(), head.seq.cast_signed(), head.hash, public_key, signature],
+    )
+    .map_err(|source| StoreError::classify("keep a signed head", source))?;
+    Ok(())
 }
 
 /// When the daemon lived last: a record proves it as well as the block beside the ledger does, whichever is later. Each start makes a

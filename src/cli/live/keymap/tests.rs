@@ -63,6 +63,7 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         faults: vec![],
         supply: None,
         power: None,
+        upstream: None,
         away: vec![],
         slots: (0..slots).map(slot).collect(),
     }

@@ -55,6 +55,7 @@ fn quiet() -> Snapshot {
         faults: vec![],
         supply: None,
         power: None,
+        upstream: None,
         away: vec![],
         slots: vec![],
     }

@@ -88,6 +88,7 @@ fn every_ask_survives_the_way() {
         Ask::KeyLife { key: "1".into(), step: KeyStep::Lost, note: None },
         Ask::TellOutage(Told::EndsIn { ms: 3_600_000 }),
         Ask::OrderPower(PowerOrder::StayAwake { for_minutes: 60 }),
+        Ask::RetryUpstream,
         Ask::BatteryReplaced,
         Ask::Drill(DrillStep::Start { deep: false }),
         Ask::Open { user: "ana".into(), door: Some(DoorNo(1)), why: "badge at home".into() },

@@ -1,0 +1,107 @@
+//! A reference upstream for tests and for small owners: `docs/upstream.openapi.yaml` over one SQLite database.
+//!
+//!     cargo run --example reference_upstream -- DIR [ADDRESS [TOKEN]]
+//!
+//! DIR gets the database and, once, a certificate authority and a certificate for `localhost`. Lines on its standard input make it
+//! misbehave, each for one request: `drop`, `lose-answer`, `truncate`, `twice`, `garbage`, `lie`, `break-tls`, `redirect`, `status 503`,
+//! `retry-after 429 30`, `slow 5000`, `hang 60000`, `partial 10`; `refuse SEQ` and `accept SEQ` are for a record, `lose SITE CABINET SEQ`
+//! forgets everything behind one. `down` and `up`, `by-chance` and `by-chance off` stay; `sink on` throws records away unseen, for measuring.
+//! `verify SITE CABINET` says what is there.
+
+mod receiver;
+mod server;
+
+use receiver::Cabinet;
+use server::{Fault, Server};
+use std::io::BufRead as _;
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let Some(dir) = words.first() else {
+        eprintln!("usage: reference_upstream DIR [ADDRESS [TOKEN]]");
+        std::process::exit(2);
+    };
+    std::fs::create_dir_all(dir)?;
+    let address = words.get(1).map_or("127.0.0.1:8443", String::as_str);
+    let server = Server::start(Path::new(dir), address, words.get(2).map(String::as_str))?;
+    println!("# known by this authority:\n{}", server.ca);
+    println!(
+        "[upstream]\nurl = \"{}\"\nca_file = \"{}\"",
+        server.url(),
+        std::path::absolute(dir)?.join("ca.pem").display()
+    );
+    for line in std::io::stdin().lock().lines() {
+        match obey(&server, line?.trim()) {
+            Ok(()) => println!("ok, {} requests so far", server.requests()),
+            Err(why) => println!("{why}"),
+        }
+    }
+    // Without anybody who types it goes on.
+    loop {
+        std::thread::park();
+    }
+}
+
+fn obey(server: &Server, line: &str) -> Result<(), String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let number = |word: &str| word.parse::<u64>().map_err(|_| format!("{word:?} is no number"));
+    let status = |word: &str| word.parse::<u16>().map_err(|_| format!("{word:?} is no status"));
+    let of = |site: &str, name: &str| Cabinet { site: site.to_owned(), name: name.to_owned() };
+    let fault = match words[..] {
+        ["drop"] => Fault::Drop,
+        ["lose-answer"] => Fault::LoseAnswer,
+        ["truncate"] => Fault::Truncate,
+        ["twice"] => Fault::Twice,
+        ["garbage"] => Fault::Garbage,
+        ["lie"] => Fault::Lie,
+        ["break-tls"] => Fault::BreakTls,
+        ["redirect"] => Fault::Redirect,
+        ["status", code] => Fault::Status(status(code)?),
+        ["retry-after", code, seconds] => Fault::RetryAfter(status(code)?, number(seconds)?),
+        ["slow", ms] => Fault::Slow(number(ms)?),
+        ["hang", ms] => Fault::Hang(number(ms)?),
+        ["partial", most] => Fault::Partial(usize::try_from(number(most)?).map_err(|why| why.to_string())?),
+        _ => return set(server, &words, number, of),
+    };
+    server.will(&[fault]);
+    Ok(())
+}
+
+/// What stays until it is told otherwise, and what is asked.
+fn set(
+    server: &Server,
+    words: &[&str],
+    number: impl Fn(&str) -> Result<u64, String>,
+    of: impl Fn(&str, &str) -> Cabinet,
+) -> Result<(), String> {
+    let wrong = |error: rusqlite::Error| error.to_string();
+    match words {
+        ["down"] => server.set_down(true),
+        ["up"] => server.set_down(false),
+        ["by-chance"] => {
+            // Every third request, one fault after the other.
+            let all = [Fault::Drop, Fault::LoseAnswer, Fault::Twice, Fault::Status(503), Fault::Truncate];
+            let mut count = 0;
+            server.by_chance(Some(Box::new(move || {
+                count += 1;
+                (count % 3 == 0).then(|| all[count / 3 % all.len()])
+            })));
+        }
+        ["by-chance", "off"] => server.by_chance(None),
+        ["sink", is] => server.set_sink(*is == "on"),
+        ["refuse", seq] => drop(server.policy().refused.insert(number(seq)?)),
+        ["accept", seq] => drop(server.policy().refused.remove(&number(seq)?)),
+        ["lose", site, name, seq] => server.receiver().lose_behind(&of(site, name), number(seq)?).map_err(wrong)?,
+        ["verify", site, name] => {
+            let (of, receiver) = (of(site, name), server.receiver());
+            let (with, without) = receiver.verified(&of)?;
+            let arrivals = receiver.arrivals(&of).map_err(wrong)?.len();
+            let undated = receiver.dated(&of).map_err(wrong)?.iter().filter(|(_, at)| at.is_none()).count();
+            let beat = receiver.last_heartbeat(&of).map_err(wrong)?.unwrap_or_default();
+            println!("{arrivals} records, {with} with and {without} without payload, {undated} without a date; {beat}");
+        }
+        _ => return Err("not understood; the head of main.rs lists what is".to_owned()),
+    }
+    Ok(())
+}

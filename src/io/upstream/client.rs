@@ -1,0 +1,236 @@
+//! The HTTP client: https only, one request at a time, an end to each of them.
+//!
+//! Whom it trusts is the machine's certificates, or the one CA that the config names and then nobody else. Redirects are not followed and
+//! no proxy is used: the token goes to the host that the config names. What an answer may hold is bounded.
+
+use super::sync::Answer;
+use super::wire;
+use crate::io::credentials::Token;
+use crate::io::store::Identity;
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An answer of the contract has some hundred bytes.
+const LONGEST_ANSWER_BYTES: usize = 256 << 10;
+/// A host that takes longer to be connected to is not there.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Connections that idle so long are closed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Why upstream cannot be asked at all, or did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    #[error("the CA file {} cannot be read: {why}; name a PEM file with the certificate of your own CA", path.display())]
+    CaFile { path: PathBuf, why: String },
+    #[error("the machine trusts no certificate authority; install ca-certificates, or name ca_file under [upstream]")]
+    NoRoots,
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    #[error("{0}")]
+    Request(String),
+    #[error("{what} answered {status}{}", why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Status { what: &'static str, status: u16, why: Option<String>, retry_after_ms: Option<u64> },
+    #[error("{0} answered what is not in the contract")]
+    Garbled(&'static str),
+}
+
+impl UpstreamError {
+    /// As an answer to the copying: none, perhaps with the wish to be left alone for a while.
+    #[must_use]
+    pub const fn as_answer(&self) -> Answer {
+        match self {
+            Self::Status { retry_after_ms, .. } => Answer::Failed { retry_after_ms: *retry_after_ms },
+            Self::CaFile { .. } | Self::NoRoots | Self::Tls(_) | Self::Request(_) | Self::Garbled(_) => {
+                Answer::Failed { retry_after_ms: None }
+            }
+        }
+    }
+}
+
+/// One upstream, for one cabinet.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// `…/v1/cabinets/SITE/CABINET`
+    base: Url,
+}
+
+impl Client {
+    /// `deadline`: how long a request may take, from looking up the name to the answer's last byte.
+    ///
+    /// # Errors
+    /// The CA file cannot be used, or there is nobody to trust.
+    pub fn new(
+        url: &Url,
+        ca_file: Option<&Path>,
+        token: Option<&Token>,
+        identity: &Identity,
+        deadline: Duration,
+    ) -> Result<Self, UpstreamError> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                .map_err(|_| UpstreamError::Tls("the token is no header's value".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(ca_file)?)
+            .https_only(true)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT.min(deadline))
+            .timeout(deadline)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(IDLE)
+            .user_agent(concat!("cabinetd/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .build()
+            .map_err(|error| UpstreamError::Tls(chain(&error)))?;
+        let mut base = url.clone();
+        base.path_segments_mut()
+            .map_err(|()| UpstreamError::Tls("the URL cannot have a path".to_owned()))?
+            .pop_if_empty()
+            .extend([wire::VERSION, "cabinets", &identity.site, &identity.cabinet]);
+        Ok(Self { http, base })
+    }
+
+    /// Where upstream is.
+    ///
+    /// # Errors
+    /// It did not say so.
+    pub async fn head(&self) -> Result<Answer, UpstreamError> {
+        let (status, body, retry) = self.send(self.request(Method::GET, "head")).await?;
+        understood("upstream", status, &body, retry)?;
+        wire::has(&body).ok_or(UpstreamError::Garbled("upstream"))
+    }
+
+    /// Sends a batch; every status has a meaning of its own here. The second: why, where it was not taken.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn records(&self, batch: Vec<u8>) -> Result<(Answer, Option<UpstreamError>), UpstreamError> {
+        let request = self
+            .request(Method::POST, "records")
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .header(CONTENT_ENCODING, "gzip")
+            .body(batch);
+        let (status, body, retry) = self.send(request).await?;
+        Ok((wire::took(status, &body, retry), understood("upstream", status, &body, retry).err()))
+    }
+
+    /// Sends refused payloads once more; which of them were taken now.
+    ///
+    /// # Errors
+    /// It did not say so.
+    pub async fn payloads(&self, payloads: &Value) -> Result<BTreeSet<u64>, UpstreamError> {
+        let request = self.request(Method::POST, "payloads").header(CONTENT_TYPE, JSON).body(payloads.to_string());
+        let (status, body, retry) = self.send(request).await?;
+        understood("upstream", status, &body, retry)?;
+        let answer: Value = serde_json::from_slice(&body).map_err(|_| UpstreamError::Garbled("upstream"))?;
+        Ok(wire::numbers(&answer["taken"]))
+    }
+
+    /// Says that we live, and how; upstream says where it is.
+    ///
+    /// # Errors
+    /// It did not.
+    pub async fn heartbeat(&self, words: &Value) -> Result<Answer, UpstreamError> {
+        let request = self.request(Method::PUT, "heartbeat").header(CONTENT_TYPE, JSON).body(words.to_string());
+        let (status, body, retry) = self.send(request).await?;
+        understood("upstream", status, &body, retry)?;
+        wire::has(&body).ok_or(UpstreamError::Garbled("upstream"))
+    }
+
+    fn request(&self, method: Method, what: &str) -> RequestBuilder {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.push(what);
+        }
+        self.http.request(method, url)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>, Option<u64>), UpstreamError> {
+        let failed = |error: reqwest::Error| UpstreamError::Request(chain(&error.without_url()));
+        let mut response = request.send().await.map_err(failed)?;
+        let (status, retry) = (response.status().as_u16(), retry_after(&response));
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(failed)? {
+            if body.len() + piece.len() > LONGEST_ANSWER_BYTES {
+                return Err(UpstreamError::Garbled("upstream"));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok((status, body, retry))
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// Fine, or what the problem says, in printable words.
+fn understood(what: &'static str, status: u16, body: &[u8], retry_after_ms: Option<u64>) -> Result<(), UpstreamError> {
+    if status == 200 {
+        return Ok(());
+    }
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let words = problem["detail"].as_str().or_else(|| problem["title"].as_str());
+    let why = words.map(|words| words.chars().filter(|letter| !letter.is_control()).take(200).collect());
+    Err(UpstreamError::Status { what, status, why, retry_after_ms })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a date in a header is compared with now; no record and no deadline of the core"
+)]
+fn retry_after(response: &Response) -> Option<u64> {
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    wire::retry_after_ms(value, jiff::Timestamp::now().as_second())
+}
+
+fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, UpstreamError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = ca_file {
+        let failed = |why: String| UpstreamError::CaFile { path: path.to_owned(), why };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|why| failed(why.to_string()))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|why| failed(why.to_string()))?;
+            roots.add(certificate).map_err(|why| failed(why.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(failed("it holds no certificate".to_owned()));
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(UpstreamError::NoRoots);
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| UpstreamError::Tls(why.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// An error with its causes: the outermost alone says "error sending request".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let words = source.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,324 @@
+//! The copying against a model of a receiver, through faults by the thousand: no sockets, no time.
+
+use super::*;
+use std::collections::BTreeMap;
+
+const BOUNDS: Bounds = Bounds { records: 40, pause_ms: 1_000, longest_pause_ms: 60_000 };
+
+/// A ledger that is only its places. Hashes differ between lives: they are salted.
+#[derive(Clone, Default)]
+struct Ledger {
+    records: Vec<Head>,
+    epoch: u64,
+}
+
+impl Ledger {
+    fn new() -> Self {
+        Self { records: Vec::new(), epoch: 1 }
+    }
+
+    fn write(&mut self, count: u64, life: u8) {
+        for _ in 0..count {
+            let seq = self.records.len() as u64 + 1;
+            let mut hash = [life; 32];
+            hash[..8].copy_from_slice(&seq.to_be_bytes());
+            self.records.push(Head { epoch: self.epoch, seq, hash });
+        }
+    }
+}
+
+impl Places for Ledger {
+    fn head(&self) -> Result<Head, StoreError> {
+        let last = self.records.last().copied().unwrap_or(START);
+        Ok(Head { epoch: self.epoch, ..last })
+    }
+
+    fn place(&self, seq: u64) -> Result<Option<Head>, StoreError> {
+        let index = seq.checked_sub(1);
+        Ok(index.map_or(Some(START), |index| self.records.get(index as usize).copied()))
+    }
+
+    fn last_until(&self, epoch: u64) -> Result<Head, StoreError> {
+        Ok(self.records.iter().rev().find(|head| head.epoch <= epoch).copied().unwrap_or(START))
+    }
+}
+
+/// A receiver as the contract wants it, that keeps account of what it stored.
+#[derive(Default)]
+struct Receiver {
+    stored: BTreeMap<(u64, u64), Head>,
+    order: Vec<(u64, u64)>,
+    refuses: BTreeSet<u64>,
+    without: BTreeSet<u64>,
+}
+
+impl Receiver {
+    fn head(&self) -> Option<Head> {
+        self.stored.last_key_value().map(|(_, head)| *head)
+    }
+
+    fn has(&self) -> Answer {
+        Answer::Has { head: self.head(), machine: Some("m1".into()) }
+    }
+
+    /// A batch: the record before it, and its records, each with whether its payload comes along.
+    fn take(&mut self, after: Head, records: &[(Head, bool)], most: usize) -> Answer {
+        if after != START && self.stored.get(&(after.epoch, after.seq)) != Some(&after) {
+            return Answer::Elsewhere;
+        }
+        let mut last = after;
+        for (record, with_payload) in records.iter().take(most) {
+            if *with_payload && self.refuses.contains(&record.seq) {
+                return Answer::Took { head: last, refused: BTreeSet::from([record.seq]) };
+            }
+            let place = (record.epoch, record.seq);
+            match self.stored.get(&place) {
+                Some(known) if known == record => {}
+                Some(_) => return Answer::Elsewhere,
+                None if self.head().is_some_and(|end| place < (end.epoch, end.seq)) => return Answer::Elsewhere,
+                None => {
+                    self.stored.insert(place, *record);
+                    self.order.push(place);
+                    if !with_payload {
+                        self.without.insert(record.seq);
+                    }
+                }
+            }
+            last = *record;
+        }
+        Answer::Took { head: last, refused: BTreeSet::new() }
+    }
+}
+
+/// One exchange, as it goes when nothing goes wrong.
+fn exchange(sync: &Sync, ours: &Ledger, receiver: &mut Receiver, most: usize) -> (Option<(u64, u64)>, Answer) {
+    match sync.next(ours.records.len() as u64) {
+        Step::Ask | Step::Rest => (None, receiver.has()),
+        Step::Send { after, most: records } => {
+            let from = after as usize;
+            let batch: Vec<(Head, bool)> = ours.records[from..(from + records).min(ours.records.len())]
+                .iter()
+                .map(|head| (*head, !sync.refused().contains(&head.seq)))
+                .collect();
+            let last = batch.last().expect("not empty").0.seq;
+            (Some((after, last)), receiver.take(ours.place(after).unwrap().unwrap(), &batch, most))
+        }
+    }
+}
+
+fn settle(sync: &mut Sync, ours: &Ledger, receiver: &mut Receiver) -> Vec<News> {
+    let mut news = Vec::new();
+    for _ in 0..10_000 {
+        if sync.next(ours.records.len() as u64) == Step::Rest || sync.is_stopped() || sync.blocked.is_some() {
+            return news;
+        }
+        let (sent, answer) = exchange(sync, ours, receiver, usize::MAX);
+        news.extend(sync.heard(sent, &answer, ours).unwrap());
+    }
+    panic!("it comes to no end: {sync:?}");
+}
+
+fn fresh(acknowledged: u64) -> Sync {
+    Sync::new(BOUNDS, "m1".into(), acknowledged, BTreeSet::new())
+}
+
+fn without_acks(news: Vec<News>) -> Vec<News> {
+    news.into_iter().filter(|news| !matches!(news, News::Acknowledged(_))).collect()
+}
+
+/// Seeded chance.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+}
+
+#[test]
+fn through_every_fault_at_random_all_arrives_once_and_in_order() {
+    for seed in 1..=600_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let (mut ours, mut receiver) = (Ledger::new(), Receiver::default());
+        let mut sync = fresh(0);
+        let mut kept = 0;
+        let mut lost_anything = false;
+        ours.write(dice.below(300), 1);
+        if dice.below(3) == 0 {
+            receiver.refuses.insert(1 + dice.below(200));
+        }
+        for _ in 0..400 {
+            match dice.below(40) {
+                0 => ours.write(dice.below(50), 1),
+                // The daemon starts again: only what was kept is known.
+                1 => sync = Sync::new(BOUNDS, "m1".into(), kept, sync.refused().clone()),
+                2 if dice.below(4) == 0 => {
+                    let keep = dice.below(receiver.stored.len() as u64 + 1);
+                    receiver.stored.retain(|(_, seq), _| *seq <= keep);
+                    receiver.order.retain(|(_, seq)| *seq <= keep);
+                    receiver.without.retain(|seq| *seq <= keep);
+                    lost_anything = true;
+                }
+                _ => {}
+            }
+            let before = receiver.head();
+            let most = if dice.below(4) == 0 { dice.below(60) as usize } else { usize::MAX };
+            let fault = dice.below(12);
+            let silent = Answer::Failed { retry_after_ms: (fault == 0).then_some(5_000) };
+            let (sent, answer) = match fault {
+                // It never arrived.
+                0 | 1 => (exchange(&sync, &ours, &mut Receiver::default(), most).0, silent),
+                // It arrived, and the answer is lost.
+                2 | 3 => (exchange(&sync, &ours, &mut receiver, most).0, silent),
+                // It arrived twice.
+                4 => {
+                    exchange(&sync, &ours, &mut receiver, most);
+                    exchange(&sync, &ours, &mut receiver, most)
+                }
+                // It says what it does not have.
+                5 => {
+                    let sent = exchange(&sync, &ours, &mut Receiver::default(), most).0;
+                    let head = Head { epoch: 1, seq: dice.below(300), hash: [0xEE; 32] };
+                    let refused = BTreeSet::new();
+                    if sent.is_some() { (sent, Answer::Took { head, refused }) } else { (sent, silent) }
+                }
+                _ => exchange(&sync, &ours, &mut receiver, most),
+            };
+            let acknowledged = sync.acknowledged();
+            for news in sync.heard(sent, &answer, &ours).unwrap() {
+                match news {
+                    News::Acknowledged(head) => {
+                        assert!(head.seq > acknowledged, "seed {seed}: only forward");
+                        assert!(receiver.stored.contains_key(&(head.epoch, head.seq)), "seed {seed}: it is there");
+                        if dice.below(2) == 0 {
+                            kept = head.seq;
+                        }
+                    }
+                    News::LostData { held, has } => {
+                        assert!(lost_anything && has < held, "seed {seed}: lost nothing");
+                    }
+                    News::Refused { seq } => assert!(receiver.refuses.contains(&seq), "seed {seed}"),
+                    News::GoesOn => {}
+                    other => panic!("seed {seed}: {other:?} between {before:?} and {:?}", receiver.head()),
+                }
+            }
+            assert!(sync.pause_ms(u32::MAX) <= 60_000, "seed {seed}");
+        }
+        // A heartbeat tells what was lost while there was nothing to send.
+        sync.heard(None, &receiver.has(), &ours).unwrap();
+        settle(&mut sync, &ours, &mut receiver);
+        let all: Vec<(u64, u64)> = (1..=ours.records.len() as u64).map(|seq| (1, seq)).collect();
+        assert_eq!(receiver.order, all, "seed {seed}: once each, in order");
+        assert!(
+            receiver.without.is_subset(&receiver.refuses),
+            "seed {seed}: only what was refused went without payload"
+        );
+    }
+}
+
+#[test]
+fn an_older_card_stops_it_and_the_newer_one_lets_it_go_on() {
+    let (mut ours, mut receiver) = (Ledger::new(), Receiver::default());
+    ours.write(50, 1);
+    let old = ours.clone();
+    ours.write(30, 1);
+    settle(&mut fresh(0), &ours, &mut receiver);
+
+    let mut sync = fresh(50);
+    let news = settle(&mut sync, &old, &mut receiver);
+    assert_eq!(news, [News::Stopped { seq: 80, elsewhere: false }]);
+    assert_eq!(sync.next(50), Step::Ask, "nothing is sent");
+    assert_eq!(sync.pause_ms(0), BOUNDS.longest_pause_ms);
+    // It is told once, however often it is asked.
+    assert_eq!(sync.heard(None, &receiver.has(), &old).unwrap(), []);
+    // The newer one is brought back.
+    assert_eq!(sync.heard(None, &receiver.has(), &ours).unwrap(), [News::GoesOn, News::Acknowledged(ours.records[79])]);
+}
+
+#[test]
+fn an_older_card_goes_on_in_a_new_epoch_behind_the_last_common_record() {
+    let (mut ours, mut receiver) = (Ledger::new(), Receiver::default());
+    ours.write(50, 1);
+    let mut restored = ours.clone();
+    ours.write(30, 1);
+    settle(&mut fresh(0), &ours, &mut receiver);
+    restored.epoch = 2;
+    restored.write(10, 2);
+    let news = without_acks(settle(&mut fresh(50), &restored, &mut receiver));
+    assert_eq!(news, [News::GoesOn], "a former life had stopped, and that is over");
+    assert_eq!(receiver.stored.len(), 90, "nothing was overwritten");
+    assert_eq!(receiver.head(), restored.records.last().copied());
+}
+
+#[test]
+fn what_was_recorded_differently_in_the_same_epoch_never_goes_over_what_is_there() {
+    let mut receiver = Receiver::default();
+    let (mut ours, mut twin) = (Ledger::new(), Ledger::new());
+    ours.write(20, 1);
+    twin.records.clone_from(&ours.records[..15].to_vec());
+    twin.write(40, 9);
+    settle(&mut fresh(0), &ours, &mut receiver);
+    let news = settle(&mut Sync::new(BOUNDS, "m2".into(), 15, BTreeSet::new()), &twin, &mut receiver);
+    assert_eq!(news, [News::Stopped { seq: 20, elsewhere: true }]);
+    // Nor in a new epoch that begins behind it.
+    twin.epoch = 2;
+    twin.write(5, 9);
+    let news = settle(&mut Sync::new(BOUNDS, "m2".into(), 15, BTreeSet::new()), &twin, &mut receiver);
+    assert_eq!(news, [News::Stopped { seq: 20, elsewhere: true }]);
+    assert_eq!(receiver.order.len(), 20);
+}
+
+#[test]
+fn a_record_whose_envelope_is_refused_holds_up_what_is_behind_it() {
+    let (mut ours, mut receiver) = (Ledger::new(), Receiver::default());
+    ours.write(9, 1);
+    let mut sync = fresh(0);
+    sync.heard(None, &receiver.has(), &ours).unwrap();
+    let refuse = |head: Head| Answer::Took { head, refused: BTreeSet::from([4]) };
+    receiver.take(START, &ours.records[..3].iter().map(|head| (*head, true)).collect::<Vec<_>>(), 3);
+    let first = sync.heard(Some((0, 9)), &refuse(ours.records[2]), &ours).unwrap();
+    assert_eq!(first, [News::Acknowledged(ours.records[2]), News::Refused { seq: 4 }]);
+    let again = sync.heard(Some((3, 9)), &refuse(ours.records[2]), &ours).unwrap();
+    assert_eq!(again, [News::Blocked { seq: 4 }]);
+    assert_eq!(sync.pause_ms(0), BOUNDS.longest_pause_ms);
+    // It is taken after all: all goes on.
+    settle(&mut Sync { blocked: None, ..sync.clone() }, &ours, &mut receiver);
+    assert_eq!(receiver.stored.len(), 9);
+}
+
+#[test]
+fn pauses_grow_up_to_a_bound_and_what_is_asked_for_is_kept() {
+    let mut sync = fresh(0);
+    let ours = Ledger::new();
+    let mut before = 0;
+    for _ in 0..30 {
+        sync.heard(None, &Answer::Failed { retry_after_ms: None }, &ours).unwrap();
+        let (least, most) = (sync.pause_ms(0), sync.pause_ms(u32::MAX));
+        assert!(least >= 500 && least * 2 <= most + 1 && most <= 60_000 && most >= before, "{least} to {most}");
+        before = most;
+    }
+    assert_eq!(before, 60_000);
+    sync.heard(None, &Answer::Failed { retry_after_ms: Some(90_000) }, &ours).unwrap();
+    assert_eq!(sync.pause_ms(0), 90_000);
+    sync.heard(None, &Answer::Failed { retry_after_ms: Some(u64::MAX) }, &ours).unwrap();
+    assert_eq!(sync.pause_ms(0), LONGEST_RETRY_AFTER_MS, "nobody may have us wait for ever");
+    sync.heard(None, &Answer::Has { head: None, machine: None }, &ours).unwrap();
+    assert_eq!(sync.pause_ms(0), 0);
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_halved_and_a_single_record_goes_without_its_payload() {
+    let mut ours = Ledger::new();
+    ours.write(40, 1);
+    let mut sync = fresh(0);
+    sync.heard(None, &Answer::Has { head: None, machine: None }, &ours).unwrap();
+    for most in [40, 20, 10, 5, 2, 1] {
+        assert_eq!(sync.next(40), Step::Send { after: 0, most });
+        let news = sync.heard(Some((0, most as u64)), &Answer::TooLarge, &ours).unwrap();
+        let refused = if most == 1 { vec![News::Refused { seq: 1 }] } else { vec![] };
+        assert_eq!(news, refused);
+    }
+}
