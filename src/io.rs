@@ -14,4 +14,3 @@ pub mod store;
 pub mod systemd;
 pub mod ups;
 pub mod upsmon;
-pub mod upstream;

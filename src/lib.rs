@@ -11,3 +11,4 @@ pub mod hex;
 pub mod io;
 pub mod messages;
 pub mod simulate;
+pub mod upstream;

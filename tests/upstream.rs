@@ -16,7 +16,7 @@ use cabinetd::cabinet::power::Mode;
 use cabinetd::cabinet::types::{BootId, ClockQuality, DoorNo, Mono, Origin, Stamp, Wall};
 use cabinetd::config::UpstreamConfig;
 use cabinetd::io::store::{Identity, OpenOptions, Reader, Report, Store, Stored, verify};
-use cabinetd::io::upstream::{Link, Setup};
+use cabinetd::upstream::{Link, Setup};
 use ed25519_dalek::SigningKey;
 use receiver::Cabinet;
 use server::{Fault, Server};

@@ -7,7 +7,7 @@ use crate::server::Server;
 use cabinetd::cabinet::types::Mono;
 use cabinetd::config::UpstreamConfig;
 use cabinetd::io::store::{Reader, Store};
-use cabinetd::io::upstream::{Link, Setup, wire};
+use cabinetd::upstream::{Link, Setup, wire};
 use ed25519_dalek::SigningKey;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -13,7 +13,7 @@ use crate::io::control::{Client, ClientError};
 use crate::io::credentials::{CredentialsError, Token};
 use crate::io::store::envelope::chain;
 use crate::io::store::{DATABASE, Filter, Identity, Reader, StoreError};
-use crate::io::upstream::Client as Upstream;
+use crate::upstream::Client as Upstream;
 use std::io::ErrorKind;
 use std::time::Duration;
 
