@@ -18,6 +18,7 @@
 
 pub mod gpio;
 pub mod inbox;
+pub mod kept;
 pub mod pulses;
 pub mod wiring;
 

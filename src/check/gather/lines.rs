@@ -33,13 +33,14 @@ pub(super) fn lines(config: &Config, is_clean: bool, root: &Path) -> Facts {
             let lines = seen(wiring);
             let is_any = |wanted: fn(&Seen) -> bool| lines.iter().any(|line| wanted(&line.seen));
             // The lock cannot be seen by every account; who has the lines can.
-            let sensors = if store::is_in_use(&config.state_dir) || is_any(|seen| *seen == Seen::Ours) {
-                told(config)
-            } else if is_any(|seen| matches!(seen, Seen::NotAllowed(_))) {
-                Sensors::Unknown("this account may not look at the lines".to_owned())
-            } else {
-                read(wiring)
-            };
+            let sensors =
+                if store::is_in_use(&config.state_dir).unwrap_or_default() || is_any(|seen| *seen == Seen::Ours) {
+                    told(config)
+                } else if is_any(|seen| matches!(seen, Seen::NotAllowed(_))) {
+                    Sensors::Unknown("this account may not look at the lines".to_owned())
+                } else {
+                    read(wiring)
+                };
             Facts::Real(Box::new(Real { lines, boot: boot_file(root), sensors }))
         }
     }

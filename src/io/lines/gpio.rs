@@ -91,6 +91,15 @@ pub fn release(wiring: &Wiring) -> Vec<String> {
     driver::release(wiring, &mut Ports::new(wiring.pins))
 }
 
+/// A line under its one name as this machine has it: the path of its chip. Where there is no such chip, as it is written.
+#[must_use]
+pub fn resolved(at: &Address) -> Address {
+    match Cdev::default().find(&at.chip) {
+        Ok(path) => Address { chip: Place::Chip(path.display().to_string()), line: at.line },
+        Err(_) => at.clone(),
+    }
+}
+
 /// What the kernel shows of lines, without claiming any, in the same order; a pin that `pins` cannot reach is an error too.
 #[must_use]
 pub fn survey(pins: PinsBy, lines: &[Address]) -> Vec<Result<Seen, PortError>> {
