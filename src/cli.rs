@@ -150,8 +150,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::simulate(&args, config),
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args, &Config::locate(config)),
-        Command::Run => with_config(config, |read| run(read, &Config::locate(config))),
-        Command::Release(args) => with_config(config, |config| release::run(&args, &config)),
+        Command::Run => run(&Config::locate(config)),
+        Command::Release(args) => release::run(&args, &Config::locate(config)),
         Command::Outage(args) => outage::run(args, config),
         Command::Drill(args) => match live::Place::find(config) {
             Ok(place) => drill::run(&args, &place),
@@ -230,7 +230,7 @@ fn at_desk(config: &Config, command: impl FnOnce(&mut Desk<'_>) -> ExitCode) -> 
     command(&mut desk)
 }
 
-fn run(config: Config, file: &Path) -> ExitCode {
+fn run(file: &Path) -> ExitCode {
     let (log, _writer) = match journal::start(journal::Sink::find()) {
         Ok(started) => started,
         Err(error) => {
@@ -241,6 +241,14 @@ fn run(config: Config, file: &Path) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CABINETD_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::registry().with(filter).with(log.clone()).init();
     crate::io::ups::quiet_contained_panics();
+    let (config, error) = Config::salvage(file);
+    if let Some(error) = error {
+        tell!(ENDED, "{error}");
+        // What a killed daemon left energised goes off all the same.
+        let written = config.told_wiring(Some(&error));
+        crate::daemon::outputs_off(&config.run_dirs_of(file), &config.state_dir, written);
+        return ExitCode::from(1);
+    }
     match crate::daemon::run(config, file, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -234,6 +234,53 @@ impl Config {
         Ok(Self::draft(text, &Surroundings::of(&absolute)))
     }
 
+    /// What a file says as far as that can be had, and why it counts for nothing as a config: for whoever has to switch things off
+    /// whatever the file is like.
+    #[must_use]
+    pub fn salvage(path: &Path) -> (Self, Option<ConfigError>) {
+        match Self::look(path) {
+            Ok((config, problems)) if problems.is_empty() => (config, None),
+            Ok((config, problems)) => (config, Some(ConfigError::Problems { path: path.to_owned(), problems })),
+            Err(error) => (Self::draft("", &Surroundings::of(path)).0, Some(error)),
+        }
+    }
+
+    /// The outputs of a salvaged config that can be driven off: none where a mistake may be about their lines or polarity.
+    #[must_use]
+    pub fn told_wiring(&self, error: Option<&ConfigError>) -> Option<&Wiring> {
+        let Lines::Real(wiring) = &self.lines else { return None };
+        let is_doubtful = |problem: &Problem| {
+            let section = problem.key.split('.').next().unwrap_or_default();
+            matches!(section, "" | "lines" | "output")
+        };
+        match error {
+            None => Some(wiring),
+            Some(ConfigError::Problems { problems, .. }) if !problems.iter().any(is_doubtful) => Some(wiring),
+            Some(_) => None,
+        }
+    }
+
+    /// Where the wiring in force is kept: where this config says, and where systemd gives the service its folder, which stays where
+    /// it is whatever becomes of the file.
+    #[must_use]
+    pub fn run_dirs(&self) -> Vec<PathBuf> {
+        let service = std::env::var_os("RUNTIME_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from);
+        let mut dirs = vec![self.run_dir.clone()];
+        dirs.extend(service.filter(|dir| *dir != self.run_dir));
+        dirs
+    }
+
+    /// The same for a file that may say another folder than it did, or none: the usual one as well.
+    #[must_use]
+    pub fn run_dirs_of(&self, path: &Path) -> Vec<PathBuf> {
+        let mut dirs = self.run_dirs();
+        let usual = Self::draft("", &Surroundings::of(path)).0.run_dir;
+        if !dirs.contains(&usual) {
+            dirs.push(usual);
+        }
+        dirs
+    }
+
     /// Reads a text.
     ///
     /// # Errors

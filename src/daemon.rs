@@ -16,6 +16,7 @@
 mod clerk;
 mod guard;
 mod hands;
+pub mod in_force;
 pub mod keeper;
 mod reload;
 mod sleeper;
@@ -37,6 +38,7 @@ use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
 use crate::io::credentials::pin::{hash_pin, set_pin};
 use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::journal::Log;
+use crate::io::lines::wiring::Wiring;
 use crate::io::lines::{Outputs, gpio};
 use crate::io::notify::Doorbell;
 use crate::io::readers;
@@ -57,7 +59,7 @@ use reload::Reload;
 use sleeper::{Sleeper, World};
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -95,18 +97,25 @@ pub fn run(config: Config, file: &Path, log: Log) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = Guard::default();
     guard.listen();
-    let lines = config.lines.clone();
+    let (dirs, state_dir, lines) = (config.run_dirs(), config.state_dir.clone(), config.lines.clone());
     let result = guard.run(&runtime, async {
         let daemon = Box::pin(Daemon::start(config, file, log, &guard)).await?;
         Box::pin(daemon.serve(&guard)).await
     });
-    if let (Err(error), Lines::Real(wiring)) = (&result, &lines) {
+    if let Err(error) = &result {
         // It did not come as far as the lines: what a killed one left energised goes off all the same, unless another daemon has them.
         let is_used = matches!(error.downcast_ref(), Some(StoreError::InUse { .. }));
         if guard.outputs.get().is_none() && !is_used {
-            for why in gpio::release(wiring) {
-                tell!(OUTPUTS_NOT_OFF, "{why}");
-            }
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            outputs_off(
+                &dirs,
+                &state_dir,
+                match &lines {
+                    Lines::Real(wiring) => Some(wiring),
+                    Lines::Sim { .. } => None,
+                },
+            );
+            return result;
         }
     }
     // A look-up of a name or a PIN under way is nothing to wait for.
@@ -114,7 +123,26 @@ pub fn run(config: Config, file: &Path, log: Log) -> Result<(), Failure> {
     result
 }
 
+/// For a start that comes to nothing: what a killed daemon left energised goes off. `written`: the outputs that the config tells.
+pub fn outputs_off(dirs: &[PathBuf], state_dir: &Path, written: Option<&Wiring>) {
+    let mut released = in_force::release(dirs, state_dir, written);
+    // The ledger's writer of this process may have the lock a moment longer.
+    for _ in 0..10 {
+        if !matches!(released, Err(in_force::Untouched::Runs)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        released = in_force::release(dirs, state_dir, written);
+    }
+    match released {
+        Ok(released) => released.failures.iter().for_each(|why| tell!(OUTPUTS_NOT_OFF, "{why}")),
+        Err(why) => tell!(OUTPUTS_NOT_OFF, "{why}"),
+    }
+}
+
 struct Daemon {
+    /// Where the wiring in force is kept.
+    run_dirs: Vec<PathBuf>,
     clock: Arc<Clock>,
     keeper: Keeper,
     clerk: Clerk,
@@ -203,10 +231,13 @@ impl Daemon {
         let clerk = Clerk::new(log, keeper.cabinet().books());
         credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
 
+        if matches!(config.lines, Lines::Real(_)) && time.is_some() {
+            return Err("real lines are in real time only".into());
+        }
+        in_force::begin(&config);
         let (line_events, lines_queue) = mpsc::channel(QUEUE);
         let outputs = match &config.lines {
             Lines::Sim { socket } => sim::lines::connect(socket, line_events),
-            Lines::Real(_) if time.is_some() => return Err("real lines are in real time only".into()),
             Lines::Real(wiring) => gpio::start(wiring, line_events)?,
         };
         let outputs = guard.outputs.get_or_init(|| outputs).clone();
@@ -273,8 +304,10 @@ impl Daemon {
         let upstream = copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, upstream_events)?;
         let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
         let config_hash = config.hash.clone();
+        let run_dirs = config.run_dirs();
         let reload = Reload::new(file, config);
         let mut daemon = Self {
+            run_dirs,
             clock,
             keeper,
             clerk,
@@ -694,7 +727,9 @@ impl Daemon {
         self.prove_life().await?;
         self.sign_head().await?;
         // The last word: everything inactive, whatever the last batch wanted.
-        let _ = self.outputs.shutdown().await;
+        if self.outputs.shutdown().await.is_ok() {
+            in_force::end(&self.run_dirs);
+        }
         Ok(())
     }
 }

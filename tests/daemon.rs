@@ -46,6 +46,55 @@ fn lines_that_are_not_there_are_not_released() {
     assert!(!said.status.success() && err.contains("door 1's lock: there is no gpiochip \"no-such-chip\""), "{said:?}");
 }
 
+/// What a daemon keeps of its lines: a lock at a chip that is not there, so that driving it is told.
+fn keep_wiring(home: &Path) {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("Linux has one");
+    let lock =
+        r#"{"output":{"lock":1},"at":{"chip":{"Chip":"old-board"},"line":5},"active_low":true,"longest_ms":1000}"#;
+    let kept = format!(
+        r#"{{"boot":"{}","state_dir":"{}","wiring":{{"pins":"Gpiocdev","poll_ms":1000,"inputs":[],"outputs":[{lock}]}}}}"#,
+        boot.trim(),
+        home.join("state").display()
+    );
+    fs::create_dir_all(home.join("run")).expect("made");
+    fs::write(home.join("run/wiring.json"), kept).expect("written");
+}
+
+#[test]
+fn a_config_with_mistakes_or_another_wiring_keeps_nothing_energised() {
+    const OLD: &str = "door 1's lock: there is no gpiochip \"old-board\"";
+    let home = tempfile::tempdir().expect("a folder");
+    let said = |command: &str| {
+        let said = Command::new(PROGRAM).arg(command).env("CABINETD_DIR", home.path()).output().expect("it runs");
+        assert!(!said.status.success(), "{said:?}");
+        String::from_utf8_lossy(&said.stderr).into_owned()
+    };
+    keep_wiring(home.path());
+    let sample = include_str!("../config/header-24.toml").replace("pin = 17", "chip = \"new-board\"\nline = 3");
+    for config in ["[cabinet", "[output]\nrole = 3\n", &sample] {
+        fs::write(home.path().join("cabinetd.toml"), config).expect("written");
+        for command in ["release", "run"] {
+            let err = said(command);
+            assert!(err.contains(OLD), "{command}, {config}: {err}");
+            assert_eq!(err.contains("new-board"), config == sample, "{command}: {err}");
+        }
+    }
+    // No config at all.
+    fs::remove_file(home.path().join("cabinetd.toml")).expect("removed");
+    assert!(said("release").contains(OLD));
+}
+
+#[test]
+fn nobody_who_cannot_see_the_lock_takes_the_lines() {
+    let home = tempfile::tempdir().expect("a folder");
+    fs::write(home.path().join("cabinetd.toml"), include_str!("../config/header-24.toml")).expect("written");
+    // A folder in its place: root, too, cannot see the lock.
+    fs::write(home.path().join("state"), "").expect("written");
+    let said = Command::new(PROGRAM).arg("release").env("CABINETD_DIR", home.path()).output().expect("it runs");
+    let err = String::from_utf8_lossy(&said.stderr);
+    assert!(!said.status.success() && err.contains("cannot see whether the daemon runs"), "{said:?}");
+}
+
 /// A daemon that says through the socket of its supervisor that it is ready.
 struct Daemon {
     child: Child,

@@ -6,40 +6,52 @@
 //! ExecStopPost=/usr/bin/cabinetd release
 //! ```
 //!
-//! It needs the config and the rights to the lines, nothing else, and leaves a running daemon's lines alone.
+//! It drives the wiring that was in force, which the daemon keeps in its run directory, and then what the config has beside it; so it
+//! works whatever became of the config since. It leaves a running daemon's lines alone.
 
 use crate::config::{Config, Lines};
-use crate::io::lines::gpio;
-use crate::io::store;
+use crate::daemon::in_force;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Nothing but the config.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "In the unit: ExecStopPost=/usr/bin/cabinetd release\n\n\
-    Exit codes: 0 every output is off, or the lines are simulated; 1 some are not, the daemon runs, or the config has mistakes.")]
+    Exit codes: 0 every output is off, or the lines are simulated; 1 some are not, the daemon runs, or the config has\n\
+    mistakes and nothing tells how the lines were driven.")]
 pub struct ReleaseArgs {}
 
 /// Runs the command.
 #[must_use]
-pub fn run(_args: &ReleaseArgs, config: &Config) -> ExitCode {
-    let Lines::Real(wiring) = &config.lines else {
-        println!("The lines are simulated: nothing is to be released.");
-        return ExitCode::SUCCESS;
-    };
-    if store::is_in_use(&config.state_dir) {
-        eprintln!(
-            "the daemon runs and has the lines; stop it (`systemctl stop cabinetd`), which drives every output off"
-        );
-        return ExitCode::FAILURE;
+pub fn run(_args: &ReleaseArgs, file: &Path) -> ExitCode {
+    let (config, error) = Config::salvage(file);
+    if let Some(error) = &error {
+        eprintln!("{error}");
     }
-    let failures = gpio::release(wiring);
-    for why in &failures {
+    let dirs = if error.is_some() { config.run_dirs_of(file) } else { config.run_dirs() };
+    let written = config.told_wiring(error.as_ref());
+    let released = match in_force::release(&dirs, &config.state_dir, written) {
+        Ok(released) => released,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for why in &released.failures {
         eprintln!("not released: {why}");
     }
-    if failures.is_empty() {
-        println!("Every output is off ({}).", wiring.outputs.len());
+    let is_simulated = error.is_none() && matches!(config.lines, Lines::Sim { .. });
+    if !released.failures.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    if released.was_kept || written.is_some() {
+        println!("Every output is off ({}).", released.outputs);
+        ExitCode::SUCCESS
+    } else if is_simulated {
+        println!("The lines are simulated: nothing is to be released.");
         ExitCode::SUCCESS
     } else {
+        eprintln!("nothing tells how the lines were driven: nothing was released");
         ExitCode::FAILURE
     }
 }

@@ -317,7 +317,8 @@ impl Row<'_, '_> {
     }
 }
 
-/// The same line under its one name: the header's chip is the header.
+/// The same line under one name, as far as the text alone tells: the chip with a header's label is the header. That two other names
+/// (`gpiochip2`, a path, `1-0020`) mean one chip only the machine knows; `check` finds that.
 fn canonical(at: &Address) -> Address {
     match &at.chip {
         Place::Chip(name) if is_header_label(name) => Address { chip: Place::Header, line: at.line },

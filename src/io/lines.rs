@@ -8,7 +8,8 @@
 //! - **De-energised is locked.** Every output is driven inactive first thing, when its hardware comes (back), at
 //!   [`Outputs::shutdown`], and when the last handle is dropped. A lock or a latch is energised for at most [`LONGEST_PULSE_MS`],
 //!   and the backend ends the pulse itself.
-//! - **An order ends.** Each is done, refused, or given up after [`ANSWER_MS`]. None is repeated.
+//! - **An order ends.** Each is done, refused, or given up after [`ANSWER_MS`]. None is repeated. But lights and loads that were ordered on
+//!   without an end are on again when real hardware is back.
 //! - **What cannot be read is said.** No line at all: one `LinesRead` with no lines. Hardware back: the whole picture.
 //! - **No edge is lost silently.** A full event queue makes a backend remember that edges were lost and send the whole picture as
 //!   soon as there is room. It never waits for the queue, since acknowledgements come the same way.
@@ -18,6 +19,7 @@
 
 pub mod gpio;
 pub mod inbox;
+pub mod kept;
 pub mod pulses;
 pub mod wiring;
 

@@ -241,9 +241,11 @@ pub struct OpenOptions<'a> {
     pub planted_synchronous_normal: bool,
 }
 
-/// Whether a daemon uses this state directory, as far as this account can see.
-#[must_use]
-pub fn is_in_use(state_dir: &Path) -> bool {
+/// Whether a daemon uses this state directory. Takes nothing.
+///
+/// # Errors
+/// This account cannot see it, so nobody knows.
+pub fn is_in_use(state_dir: &Path) -> std::io::Result<bool> {
     lock::is_held(&state_dir.join(LOCK))
 }
 

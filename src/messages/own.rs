@@ -100,7 +100,7 @@ super::messages! {
         "Badge again. If it comes back, look what loads the machine (`top`).";
     OUTPUT_DISOBEYED Error "4e79b84051f2aefe928a0adae46a529e":
         "An output is not as it was driven",
-        "What the lines report differs from what was last ordered.",
+        "A pulse was over and the chip did not take the order to end it; or the simulated hardware said that an output did not follow. What a relay really does no line reports.",
         "Look at the relay board. Until it is clear, take the lock for open.";
     OUTPUT_NOT_DRIVEN Warning "e5dd92d685d38dd259c3bd21acb9b9dd":
         "An output was not driven",
@@ -110,6 +110,10 @@ super::messages! {
         "The outputs could not be switched off",
         "At a stop, a fault or a full disk every output is switched off; the lines did not answer. A pulse ends by the driver's own limit.",
         "Look whether the door is locked. `cabinetd release` switches everything off; the next start does so too.";
+    WIRING_NOT_KEPT Warning "5d81183c458f4c1e989417cb6758278d":
+        "The wiring in force could not be kept",
+        "Killed, the daemon leaves relays as they are; `cabinetd release` and the next start then know only what the config says by that time.",
+        "The folder that the entry names: who may write there, and whether it has room. Do not edit [[output]] before the next start.";
     ORDER_TOO_LATE Warning "ce5575138ae5521bd0821172ab1bcdaa":
         "An order came too late and was left alone",
         "Whoever gave it had given it up while a bus hung. Nothing opens for somebody who is not there any more.",

@@ -9,7 +9,7 @@ use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors};
 use crate::check::words::parted;
 use crate::config::{Config, Lines};
 use crate::io::lines::gpio::{self, PortError};
-use crate::io::lines::wiring::{Address, Place, Signal, Wiring, is_header_label, output_words};
+use crate::io::lines::wiring::{Address, PinsBy, Place, Signal, Wiring, is_header_label, output_words};
 use crate::io::store::{self, Filter, Reader, StoreError};
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,10 +30,12 @@ pub(super) fn lines(config: &Config, is_clean: bool, root: &Path) -> Facts {
         _ if !is_clean => Facts::NotJudged,
         Lines::Sim { .. } => Facts::Simulated,
         Lines::Real(wiring) => {
-            let lines = seen(wiring);
+            // Not every account can see the lock.
+            let is_held = store::is_in_use(&config.state_dir).unwrap_or_default();
+            let lines = seen(wiring, is_held);
             let is_any = |wanted: fn(&Seen) -> bool| lines.iter().any(|line| wanted(&line.seen));
-            // The lock cannot be seen by every account; who has the lines can.
-            let sensors = if store::is_in_use(&config.state_dir) || is_any(|seen| *seen == Seen::Ours) {
+            // Who has the lines can be seen by all.
+            let sensors = if is_held || is_any(|seen| *seen == Seen::Ours) {
                 told(config)
             } else if is_any(|seen| matches!(seen, Seen::NotAllowed(_))) {
                 Sensors::Unknown("this account may not look at the lines".to_owned())
@@ -45,7 +47,13 @@ pub(super) fn lines(config: &Config, is_clean: bool, root: &Path) -> Facts {
     }
 }
 
-fn seen(wiring: &Wiring) -> Vec<Line> {
+/// How rppal calls itself at the kernel, where it waits for edges.
+const RPPAL: &str = "RPPAL";
+
+/// A line as the config describes it.
+type Described<'a> = (String, &'a Address, Kind);
+
+fn seen(wiring: &Wiring, is_held: bool) -> Vec<Line> {
     let inputs = wiring.inputs.iter().map(|line| (line.signal.to_string(), &line.at, Kind::Input));
     let outputs = wiring.outputs.iter().map(|line| {
         let active_low = line.active_low;
@@ -55,19 +63,43 @@ fn seen(wiring: &Wiring) -> Vec<Line> {
         };
         (output_words(line.output), &line.at, kind)
     });
-    let lines: Vec<(String, &Address, Kind)> = outputs.chain(inputs).collect();
+    let lines: Vec<Described<'_>> = outputs.chain(inputs).collect();
     let addresses: Vec<Address> = lines.iter().map(|(_, at, _)| (*at).clone()).collect();
-    let line = |((what, at, kind), seen): ((String, &Address, Kind), Result<gpio::Seen, PortError>)| {
+    let shown = gpio::survey(wiring.pins, &addresses);
+    told_apart(lines.into_iter().zip(shown), is_held && wiring.pins == PinsBy::Rppal)
+}
+
+/// `rppal_is_ours`: the daemon runs, and reaches the header through it.
+fn told_apart<'a>(
+    lines: impl Iterator<Item = (Described<'a>, Result<gpio::Seen, PortError>)>,
+    rppal_is_ours: bool,
+) -> Vec<Line> {
+    // By the chip that a name really means: two names may mean one.
+    let mut roles: BTreeMap<(String, u32), String> = BTreeMap::new();
+    let line = |((what, at, kind), seen): (Described<'a>, Result<gpio::Seen, PortError>)| {
         let is_pin = at.chip == Place::Header || seen.as_ref().is_ok_and(|seen| is_header_label(&seen.label));
-        let seen = match seen {
-            Ok(gpio::Seen { consumer: None, .. }) => Seen::Free,
-            Ok(gpio::Seen { consumer: Some(consumer), .. }) if consumer == gpio::CONSUMER => Seen::Ours,
-            Ok(gpio::Seen { consumer: Some(consumer), chip, .. }) => Seen::Trouble {
+        let is_ours = |consumer: &str| {
+            consumer == gpio::CONSUMER || (rppal_is_ours && at.chip == Place::Header && consumer == RPPAL)
+        };
+        let first = seen.as_ref().ok().and_then(|seen| {
+            let line = (seen.chip.clone(), at.line);
+            let first = roles.get(&line).map(|first| (first.clone(), seen.chip.clone()));
+            roles.entry(line).or_insert_with(|| what.clone());
+            first
+        });
+        let seen = match (seen, first) {
+            (_, Some((first, chip))) => Seen::Trouble {
+                what: format!("line {} of {chip} is {first} already, under another name of that chip", at.line),
+                remedy: "Give each line one role.".to_owned(),
+            },
+            (Ok(gpio::Seen { consumer: None, .. }), _) => Seen::Free,
+            (Ok(gpio::Seen { consumer: Some(consumer), .. }), _) if is_ours(&consumer) => Seen::Ours,
+            (Ok(gpio::Seen { consumer: Some(consumer), chip, .. }), _) => Seen::Trouble {
                 what: format!("\"{consumer}\" has line {} of {chip}", at.line),
                 remedy: "End that program or overlay (`gpioinfo` shows who has what), or wire another line.".to_owned(),
             },
-            Err(why @ PortError::NotAllowed(_)) => Seen::NotAllowed(parted(&why.to_string()).1),
-            Err(why) => {
+            (Err(why @ PortError::NotAllowed(_)), _) => Seen::NotAllowed(parted(&why.to_string()).1),
+            (Err(why), _) => {
                 let text = why.to_string();
                 let what = text.split_once("; ").map_or(text.as_str(), |(what, _)| what).to_owned();
                 Seen::Trouble { what, remedy: parted(&text).1 }
@@ -75,7 +107,7 @@ fn seen(wiring: &Wiring) -> Vec<Line> {
         };
         Line { what, at: at.to_string(), pin: is_pin.then_some(at.line), kind, seen }
     };
-    lines.into_iter().zip(gpio::survey(wiring.pins, &addresses)).map(line).collect()
+    lines.map(line).collect()
 }
 
 // ---------------------------------------------------------------- the firmware's file
@@ -261,6 +293,39 @@ mod tests {
         let pins: Vec<u32> = file.jobs.iter().map(|(pin, _)| *pin).collect();
         assert_eq!(pins, [2, 3, 14, 15, 3, 25, 26]);
         assert_eq!(file.jobs[2].1, "enable_uart=1");
+    }
+
+    #[test]
+    fn rppal_is_the_daemon_s_while_it_runs_and_a_line_under_two_names_is_one() {
+        let at = |chip: Option<&str>, line| Address {
+            chip: chip.map_or(Place::Header, |name| Place::Chip(name.into())),
+            line,
+        };
+        let (header, by_name, other) = (at(None, 17), at(Some("gpiochip0"), 17), at(Some("gpiochip0"), 18));
+        let shown = |consumer: &str| {
+            Ok(gpio::Seen {
+                chip: "gpiochip0".into(),
+                label: "pinctrl-bcm2711".into(),
+                consumer: Some(consumer.into()),
+            })
+        };
+        let lines = |is_held| {
+            let described = [("door 1's contact", &header), ("the button", &by_name), ("slot 1's sensor", &other)];
+            let described = described.map(|(what, at)| ((what.to_owned(), at, Kind::Input), shown("RPPAL")));
+            told_apart(described.into_iter(), is_held).into_iter().map(|line| line.seen).collect::<Vec<_>>()
+        };
+        let running = lines(true);
+        assert_eq!(running[0], Seen::Ours);
+        let what = |seen: &Seen| match seen {
+            Seen::Trouble { what, .. } => what.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            what(&running[1]),
+            "line 17 of gpiochip0 is door 1's contact already, under another name of that chip"
+        );
+        assert_eq!(what(&running[2]), "\"RPPAL\" has line 18 of gpiochip0", "that line is not reached by rppal");
+        assert_eq!(what(&lines(false)[0]), "\"RPPAL\" has line 17 of gpiochip0", "the daemon does not run");
     }
 
     #[test]

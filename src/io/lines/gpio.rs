@@ -1,19 +1,22 @@
 //! Real lines: the driver behind [`Outputs`], for any mixture of gpiochips and header pins.
 //!
-//! It keeps what `io::lines` promises of every backend, on one thread of its own, since a chip's bus may block; the loop of the daemon
-//! never waits for it, and no line of a chip has a thread. Beyond that:
+//! It keeps what `io::lines` promises of every backend. A chip's bus may block for seconds: the outputs of each place have a thread of their
+//! own, which ends their pulses whatever the other chips do, and all inputs share one. The loop of the daemon never waits for them,
+//! and no line of a chip has a thread. Beyond that:
 //!
 //! - **Lost edges are noticed.** The kernel numbers them; a gap has the lines read and the whole picture sent.
 //! - **Dead interrupts are noticed.** Behind the edges every level is read anew each [`Wiring::poll_ms`]. A level that changed without
 //!   an edge counts at once, is reported when none follows, and its lines are then polled ten times a second until edges come again. So
 //!   are the lines of a chip that cannot tell edges.
-//! - **A chip may go and come back.** Its lines cannot be read meanwhile, the others go on. It is claimed again, outputs inactive.
+//! - **A chip may go and come back.** Its lines cannot be read meanwhile, the others go on. It is claimed again, outputs inactive; then lights
+//!   and loads that were on without an end are so again. Locks and latches never are.
 //! - **One line that is taken** by another program costs that line alone.
 //!
 //! What a line does when nobody holds it is the chip's: a resistor has to keep a relay at rest (`docs/wiring.md`).
 //!
 //! ```text
-//!   Port (cdev | bcm | a test's fake) ── claims ──▶ Bank (inputs), Relays (outputs) ──▶ Driver ──▶ inbox ──▶ events
+//!   Driver ──▶ Hand, one for each place ──▶ Relays ──▶ Port (cdev | bcm | a test's fake)
+//!      └──▶ Senses ──▶ Bank ──▶ Port; ──▶ inbox ──▶ events
 //! ```
 
 mod bank;
@@ -21,8 +24,10 @@ mod bcm;
 mod buzzer;
 mod cdev;
 mod driver;
+mod hand;
 mod port;
 mod relays;
+mod senses;
 
 #[cfg(test)]
 mod fake;
@@ -37,7 +42,7 @@ use super::wiring::{Address, InputLine, OutputLine, PinsBy, Place, Signal, Wirin
 use crate::cabinet::Event;
 use bcm::Bcm;
 use cdev::Cdev;
-use driver::Driver;
+use driver::Part;
 use port::{Driven, Ear, Port, Sensed};
 use std::collections::BTreeMap;
 use std::io;
@@ -72,23 +77,40 @@ impl Away {
     }
 }
 
-/// Starts the driver on a thread of its own; it sends to `events`. Outputs are claimed, inactive, before anything else.
+/// Starts the driver on threads of its own; it sends to `events`. Outputs are claimed, inactive, before any order.
 ///
 /// # Errors
-/// There is no thread for it.
+/// There are no threads for it.
 pub fn start(wiring: &Wiring, events: mpsc::Sender<Event>) -> io::Result<Outputs> {
-    let (outputs, wanted) = Outputs::new();
-    let driver = Driver::new(wiring, Box::new(Ports::new(wiring.pins)), wanted, events);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("lines".into()).spawn(move || runtime.block_on(driver.run()))?;
+    let pins = wiring.pins;
+    let (outputs, parts) = driver::parts(wiring, || Ports::new(pins), events);
+    on_threads(parts)?;
     Ok(outputs)
 }
 
-/// Drives every output inactive and lets go of it: for a moment when no daemon has the lines. Blocks for as long as the chips do.
-/// Gives back what could not be driven, each with why and what to do.
+/// Each part blocks for as long as its chips do, and for nobody else.
+fn on_threads(parts: Vec<Part>) -> io::Result<()> {
+    for part in parts {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name("lines".into()).spawn(move || runtime.block_on(part))?;
+    }
+    Ok(())
+}
+
+/// Drives every output inactive and lets go of it: for a moment when no daemon has the lines. Blocks for as long as the chips do, but a
+/// chip that hangs holds up no other. Gives back what could not be driven, each with why and what to do.
 #[must_use]
 pub fn release(wiring: &Wiring) -> Vec<String> {
-    driver::release(wiring, &mut Ports::new(wiring.pins))
+    driver::release(wiring, || Ports::new(wiring.pins))
+}
+
+/// A line under its one name as this machine has it: the path of its chip. Where there is no such chip, as it is written.
+#[must_use]
+pub fn resolved(at: &Address) -> Address {
+    match Cdev::default().find(&at.chip) {
+        Ok(path) => Address { chip: Place::Chip(path.display().to_string()), line: at.line },
+        Err(_) => at.clone(),
+    }
 }
 
 /// What the kernel shows of lines, without claiming any, in the same order; a pin that `pins` cannot reach is an error too.
@@ -122,7 +144,7 @@ pub struct Peeked {
 /// This process cannot wait for anything any more.
 pub fn peek(wiring: &Wiring, apart: Duration) -> io::Result<Vec<Peeked>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(driver::peek(wiring, Box::new(Ports::new(wiring.pins)), apart)))
+    Ok(runtime.block_on(senses::peek(wiring, Box::new(Ports::new(wiring.pins)), apart)))
 }
 
 /// Each place's own way.

@@ -1,10 +1,12 @@
 //! Which line is what: plain data, as the config says it. Nothing here touches hardware.
 
 use crate::cabinet::types::{Input, Output};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The lines of a cabinet.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
 pub struct Wiring {
     /// Who reaches the header pins.
     pub pins: PinsBy,
@@ -14,8 +16,19 @@ pub struct Wiring {
     pub outputs: Vec<OutputLine>,
 }
 
+impl Wiring {
+    /// Of its outputs those at lines that `other` does not speak of; `name` gives a line its one name.
+    #[must_use]
+    pub fn beside(&self, other: &Self, name: impl Fn(&Address) -> Address) -> Self {
+        let inputs = other.inputs.iter().map(|line| &line.at);
+        let known: BTreeSet<Address> = other.outputs.iter().map(|line| &line.at).chain(inputs).map(&name).collect();
+        let outputs = self.outputs.iter().filter(|line| !known.contains(&name(&line.at))).cloned().collect();
+        Self { inputs: Vec::new(), outputs, ..*self }
+    }
+}
+
 /// Who reaches the pins of the Raspberry Pi's header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
 pub enum PinsBy {
     /// The kernel's character device, as it does every other chip's lines.
     #[default]
@@ -25,7 +38,7 @@ pub enum PinsBy {
 }
 
 /// Where a line is.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
 pub struct Address {
     pub chip: Place,
     /// From 0; the BCM number of a header pin.
@@ -33,7 +46,7 @@ pub struct Address {
 }
 
 /// What a line is a part of.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
 pub enum Place {
     /// The header of the Raspberry Pi.
     Header,
@@ -69,7 +82,7 @@ pub fn is_header_label(label: &str) -> bool {
 }
 
 /// What an input is for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
 pub enum Signal {
     /// A sensor or a contact: its level counts.
     Sense(Input),
@@ -101,7 +114,7 @@ pub fn output_words(output: Output) -> String {
 }
 
 /// The resistor inside the chip.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug, Default)]
 pub enum Bias {
     /// None: there is one outside.
     #[default]
@@ -111,7 +124,7 @@ pub enum Bias {
 }
 
 /// One input line.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct InputLine {
     pub signal: Signal,
     pub at: Address,
@@ -123,7 +136,7 @@ pub struct InputLine {
 }
 
 /// One output line.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct OutputLine {
     pub output: Output,
     pub at: Address,

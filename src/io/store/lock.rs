@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -11,10 +12,20 @@ pub struct InstanceLock {
     _file: File,
 }
 
-/// Whether a daemon holds the lock, as far as this account can see. Takes nothing.
-#[must_use]
-pub fn is_held(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+/// Whether a daemon holds the lock.
+///
+/// # Errors
+/// This account cannot see it, so nobody knows.
+pub fn is_held(path: &Path) -> io::Result<bool> {
+    match File::open(path) {
+        Ok(file) => match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 impl InstanceLock {

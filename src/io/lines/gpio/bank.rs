@@ -54,8 +54,9 @@ impl fmt::Debug for Held {
 pub(super) enum Look {
     /// These lines changed.
     Changed(Vec<(Signal, bool)>),
-    /// Its lines can be read again, or not any more, or edges were lost: all its levels are to be told.
-    Whole,
+    /// Its lines can be read again, or not any more, or edges were lost: all its levels are to be told. These lines changed
+    /// meanwhile.
+    Whole(Vec<(Signal, bool)>),
     /// To be claimed one by one.
     Parted(Vec<Bank>),
 }
@@ -144,7 +145,7 @@ impl Bank {
                     deaf: BTreeSet::new(),
                 });
                 self.pace(poll);
-                Look::Whole
+                Look::Whole(Vec::new())
             }
             Err(why) if why.is_one_lines() && self.lines.len() > 1 => {
                 let alone = |line: InputLine| Self::new(self.place.clone(), vec![line]);
@@ -175,36 +176,48 @@ impl Bank {
         }
     }
 
-    /// Reads the levels, with a second try for a glitch of the bus.
-    fn poll(&mut self, poll: Duration) -> Look {
-        let State::Held(held) = &mut self.state else { return Look::NOTHING };
-        let levels = match held.sensed.read().or_else(|_| held.sensed.read()) {
-            Ok(levels) => levels,
-            Err(why) => return self.lose(why),
-        };
-        let changed: Vec<usize> =
-            levels.iter().zip(&held.levels).enumerate().filter(|(_, (new, old))| new != old).map(|(i, _)| i).collect();
-        for &index in &changed {
-            held.levels[index] = levels[index];
-            if held.sensed.tells_edges() && !held.deaf.contains(&index) {
-                held.suspects.insert(index, Instant::now() + GRACE);
+    /// Nobody could hear an edge for so long.
+    pub(super) fn forgive(&mut self, blocked: Duration) {
+        if let State::Held(held) = &mut self.state {
+            for until in held.suspects.values_mut() {
+                *until += blocked;
             }
         }
-        let changed = changed.into_iter().map(|index| (self.lines[index].signal, levels[index])).collect();
-        self.pace(poll);
-        Look::Changed(changed)
+    }
+
+    /// Reads the levels, behind the edges.
+    fn poll(&mut self, poll: Duration) -> Look {
+        match self.compare(true) {
+            Ok(changed) => {
+                self.pace(poll);
+                Look::Changed(changed)
+            }
+            Err(why) => self.lose(why),
+        }
     }
 
     /// Reads every level anew, for whoever asked.
     pub(super) fn read(&mut self) -> Look {
-        let State::Held(held) = &mut self.state else { return Look::NOTHING };
-        match held.sensed.read().or_else(|_| held.sensed.read()) {
-            Ok(levels) => {
-                held.levels = levels;
-                Look::Whole
-            }
+        match self.compare(true) {
+            Ok(changed) => Look::Whole(changed),
             Err(why) => self.lose(why),
         }
+    }
+
+    /// Reads the levels, with a second try for a glitch of the bus: what changed, of which an edge is expected still.
+    fn compare(&mut self, edges_follow: bool) -> Result<Vec<(Signal, bool)>, PortError> {
+        let State::Held(held) = &mut self.state else { return Ok(Vec::new()) };
+        let levels = held.sensed.read().or_else(|_| held.sensed.read())?;
+        let mut changed = Vec::new();
+        for (index, level) in levels.into_iter().enumerate() {
+            if std::mem::replace(&mut held.levels[index], level) != level {
+                changed.push((self.lines[index].signal, level));
+                if edges_follow && held.sensed.tells_edges() && !held.deaf.contains(&index) {
+                    held.suspects.insert(index, Instant::now() + GRACE);
+                }
+            }
+        }
+        Ok(changed)
     }
 
     /// It does not answer any more.
@@ -213,7 +226,7 @@ impl Bank {
         let mut away = Away::now();
         away.later(why);
         self.state = State::Away(away);
-        Look::Whole
+        Look::Whole(Vec::new())
     }
 
     /// Edges, in their order.
@@ -238,6 +251,13 @@ impl Bank {
             return Look::Changed(changed);
         }
         tell!(EDGES_LOST, "{lost} edges of {} were lost: its lines are read anew", self.words());
-        self.read()
+        // The edge of what is found now may be among those that were lost.
+        match self.compare(false) {
+            Ok(found) => {
+                changed.extend(found);
+                Look::Whole(changed)
+            }
+            Err(why) => self.lose(why),
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! nobody away from an output, so it is asked first who holds it; each watched pin costs rppal a sleeping thread, 26 at most; and an
 //! interrupt that could not be set up is not told by rppal, which the driver's poll finds out.
 
-use super::cdev::{CONSUMER, Cdev};
+use super::cdev::Cdev;
 use super::port::{Driven, Ear, Edge, Heard, News, Port, PortError, Sensed};
 use crate::io::lines::wiring::{Address, Bias, InputLine, OutputLine, Place};
 use rppal::gpio::{Error, Gpio, InputPin, Level, OutputPin, Pin, Trigger};
@@ -17,10 +17,10 @@ pub(super) struct Bcm {
 }
 
 impl Bcm {
-    /// A pin that nobody else holds, as far as the kernel knows.
+    /// A pin that nobody holds, as far as the kernel knows: this daemon neither, which may reach it by a chip's name as well.
     fn pin(&self, gpio: &Gpio, at: &Address) -> Result<Pin, PortError> {
         if let Ok(seen) = self.cdev.line(&Place::Header, at.line)
-            && let Some(consumer) = seen.consumer.filter(|consumer| consumer != CONSUMER)
+            && let Some(consumer) = seen.consumer
         {
             return Err(PortError::Busy(at.to_string(), format!("\"{consumer}\"")));
         }

@@ -4,6 +4,7 @@ use super::port::{Driven, Ear, Edge, Heard, News, Port, PortError, Sensed};
 use crate::io::lines::wiring::{InputLine, OutputLine, Place};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 type At = (Place, u32);
 
@@ -24,6 +25,10 @@ struct World {
     reads: u32,
     /// Breaks the next so many reads or drives.
     glitches: u32,
+    /// Buses that hang: every call takes so long, and fails.
+    hung: BTreeMap<Place, Duration>,
+    /// How often one was waited for.
+    hangs: u32,
 }
 
 /// A handle to all chips.
@@ -87,6 +92,25 @@ impl Fake {
 
     pub(super) fn plug(&self, name: &str) {
         self.world().gone.remove(&chip(name));
+    }
+
+    /// Every call to the chip blocks for so long, and fails.
+    pub(super) fn hang(&self, name: &str, long: Duration) {
+        self.world().hung.insert(chip(name), long);
+    }
+
+    pub(super) fn hangs(&self) -> u32 {
+        self.world().hangs
+    }
+
+    /// The world, once the chip's bus has answered or has given up.
+    fn reach(&self, place: &Place) -> Result<MutexGuard<'_, World>, PortError> {
+        let mut world = self.world();
+        let Some(long) = world.hung.get(place).copied() else { return Ok(world) };
+        world.hangs += 1;
+        drop(world);
+        std::thread::sleep(long);
+        Err(PortError::Failed(place.to_string(), "timed out".into()))
     }
 
     pub(super) fn take(&self, name: &str, line: u32) {
@@ -161,7 +185,7 @@ impl World {
 
 impl Port for Fake {
     fn claim_inputs(&mut self, place: &Place, lines: &[InputLine], ear: Ear) -> Result<Box<dyn Sensed>, PortError> {
-        let mut world = self.world();
+        let mut world = self.reach(place)?;
         let lines = world.claim(place, lines.iter().map(|line| line.at.line))?;
         let edges = !world.edgeless.contains(place);
         for &line in lines.iter().filter(|_| edges) {
@@ -172,7 +196,7 @@ impl Port for Fake {
     }
 
     fn claim_outputs(&mut self, place: &Place, lines: &[OutputLine]) -> Result<Box<dyn Driven>, PortError> {
-        let mut world = self.world();
+        let mut world = self.reach(place)?;
         let lines = world.claim(place, lines.iter().map(|line| line.at.line))?;
         for &line in &lines {
             world.outputs.insert((place.clone(), line), false);
@@ -183,7 +207,7 @@ impl Port for Fake {
 
 impl Sensed for Claim {
     fn read(&mut self) -> Result<Vec<bool>, PortError> {
-        let mut world = self.fake.world();
+        let mut world = self.fake.reach(&self.place)?;
         world.reads += 1;
         world.answers(&self.place)?;
         let level = |line: &u32| world.levels.get(&(self.place.clone(), *line)).copied().unwrap_or_default();
@@ -197,7 +221,7 @@ impl Sensed for Claim {
 
 impl Driven for Claim {
     fn drive(&mut self, index: usize, active: bool) -> Result<(), PortError> {
-        let mut world = self.fake.world();
+        let mut world = self.fake.reach(&self.place)?;
         world.answers(&self.place)?;
         let at = (self.place.clone(), self.lines[index]);
         world.driven.push((at.clone(), active));

@@ -36,10 +36,8 @@ impl fmt::Debug for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        for index in 0..self.count {
-            // A chip that is gone cannot be driven; the next claim begins inactive.
-            let _ = self.driven.drive(index, false);
-        }
+        // A chip that is gone cannot be driven, and each try may hang; the next claim begins inactive.
+        let _ = (0..self.count).try_for_each(|index| self.driven.drive(index, false));
     }
 }
 
@@ -91,6 +89,10 @@ impl Relays {
         self.lines.iter().position(|line| line.output == output)
     }
 
+    pub(super) fn outputs(&self) -> impl Iterator<Item = Output> {
+        self.lines.iter().map(|line| line.output)
+    }
+
     pub(super) fn longest_ms(&self, index: usize) -> Option<u32> {
         self.lines.get(index).map(|line| line.longest_ms)
     }
@@ -108,6 +110,8 @@ impl Relays {
             return Ok(());
         };
         tell!(LINES_LOST, "the outputs at {} do not follow any more: {why}; claiming them again", self.place);
+        // Letting go may hang as well: the pause begins after it.
+        self.state = State::Away(Away::now());
         let mut away = Away::now();
         away.later(why.clone());
         self.state = State::Away(away);

@@ -46,9 +46,22 @@ struct Cabinet {
 
 fn start_with(wiring: &Wiring, fake: Fake, queue: usize) -> Cabinet {
     let (tx, events) = mpsc::channel(queue);
-    let (outputs, wanted) = Outputs::new();
-    tokio::spawn(Driver::new(wiring, Box::new(fake.clone()), wanted, tx).run());
+    let (outputs, parts) = driver::parts(wiring, || fake.clone(), tx);
+    for part in parts {
+        tokio::spawn(part);
+    }
     Cabinet { fake, outputs, events }
+}
+
+/// The same, each part on a thread of its own, as it is outside of tests.
+async fn on_own_threads(wiring: &Wiring) -> Cabinet {
+    let (tx, events) = mpsc::channel(64);
+    let fake = Fake::default();
+    let (outputs, parts) = driver::parts(wiring, || fake.clone(), tx);
+    on_threads(parts).expect("threads");
+    let mut cabinet = Cabinet { fake, outputs, events };
+    assert_eq!(cabinet.picture().await.len(), 5);
+    cabinet
 }
 
 /// Started, its first picture seen.
@@ -156,13 +169,15 @@ async fn every_way_out_leaves_everything_off() {
 
     // The task itself ends in the middle: what a panic does.
     let (tx, mut events) = mpsc::channel(64);
-    let (outputs, wanted) = Outputs::new();
     let fake = Fake::default();
-    let task = tokio::spawn(Driver::new(&wiring(), Box::new(fake.clone()), wanted, tx).run());
+    let (outputs, parts) = driver::parts(&wiring(), || fake.clone(), tx);
+    let tasks: Vec<_> = parts.into_iter().map(tokio::spawn).collect();
     assert!(events.recv().await.is_some());
     assert_eq!(outputs.set(LOCK, Level::Active, Some(60_000)).await, Ok(()));
-    task.abort();
-    assert!(task.await.is_err());
+    for task in tasks {
+        task.abort();
+        assert!(task.await.is_err());
+    }
     assert!(off(&fake), "unwinding drives them off");
 }
 
@@ -217,7 +232,146 @@ async fn a_chip_that_does_not_follow_is_a_failure_and_is_claimed_again_inactive(
     assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(500)).await, Ok(()));
 }
 
+#[tokio::test]
+async fn a_pulse_ends_in_time_while_another_chip_hangs() {
+    let mut wiring = wiring();
+    wiring.poll_ms = 100;
+    wiring.outputs.push(OutputLine { at: at(LEFT, 20), ..output(Output::Latch(SlotNo(1)), 20) });
+    let cabinet = on_own_threads(&wiring).await;
+    // Polls of its sensors hang, and so do orders to its latch.
+    cabinet.fake.hang(LEFT, Duration::from_millis(900));
+    sleep(Duration::from_millis(150)).await;
+    let latch = cabinet.outputs.clone();
+    tokio::spawn(async move { latch.set(Output::Latch(SlotNo(1)), Level::Active, Some(100)).await });
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(200)).await, Ok(()));
+    sleep(Duration::from_millis(350)).await;
+    assert!(!cabinet.fake.is_on(BOARD, 1), "the lock's own chip answers");
+    // A stop waits no longer than it may, and everything else is off by then.
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(60_000)).await, Ok(()));
+    assert!(cabinet.outputs.shutdown().await.is_err());
+    assert!(!cabinet.fake.is_on(BOARD, 1));
+}
+
+#[tokio::test]
+async fn a_chip_that_hangs_is_not_waited_for_once_a_line() {
+    let mut wiring = wiring();
+    wiring.outputs.extend((4..=10).map(|line| output(Output::Led(SlotNo(line)), line.into())));
+    let cabinet = on_own_threads(&wiring).await;
+    cabinet.fake.hang(BOARD, Duration::from_millis(100));
+    assert!(cabinet.outputs.set(LOCK, Level::Active, Some(100)).await.is_err());
+    // Twice for the order, once for letting go, and perhaps the next claim by now; nothing for each line of this one.
+    assert!((3..=4).contains(&cabinet.fake.hangs()), "{} times", cabinet.fake.hangs());
+}
+
+#[test]
+fn a_release_reaches_locks_first_and_every_chip_at_once() {
+    let mut wiring = wiring();
+    // The light stands first in the config, on a chip that hangs.
+    wiring.outputs.insert(0, OutputLine { at: at(LEFT, 20), ..output(Output::Led(SlotNo(2)), 20) });
+    wiring.outputs.swap(1, 2);
+    let fake = Fake::default();
+    fake.left_on(BOARD, 1);
+    fake.hang(LEFT, Duration::from_secs(1));
+    let thread = {
+        let (fake, wiring) = (fake.clone(), wiring.clone());
+        std::thread::spawn(move || driver::release(&wiring, || fake.clone()))
+    };
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!fake.is_on(BOARD, 1));
+    assert_eq!(fake.driven().first(), Some(&(1, false)), "the lock before the light");
+    let failures = thread.join().expect("no panic");
+    assert!(failures.len() == 1 && failures[0].starts_with("slot 2's LED: "), "{failures:?}");
+}
+
+#[tokio::test]
+async fn lights_and_loads_are_on_again_when_their_chip_is_back_and_no_lock_is() {
+    const LOAD: Output = Output::Load(1);
+    let mut wiring = wiring();
+    wiring.outputs.push(output(LOAD, 4));
+    let cabinet = started(&wiring).await;
+    for output in [LED, LOAD] {
+        assert_eq!(cabinet.outputs.set(output, Level::Active, None).await, Ok(()));
+    }
+    assert_eq!(cabinet.outputs.set(LOCK, Level::Active, Some(60_000)).await, Ok(()));
+    assert_eq!(cabinet.outputs.set(LED, Level::Inactive, None).await, Ok(()));
+    cabinet.fake.unplug(BOARD);
+    assert!(cabinet.outputs.set(LED, Level::Active, Some(60_000)).await.is_err());
+    cabinet.fake.plug(BOARD);
+    sleep(Duration::from_millis(400)).await;
+    let on = [1, 2, 4].map(|line| cabinet.fake.is_on(BOARD, line));
+    assert_eq!(on, [false, false, true], "the load stays shed; lock, and light with an end, wait for a new order");
+    assert_eq!(cabinet.outputs.release().await, Ok(()));
+    cabinet.fake.unplug(BOARD);
+    assert!(cabinet.outputs.set(LED, Level::Inactive, None).await.is_err());
+    cabinet.fake.plug(BOARD);
+    sleep(Duration::from_millis(400)).await;
+    assert!(!cabinet.fake.is_on(BOARD, 4), "released is released");
+}
+
 // ---------------------------------------------------------------- inputs
+
+#[tokio::test]
+async fn a_press_that_a_reading_finds_first_is_a_press() {
+    let mut cabinet = started(&wiring()).await;
+    // The whole is read between the press and its edge.
+    cabinet.fake.push_silently(BOARD, 11, true);
+    assert_eq!(cabinet.outputs.read_lines().await, Ok(()));
+    assert_eq!(cabinet.event().await, Event::ButtonPressed);
+    cabinet.picture().await;
+    cabinet.fake.push(BOARD, 11, true);
+    cabinet.nothing_for(100).await;
+    // Among edges of which some were lost.
+    cabinet.fake.push(BOARD, 11, false);
+    cabinet.fake.push_and_lose(BOARD, 11, true, 5);
+    assert_eq!(cabinet.event().await, Event::ButtonPressed);
+    cabinet.picture().await;
+    cabinet.nothing_for(100).await;
+}
+
+#[tokio::test]
+async fn what_a_reading_finds_and_no_edge_follows_is_a_dead_interrupt() {
+    let mut cabinet = started(&wiring()).await;
+    cabinet.fake.push_silently(LEFT, 1, true);
+    assert_eq!(cabinet.outputs.read_lines().await, Ok(()));
+    cabinet.picture().await;
+    sleep(Duration::from_millis(700)).await;
+    let before = cabinet.fake.reads();
+    sleep(Duration::from_millis(600)).await;
+    assert!(cabinet.fake.reads() - before > 4, "polled {} times", cabinet.fake.reads() - before);
+}
+
+#[tokio::test]
+async fn a_hang_makes_no_interrupt_dead() {
+    // Longer than the grace.
+    const HANG: Duration = Duration::from_millis(600);
+    let fake = Fake::default();
+    let (events, _queue) = mpsc::channel(64);
+    let (_orders, wanted) = mpsc::channel(1);
+    let mut senses = senses::Senses::new(&wiring(), Box::new(fake.clone()), wanted, events);
+    senses.look();
+    // A reading finds two changes, then a bus hangs; one edge comes meanwhile, the other could not be heard yet.
+    fake.push_silently(BOARD, 11, true);
+    fake.push_silently(LEFT, 1, true);
+    assert_eq!(senses.read(), Ok(()));
+    std::thread::sleep(HANG);
+    fake.push(BOARD, 11, true);
+    senses.forgive(HANG);
+    let before = fake.reads();
+    senses.look();
+    assert_eq!(fake.reads(), before, "no interrupt counts as dead, so nothing is polled at once");
+    // One that does not come at all is dead.
+    std::thread::sleep(HANG);
+    senses.look();
+    assert_eq!(fake.reads(), before + 1);
+    // An edge that waits to be heard clears its line, however late its turn comes.
+    fake.push_silently(BOARD, 10, true);
+    assert_eq!(senses.read(), Ok(()));
+    fake.push(BOARD, 10, true);
+    std::thread::sleep(HANG);
+    let before = fake.reads();
+    senses.look();
+    assert_eq!(fake.reads(), before + 1, "of the chip that is polled, and no other");
+}
 
 #[tokio::test]
 async fn the_picture_comes_first_then_edges_and_presses() {
@@ -419,7 +573,7 @@ async fn a_peek_claims_the_inputs_alone_and_sees_what_does_not_rest() {
     fake.take(LEFT, 2);
     fake.left_on(BOARD, 1);
     let (wiring, port) = (wiring(), Box::new(fake.clone()));
-    let peek = tokio::spawn(async move { driver::peek(&wiring, port, Duration::from_millis(100)).await });
+    let peek = tokio::spawn(async move { senses::peek(&wiring, port, Duration::from_millis(100)).await });
     sleep(Duration::from_millis(40)).await;
     fake.push_silently(LEFT, 4, true);
     let peeked = peek.await.expect("no panic");
@@ -434,14 +588,14 @@ async fn a_peek_claims_the_inputs_alone_and_sees_what_does_not_rest() {
 
 #[test]
 fn a_release_drives_everything_off_and_says_what_it_could_not() {
-    let mut fake = Fake::default();
+    let fake = Fake::default();
     fake.left_on(BOARD, 1);
     fake.left_on(BOARD, 2);
-    assert_eq!(driver::release(&wiring(), &mut fake), [""; 0]);
+    assert_eq!(driver::release(&wiring(), || fake.clone()), [""; 0]);
     assert!(!fake.is_on(BOARD, 1) && !fake.is_on(BOARD, 2));
     fake.left_on(BOARD, 1);
     fake.take(BOARD, 2);
-    let failures = driver::release(&wiring(), &mut fake);
+    let failures = driver::release(&wiring(), || fake.clone());
     assert!(failures.len() == 1 && failures[0].starts_with("slot 1's LED: "), "{failures:?}");
     assert!(!fake.is_on(BOARD, 1), "one that is taken keeps nothing on");
 }
