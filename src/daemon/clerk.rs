@@ -65,27 +65,71 @@ impl Clerk {
     }
 }
 
-/// The fact without what people wrote into it.
+/// The fact without what people wrote into it. Each kind is named: a new one is looked at before it is told.
 fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
-    let mut fact = Cow::Borrowed(fact);
-    match fact.as_ref() {
+    match fact {
         Fact::Taken { .. }
         | Fact::SessionAuthorised { .. }
-        | Fact::KeyStepped { note: Some(_), .. }
-        | Fact::Denied { denial: Denial::KeyUnknown { .. }, .. }
+        | Fact::OpeningOrdered { .. }
+        | Fact::KeyStepped { .. }
+        | Fact::Denied { .. }
         | Fact::RosterChanged { .. } => {}
-        _ => return fact,
+        Fact::Started { .. }
+        | Fact::Stopped { .. }
+        | Fact::SlotsAdopted { .. }
+        | Fact::DarkCompared { .. }
+        | Fact::FoundChanged { .. }
+        | Fact::ClockCorrected { .. }
+        | Fact::ConfigLoaded { .. }
+        | Fact::LinesLost
+        | Fact::LinesBack
+        | Fact::RecordsMissing { .. }
+        | Fact::PinSet { .. }
+        | Fact::Vouched { .. }
+        | Fact::SessionStarted { .. }
+        | Fact::SessionJoined { .. }
+        | Fact::SessionClosed { .. }
+        | Fact::DoorOpened { .. }
+        | Fact::DoorClosed { .. }
+        | Fact::Returned { .. }
+        | Fact::SlotIdentified { .. }
+        | Fact::TagContradicted { .. }
+        | Fact::SensorFault { .. }
+        | Fact::SensorRecovered { .. }
+        | Fact::LockFault { .. }
+        | Fact::AlarmRaised { .. }
+        | Fact::AlarmAcknowledged { .. }
+        | Fact::AlarmCleared { .. }
+        | Fact::SupplyChanged { .. }
+        | Fact::PowerSwitched { .. }
+        | Fact::OutageEnded { .. }
+        | Fact::OutageTold { .. }
+        | Fact::PowerTold { .. }
+        | Fact::EnergyBooked { .. }
+        | Fact::BatteryReplaced { .. }
+        | Fact::BatteryMeasured { .. }
+        | Fact::LoadLearned { .. }
+        | Fact::SelfTestBegan
+        | Fact::SelfTestEnded { .. }
+        | Fact::DrillStarted { .. }
+        | Fact::DrillSaw { .. }
+        | Fact::DrillProving { .. }
+        | Fact::MethodProved { .. }
+        | Fact::MethodDisproved { .. }
+        | Fact::DrillEnded { .. } => return Cow::Borrowed(fact),
     }
-    match fact.to_mut() {
+    let mut fact = fact.clone();
+    match &mut fact {
         Fact::Taken { reference, purpose, .. } | Fact::SessionAuthorised { reference, purpose, .. } => {
             (*reference, *purpose) = (None, None);
         }
+        Fact::OpeningOrdered { why, .. } => "…".clone_into(why),
         Fact::Denied { denial: Denial::KeyUnknown { key }, .. } => "…".clone_into(key),
         Fact::KeyStepped { note, .. } => *note = None,
         Fact::RosterChanged { difference, .. } => difference.iter_mut().for_each(without_values),
         _ => {}
     }
-    fact
+    Cow::Owned(fact)
 }
 
 /// Which fields changed, not from what to what.
@@ -230,7 +274,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
         Fact::DoorOpened { door, .. } | Fact::DoorClosed { door, .. } | Fact::LockFault { door, .. } => {
             (None, from_ref(door))
         }
-        Fact::SessionAuthorised { doors, .. } => (None, doors),
+        Fact::SessionAuthorised { doors, .. } | Fact::OpeningOrdered { doors, .. } => (None, doors),
         Fact::SensorFault { input, .. } | Fact::SensorRecovered { input, .. } => place(input),
         Fact::AlarmRaised { alarm } => match alarm {
             Alarm::OpenWithoutSession { door } | Alarm::DoorLeftOpen { door, .. } | Alarm::LockFault { door } => {
@@ -242,9 +286,57 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             | Alarm::DarkDifference { slot }
             | Alarm::ChangedBehindDoor { slot } => (Some(*slot), &[]),
             Alarm::SensorFault { input } => place(input),
-            _ => (None, &[]),
+            Alarm::LinesLost
+            | Alarm::Tampered
+            | Alarm::Overdue { .. }
+            | Alarm::OutAtClosing { .. }
+            | Alarm::LoneEmergency { .. }
+            | Alarm::Duress { .. }
+            | Alarm::InactiveUser { .. }
+            | Alarm::NoRoom
+            | Alarm::UpsUnreachable
+            | Alarm::SleepFailed { .. }
+            | Alarm::ReplaceBattery
+            | Alarm::CabinetKeyDue
+            | Alarm::CabinetKeyOnly
+            | Alarm::RecordsMissing { .. } => (None, &[]),
         },
-        _ => (None, &[]),
+        Fact::Started { .. }
+        | Fact::Stopped { .. }
+        | Fact::SlotsAdopted { .. }
+        | Fact::DarkCompared { .. }
+        | Fact::ClockCorrected { .. }
+        | Fact::ConfigLoaded { .. }
+        | Fact::LinesLost
+        | Fact::LinesBack
+        | Fact::RecordsMissing { .. }
+        | Fact::RosterChanged { .. }
+        | Fact::PinSet { .. }
+        | Fact::Vouched { .. }
+        | Fact::Denied { .. }
+        | Fact::SessionStarted { .. }
+        | Fact::SessionJoined { .. }
+        | Fact::SessionClosed { .. }
+        | Fact::KeyStepped { .. }
+        | Fact::AlarmAcknowledged { .. }
+        | Fact::AlarmCleared { .. }
+        | Fact::SupplyChanged { .. }
+        | Fact::PowerSwitched { .. }
+        | Fact::OutageEnded { .. }
+        | Fact::OutageTold { .. }
+        | Fact::PowerTold { .. }
+        | Fact::EnergyBooked { .. }
+        | Fact::BatteryReplaced { .. }
+        | Fact::BatteryMeasured { .. }
+        | Fact::LoadLearned { .. }
+        | Fact::SelfTestBegan
+        | Fact::SelfTestEnded { .. }
+        | Fact::DrillStarted { .. }
+        | Fact::DrillSaw { .. }
+        | Fact::DrillProving { .. }
+        | Fact::MethodProved { .. }
+        | Fact::MethodDisproved { .. }
+        | Fact::DrillEnded { .. } => (None, &[]),
     }
 }
 
