@@ -624,7 +624,7 @@ impl Daemon {
     async fn stop(mut self) -> Result<(), Failure> {
         tell_systemd(systemd::stopping("stopping"));
         tell!(STOPPING, "told to stop");
-        if let Err(error) = self.outputs.release().await {
+        if let Err(error) = self.hands.rest().await {
             tell!(OUTPUTS_NOT_OFF, "the outputs could not be driven inactive: {error}");
         }
         let why = self.sleeper.why_stopping().await;
