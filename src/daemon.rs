@@ -299,8 +299,7 @@ impl Daemon {
         // While there is room nobody waits for this one: what it missed must not come all at once.
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tell_systemd(systemd::ready(&self.told));
-        let seq = self.keeper.head().seq;
-        tell!(READY, SEQ = seq, "ready; the ledger is at record {seq}");
+        tell!(READY, "ready");
         loop {
             if self.reload.waits() && !self.keeper.cabinet().is_busy() {
                 self.reconfigure().await?;

@@ -228,10 +228,11 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
     })
 }
 
-/// The entry's fields: what a technician filters by (`journalctl -u cabinetd SLOT=7`).
+/// The entry's fields: what a technician filters by (`journalctl -u cabinetd SLOT=7`). Not the record's number: one that is missing between two
+/// entries would show that something is not told.
 fn fields(record: &Record, message: &Message, outage: Option<OutageId>) -> Vec<(&'static str, String)> {
     let fact = &record.fact;
-    let mut fields = vec![("MESSAGE_ID", message.id.to_owned()), ("SEQ", record.seq.to_string())];
+    let mut fields = vec![("MESSAGE_ID", message.id.to_owned())];
     let (slot, doors) = places(fact);
     fields.extend(slot.map(|slot| ("SLOT", slot.to_string())));
     fields.extend(doors.iter().map(|door| ("DOOR", door.to_string())));

@@ -4,7 +4,7 @@ super::messages! {
     // --- start and end
     READY Notice "132b9aa142b20c670667362d138abab7":
         "cabinetd is ready",
-        "Lines, ledger and socket are there; record @SEQ@ is the last one.",
+        "Lines, ledger and socket are there.",
         "Nothing.";
     STOPPING Notice "f0dd4e219fa38b1afc758e70ef2e33d6":
         "cabinetd was told to stop",

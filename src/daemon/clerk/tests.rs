@@ -46,7 +46,6 @@ fn a_key_is_told_with_what_one_filters_by() {
     assert_eq!(entry.priority, Priority::Info);
     let expected = [
         ("MESSAGE_ID", records::TAKEN.id),
-        ("SEQ", "15"),
         ("SLOT", "7"),
         ("SESSION", "12"),
         ("OUTAGE", "3"),
