@@ -222,6 +222,13 @@ fn a_daemon_that_hangs_is_killed_and_the_next_one_switches_off() {
 }
 
 #[test]
+fn a_credentials_folder_that_was_restored_without_its_claim_starts() {
+    let machine = Machine::boot(CONFIG);
+    machine.ok("rm /etc/cabinetd/credentials/claim && systemctl start cabinetd && cabinetd status");
+    assert_eq!(machine.property("NRestarts"), "0");
+}
+
+#[test]
 fn without_a_journal_it_speaks_to_stderr() {
     let machine = Machine::boot(CONFIG);
     machine.write(
