@@ -219,12 +219,19 @@ impl Cabinet {
         CommandId(self.next_command)
     }
 
-    /// Somebody is busy here: a session, a PIN half typed or being checked, an open door.
+    /// Somebody is busy here, or about to be: a session, a PIN half typed or being checked, an admin's word that stands, an open door.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.books.session.is_some()
             || self.desk.is_busy()
+            || self.opening.is_some()
             || self.books.doors.keys().any(|door| self.door_is_open(*door))
+    }
+
+    /// Whether other rules may come in force now: nobody is here, and nobody proves by a drill what the present ones do.
+    #[must_use]
+    pub fn may_change_rules(&self) -> bool {
+        !self.is_busy() && self.books.power.as_ref().is_none_or(|power| power.drill.is_none())
     }
 
     /// Takes an event in and decides. The books run ahead of the disk from here on: commit the outcome, or discard the cabinet.

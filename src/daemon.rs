@@ -30,7 +30,7 @@ use crate::cabinet::power::sentence::mode_words;
 use crate::cabinet::power::{Mode, UpsReading};
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
-use crate::cabinet::types::{CommandId, RequestKey};
+use crate::cabinet::types::{CommandId, Mono, RequestKey};
 use crate::config::{Config, ConfigError, Lines};
 use crate::io::clock::Clock;
 use crate::io::clock::sim::SimTime;
@@ -46,7 +46,7 @@ use crate::io::sim;
 use crate::io::sleep::{Machine, Rtc};
 use crate::io::store::{Head, Identity, Store, StoreError};
 use crate::io::systemd;
-use crate::io::ups::orders::Login;
+use crate::io::ups::orders::{Login, Place};
 use crate::io::ups::{Poller, Watch};
 use crate::messages::tell;
 use crate::upstream::{Link, Pace, Setup as Upstream, machine_name};
@@ -55,7 +55,7 @@ use ed25519_dalek::SigningKey;
 use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
-use reload::Reload;
+use reload::{Hindrance, Reload};
 use sleeper::{Sleeper, World};
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -247,10 +247,7 @@ impl Daemon {
         let pepper = Arc::new(credentials.pepper);
         let login = match (&config.ups, &credentials.upsd_password) {
             (Some(ups), Some(password)) => match &ups.user {
-                Some(user) => Some((
-                    sleeper::place(ups, config.settings.sessions.command_ms),
-                    Login::new(user, password.expose())?,
-                )),
+                Some(user) => Some((Place::new(&ups.name, &ups.host, ups.port), Login::new(user, password.expose())?)),
                 None => None,
             },
             _ => None,
@@ -351,10 +348,9 @@ impl Daemon {
         // While there is room nobody waits for this one: what it missed must not come all at once.
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tell_systemd(systemd::ready(&self.told));
-        let seq = self.keeper.head().seq;
-        tell!(READY, SEQ = seq, "ready; the ledger is at record {seq}");
+        tell!(READY, "ready");
         loop {
-            if self.reload.waits() && !self.keeper.cabinet().is_busy() {
+            if self.reload.waits() && self.hindrance().is_none() {
                 self.reconfigure().await?;
             }
             let deadline = self.deadline();
@@ -428,14 +424,24 @@ impl Daemon {
 
     /// The config was read again. Taken or not, systemd is told that this is done.
     async fn config_read(&mut self, read: Result<Config, ConfigError>) -> Result<(), Failure> {
-        let busy = self.keeper.cabinet().is_busy();
-        self.reload.heard(read, busy);
-        if self.reload.waits() && !busy {
+        let hindrance = self.hindrance();
+        self.reload.heard(read, hindrance);
+        if self.reload.waits() && hindrance.is_none() {
             self.reconfigure().await?;
         }
         self.publish();
         tell_systemd(systemd::ready(&self.told));
         Ok(())
+    }
+
+    /// What keeps other rules from being taken now.
+    fn hindrance(&self) -> Option<Hindrance> {
+        let cabinet = self.keeper.cabinet();
+        if cabinet.store_state() == StoreState::Reserve {
+            Some(Hindrance::NoRoom)
+        } else {
+            (!cabinet.may_change_rules()).then_some(Hindrance::Somebody)
+        }
     }
 
     /// The rules that were read again, between two visits.
@@ -523,8 +529,11 @@ impl Daemon {
                     upstream.pace(if slow { Pace::Asleep } else { Pace::Awake });
                 }
             }
-            Action::Sleep { method, wake_after_ms } => self.sleeper.order(command.id, method, wake_after_ms),
-            Action::TestBattery => self.sleeper.test_battery(command.id),
+            Action::Sleep { method, wake_after_ms } => {
+                let within = self.answered_within(command.deadline);
+                self.sleeper.order(command.id, method, wake_after_ms, within);
+            }
+            Action::TestBattery => self.sleeper.test_battery(command.id, self.answered_within(command.deadline)),
             Action::Flush => self.flush(command.id),
             Action::RetryUpstream => {
                 if let Some(upstream) = &self.upstream {
@@ -556,6 +565,11 @@ impl Daemon {
         if let Some(upstream) = &self.upstream {
             upstream.recorded(self.keeper.head().seq, self.keeper.cabinet().power_mode());
         }
+    }
+
+    /// How long an order to upsd may take: it has an answer before the core stops waiting for it.
+    fn answered_within(&self, deadline: Mono) -> Duration {
+        sleeper::ORDER_DEADLINE.min(Duration::from_millis(deadline.since_ms(self.clock.now().mono) * 4 / 5))
     }
 
     /// The disk is full: nothing of the batch counts. Outputs off, lines anew, and the alarm from the reserve.
@@ -719,7 +733,7 @@ impl Daemon {
     async fn stop(mut self) -> Result<(), Failure> {
         tell_systemd(systemd::stopping("stopping"));
         tell!(STOPPING, "told to stop");
-        if let Err(error) = self.outputs.release().await {
+        if let Err(error) = self.hands.rest().await {
             tell!(OUTPUTS_NOT_OFF, "the outputs could not be driven inactive: {error}");
         }
         let why = self.sleeper.why_stopping().await;

@@ -2,6 +2,10 @@
 //!
 //! `ARCHITECTURE.md` shows the way in.
 
+// Some of the samples in `tests/` are tried by unit tests as well.
+#[cfg(test)]
+extern crate self as cabinetd;
+
 pub mod cabinet;
 pub mod check;
 pub mod cli;

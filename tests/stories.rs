@@ -38,6 +38,8 @@ mod outage_simulated;
 mod outage_sleep;
 #[path = "stories/outage_starts.rs"]
 mod outage_starts;
+#[path = "stories/reload.rs"]
+mod reload;
 #[path = "stories/requests.rs"]
 mod requests;
 #[path = "stories/returns.rs"]

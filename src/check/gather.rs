@@ -76,7 +76,7 @@ impl Seen {
             Err(error) => {
                 let (config, _) = Config::draft("", &Surroundings::of(path));
                 let unreadable = match &error {
-                    ConfigError::Unreadable { .. } | ConfigError::TooLarge { .. } => {
+                    ConfigError::Unreadable { .. } | ConfigError::TooLarge { .. } | ConfigError::TooSlow { .. } => {
                         let (what, remedy) = super::words::parted(&error.to_string());
                         let not_allowed = matches!(&error, ConfigError::Unreadable { source, .. }
                             if source.kind() == ErrorKind::PermissionDenied);

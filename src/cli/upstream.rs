@@ -72,7 +72,7 @@ pub fn new_epoch(yes: bool, config: &Config) -> ExitCode {
 }
 
 fn begin(yes: bool, config: &Config) -> Result<String, Box<dyn std::error::Error>> {
-    if is_in_use(&config.state_dir) {
+    if is_in_use(&config.state_dir)? {
         return Err("the daemon runs; stop it first: systemctl stop cabinetd".into());
     }
     let question = "This ledger was restored from an older card or backup, and no newer one exists any more?\nThen a new epoch begins. [y/N] ";

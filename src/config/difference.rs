@@ -1,7 +1,7 @@
 //! What another config changes: key by key, and whether it takes a restart.
 
-use super::Config;
 use super::reader::Entry;
+use super::{Config, Problem, Surroundings};
 use std::collections::BTreeMap;
 
 /// Rules, which can change while the daemon runs. What else there is (sockets, lines, places, the layout, the UPS) is read at a
@@ -46,6 +46,21 @@ impl Config {
             }
         }
         difference
+    }
+
+    /// The rules of `newer` with everything else as it runs, checked as one file: `newer` may be sound as a whole and still have rules
+    /// that go only with its own lines or its own UPS.
+    ///
+    /// # Errors
+    /// What does not go together. It has no lines: no file says so.
+    pub fn joined(&self, newer: &Self) -> Result<Self, Vec<Problem>> {
+        let mut both = self.clone();
+        both.take_rules(newer.clone());
+        // Every path in there is absolute.
+        match Self::parse(&both.effective(), &Surroundings::default()) {
+            Ok(joined) => Ok(Self { hash: both.hash, ..joined }),
+            Err(problems) => Err(problems.into_iter().map(|problem| Problem { line: None, ..problem }).collect()),
+        }
     }
 
     /// What is in force once the rules of `newer` are: a later [`Self::difference`] is to that.
@@ -118,6 +133,42 @@ mod tests {
         assert_eq!(running.hash, new.hash);
         let again = running.difference(&new);
         assert_eq!((again.now.len(), again.after_restart), (0, vec!["slots.count: 4 → 6".to_owned()]));
+    }
+
+    const WIRED: &str = "[slots]\ncount = 1\nled = false\n[[input]]\nrole = \"slot\"\nnumber = 1\npin = 5\nactive = \"low\"\n\
+        bias = \"pull-up\"\n[[input]]\nrole = \"door\"\nnumber = 1\npin = 6\nactive = \"low\"\nbias = \"pull-up\"\n\
+        [[output]]\nrole = \"lock\"\nnumber = 1\npin = 17\nactive = \"high\"\n";
+
+    fn wired(more: &str) -> Config {
+        let text = format!("[cabinet]\nsite = \"here\"\nname = \"c\"\n[lines]\nbackend = \"gpiocdev\"\n{WIRED}{more}");
+        Config::parse(&text, &Surroundings::default()).expect("it is sound")
+    }
+
+    /// Sound as a whole, but the lock's line runs with its old limit until a restart.
+    #[test]
+    fn rules_are_checked_against_what_stays_until_a_restart() {
+        let running = wired("longest_ms = 8000\n[sessions]\nunlock_ms = 5000\n");
+        let newer = wired("longest_ms = 20000\n[sessions]\nunlock_ms = 15000\n");
+        let problems = running.joined(&newer).expect_err("the driver would cut the pulse");
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!((problem.line, problem.key.as_str()), (None, "output.longest_ms"));
+
+        // A way of sleeping that only its own UPS offers.
+        let running = config("[ups]\nname = \"office\"\n");
+        let newer = config("[ups]\nname = \"office\"\nuser = \"cabinetd\"\n[power]\nsleep = \"ups-off\"\n");
+        let problems = running.joined(&newer).expect_err("nobody may tell that UPS");
+        assert!(problems.iter().any(|problem| problem.key == "power.sleep"), "{problems:?}");
+    }
+
+    #[test]
+    fn rules_go_with_the_layout_and_the_lines_that_run() {
+        let running = wired("longest_ms = 8000\n[sessions]\nunlock_ms = 5000\n[ups]\nname = \"office\"\n");
+        let newer = wired("longest_ms = 20000\n[sessions]\nunlock_ms = 7000\n[alerts]\ninactive_days = 10\n");
+        let joined = running.joined(&newer).expect("they do");
+        assert_eq!((&joined.hash, &joined.lines, &joined.ups), (&newer.hash, &running.lines, &running.ups));
+        assert_eq!(joined.settings.sessions.unlock_ms, 7_000);
+        assert!(joined.settings.power.is_some(), "there is a UPS until a restart");
+        assert_eq!(running.joined(&running).expect("it does").settings, running.settings);
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub enum ConfigError {
     },
     #[error("{} is larger than {limit_kib} KiB; that is no configuration of a cabinet: name another with --config", path.display())]
     TooLarge { path: PathBuf, limit_kib: u64 },
+    #[error("{} was not read within {seconds} s; is it a pipe, or on a mount that hangs?", path.display())]
+    TooSlow { path: PathBuf, seconds: u64 },
     #[error("{}: {}", path.display(), Listed(problems))]
     Problems { path: PathBuf, problems: Vec<Problem> },
 }
@@ -60,7 +62,7 @@ impl ConfigError {
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Problems { problems, .. } => problems,
-            Self::Unreadable { .. } | Self::TooLarge { .. } => &[],
+            Self::Unreadable { .. } | Self::TooLarge { .. } | Self::TooSlow { .. } => &[],
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::io::lines::Outputs;
 use crate::io::ups::panic_is_contained;
 use crate::messages::tell;
 use std::cell::OnceCell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -25,13 +25,18 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Hears of every panic of this process from now on.
+    /// Hears of every panic of this process from now on, and tells its place. What it says is said nowhere: it may quote anything, and
+    /// stderr is the journal, too.
     pub fn listen(&self) {
-        let (fallen, before) = (Arc::clone(&self.fallen), std::panic::take_hook());
+        self.listen_beside(|_| {});
+    }
+
+    /// `beside`: what hears of it as well.
+    fn listen_beside(&self, beside: impl Fn(&PanicHookInfo<'_>) + Send + Sync + 'static) {
+        let fallen = Arc::clone(&self.fallen);
         std::panic::set_hook(Box::new(move |panic| {
-            before(panic);
+            beside(panic);
             if !panic_is_contained() {
-                // The place alone: what it says may quote anything.
                 let place = panic.location().map(ToString::to_string).unwrap_or_default();
                 tell!(PANICKED, "a part of the program panicked at {place}");
                 fallen.notify_one();
@@ -64,11 +69,14 @@ impl Guard {
 mod tests {
     use super::*;
     use crate::cabinet::types::{DoorNo, Level, Output};
+    use crate::io::journal;
     use crate::io::sim::lines;
     use std::time::Duration;
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::UnixListener;
     use tokio::sync::mpsc;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
 
     /// Energises the lock, then ends as told; gives back what the hardware heard last.
     fn last_order(end: impl AsyncFnOnce(&Guard) -> Result<(), Failure>) -> (Result<(), String>, String) {
@@ -76,7 +84,8 @@ mod tests {
         let socket = dir.path().join("hardware.sock");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let guard = Guard::default();
-        guard.listen();
+        // A test that fails says why.
+        guard.listen_beside(std::panic::take_hook());
         let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
         let life = async {
             let hardware = UnixListener::bind(&socket).expect("binds");
@@ -128,5 +137,35 @@ mod tests {
         });
         assert_eq!(ended, Err("something panicked".to_owned()));
         assert!(last.contains("\"release\""), "{last}");
+    }
+
+    /// Runs in a process of its own: the hook is the whole process's.
+    #[test]
+    fn what_a_panic_says_is_said_nowhere() {
+        const CHILD: &str = "CABINETD_TEST_PANICS";
+        if std::env::var_os(CHILD).is_some() {
+            let (log, writer) = journal::start(journal::Sink::Stderr(journal::Dress::Plain)).expect("a thread");
+            tracing_subscriber::registry().with(log).init();
+            let guard = Guard::default();
+            guard.listen();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let ended = guard.run(&runtime, async {
+                tokio::spawn(async { panic!("the PIN is {}", 482_913) });
+                guard.fallen().await;
+                Err("something panicked".into())
+            });
+            drop(writer);
+            std::process::exit(i32::from(ended.is_err()));
+        }
+        let name = "daemon::guard::tests::what_a_panic_says_is_said_nowhere";
+        let child = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .args([name, "--exact", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&child.stderr) + String::from_utf8_lossy(&child.stdout);
+        assert_eq!(child.status.code(), Some(1), "{said}");
+        assert!(said.contains("panicked at src/daemon/guard.rs"), "{said}");
+        assert!(!said.contains("482913"), "{said}");
     }
 }

@@ -12,6 +12,7 @@ use crate::io::credentials::pin::check_pin;
 use crate::io::lines::{LineError, Outputs};
 use crate::messages::tell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 
 /// Hardware commands on their way, for each hand.
@@ -24,15 +25,28 @@ pub struct Hands {
     courtesies: mpsc::Sender<(CommandId, Action)>,
     done: mpsc::Sender<Event>,
     pepper: Arc<Pepper>,
+    outputs: Outputs,
+    /// Told to stop: what energises is not begun any more, also where it waits already.
+    resting: Arc<AtomicBool>,
 }
 
 impl Hands {
     /// Starts the hands on the current runtime.
     #[must_use]
     pub fn start(outputs: Outputs, pepper: Arc<Pepper>, done: mpsc::Sender<Event>) -> Self {
-        let relays = hand(outputs.clone(), done.clone());
-        let courtesies = hand(outputs, done.clone());
-        Self { relays, courtesies, done, pepper }
+        let resting = Arc::new(AtomicBool::new(false));
+        let relays = hand(outputs.clone(), done.clone(), Arc::clone(&resting));
+        let courtesies = hand(outputs.clone(), done.clone(), Arc::clone(&resting));
+        Self { relays, courtesies, done, pepper, outputs, resting }
+    }
+
+    /// Everything off, for good: what waits and would energise comes to nothing, whichever of the two has its turn first.
+    ///
+    /// # Errors
+    /// The outputs could not be driven inactive.
+    pub async fn rest(&self) -> Result<(), LineError> {
+        self.resting.store(true, Ordering::SeqCst);
+        self.outputs.release().await
     }
 
     /// Begins a command that is not a reply. Never waits.
@@ -65,11 +79,15 @@ impl Hands {
 }
 
 /// Starts one hand: what it is given is driven in order.
-fn hand(outputs: Outputs, done: mpsc::Sender<Event>) -> mpsc::Sender<(CommandId, Action)> {
+fn hand(outputs: Outputs, done: mpsc::Sender<Event>, resting: Arc<AtomicBool>) -> mpsc::Sender<(CommandId, Action)> {
     let (orders, mut wanted) = mpsc::channel::<(CommandId, Action)>(ORDERS);
     tokio::spawn(async move {
         while let Some((id, action)) = wanted.recv().await {
             let tells_its_end = matters(&action);
+            if energises(&action) && resting.load(Ordering::SeqCst) {
+                // The loop has ended, or is about to: nobody waits for its end.
+                continue;
+            }
             let result = match drive(&outputs, action).await {
                 Ok(()) => CommandResult::Done,
                 Err(LineError::Lost | LineError::NoAnswer) => CommandResult::Unknown,
@@ -95,6 +113,26 @@ const fn is_for_a_relay(action: &Action) -> bool {
         | Action::Sound(_)
         | Action::Show(_)
         | Action::SwitchLoad { .. }
+        | Action::CheckPin { .. }
+        | Action::Pace { .. }
+        | Action::ReadLines
+        | Action::Sleep { .. }
+        | Action::TestBattery
+        | Action::Flush
+        | Action::RetryUpstream
+        | Action::Reply { .. } => false,
+    }
+}
+
+/// Whether it switches something on. A load is shed by a relay that is energised.
+const fn energises(action: &Action) -> bool {
+    match action {
+        Action::Unlock { .. } | Action::Unlatch { .. } | Action::Sound(_) => true,
+        Action::Light { on, .. } => *on,
+        Action::SwitchLoad { on, .. } => !*on,
+        Action::Relock { .. }
+        | Action::Relatch { .. }
+        | Action::Show(_)
         | Action::CheckPin { .. }
         | Action::Pace { .. }
         | Action::ReadLines
@@ -160,9 +198,9 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cabinet::outcome::Message;
+    use crate::cabinet::outcome::{Message, Sound};
     use crate::cabinet::types::{DoorNo, Mono};
-    use crate::io::lines::ANSWER_MS;
+    use crate::io::lines::{ANSWER_MS, Wanted};
     use crate::io::sim::lines::connect;
     use crate::io::sim::wire::{FromHardware, Lines, Order, ToHardware, send};
     use std::time::Duration;
@@ -195,5 +233,33 @@ mod tests {
         let end = tokio::time::timeout(Duration::from_millis(ANSWER_MS / 2), ends.recv()).await;
         let end = end.expect("the lock does not wait for the display");
         assert_eq!(end, Some(Event::CommandDone { id: CommandId(2), result: CommandResult::Done }));
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_it_is_told_to_stop_energises_nothing() {
+        let (outputs, mut wanted) = Outputs::new();
+        let (done, _ends) = mpsc::channel(8);
+        let hands = Hands::start(outputs, Arc::new(Pepper::new([7; 32])), done);
+        let command = |id, action| Command { id: CommandId(id), deadline: Mono(0), action };
+        hands.perform(command(1, Action::Unlock { door: DoorNo(1), for_ms: 1_000 }));
+        hands.perform(command(2, Action::Sound(Sound::Alarm)));
+        hands.perform(command(3, Action::Relock { door: DoorNo(1) }));
+        let hardware = tokio::spawn(async move {
+            let mut heard = Vec::new();
+            // Until nothing more comes.
+            while let Ok(Some((order, reply))) = tokio::time::timeout(Duration::from_millis(200), wanted.recv()).await {
+                heard.push(order);
+                // Whoever asked may be gone.
+                let _ = reply.send(Ok(()));
+            }
+            heard
+        });
+        hands.rest().await.expect("the hardware is there");
+        let heard = hardware.await.expect("no panic there");
+        let is_release = |order: &Wanted| matches!(order, Wanted::Order(crate::io::lines::Order::Release(_)));
+        assert!(heard.first().is_some_and(is_release), "{heard:?}");
+        let energised = heard.iter().filter(|order| matches!(order, Wanted::Order(order) if order.energises()));
+        assert_eq!(energised.count(), 0, "{heard:?}");
+        assert_eq!(heard.len(), 2, "what locks is done all the same: {heard:?}");
     }
 }

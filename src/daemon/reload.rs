@@ -1,22 +1,41 @@
 //! The config, read again when systemd or somebody says so (SIGHUP), without a stop.
 //!
-//! It is read off the loop, as a whole or not at all: a file with mistakes changes nothing. Its rules are taken between two visits, by an
-//! event of the core, and with a record; what is read at a start alone is said. Until it is taken it waits here, and a later
-//! reading takes its place.
+//! It is read off the loop, as a whole or not at all: a file with mistakes changes nothing, nor does one whose rules do not go with what stays
+//! as it is until a restart. Its rules are taken between two visits, by an event of the core, and with a record; what is read at a start
+//! alone is said. Until it is taken it waits here, for room on the disk as well, and a later reading takes its place.
 
 use crate::cabinet::Event;
 use crate::cabinet::event::Reconfigured;
 use crate::config::{Config, ConfigError};
 use crate::messages::tell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, timeout_at};
+
+/// A file of some kilobytes takes no longer, unless it is a pipe or its mount hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why what was read is not taken at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hindrance {
+    /// Somebody is at the cabinet, or about to be.
+    Somebody,
+    /// The disk has no room for the record of it.
+    NoRoom,
+}
+
+type Reading = JoinHandle<Result<Config, ConfigError>>;
 
 /// What is in force, and what may be next.
 #[derive(Debug)]
 pub struct Reload {
     file: PathBuf,
     running: Box<Config>,
-    reading: Option<JoinHandle<Result<Config, ConfigError>>>,
+    reading: Option<(Reading, Instant)>,
+    /// Given up, and its thread hangs still: it is waited for again, rather than begun beside it.
+    stuck: Option<Reading>,
+    patience: Duration,
     /// Asked for again while it was read: it may have changed since.
     again: bool,
     waiting: Option<Box<Config>>,
@@ -28,7 +47,9 @@ impl Reload {
     #[must_use]
     pub fn new(file: &Path, running: Config) -> Self {
         let file = file.to_owned();
-        Self { file, running: Box::new(running), reading: None, again: false, waiting: None, refused: false }
+        let running = Box::new(running);
+        let patience = PATIENCE;
+        Self { file, running, reading: None, stuck: None, patience, again: false, waiting: None, refused: false }
     }
 
     /// Begins to read. Never waits.
@@ -37,40 +58,70 @@ impl Reload {
             self.again = true;
             return;
         }
-        let file = self.file.clone();
-        self.reading = Some(spawn_blocking(move || Config::load(&file)));
+        let reading = self.stuck.take().filter(|reading| !reading.is_finished()).unwrap_or_else(|| {
+            let file = self.file.clone();
+            spawn_blocking(move || Config::load(&file))
+        });
+        self.reading = Some((reading, Instant::now() + self.patience));
     }
 
     /// Ends when it is read; never, if nothing is. Nothing is lost when this is dropped.
     pub async fn read(&mut self) -> Result<Config, ConfigError> {
-        let Some(reading) = &mut self.reading else { return std::future::pending().await };
-        let read = reading.await;
-        self.reading = None;
-        // A panic there ends the daemon through the guard.
+        let Some((reading, until)) = &mut self.reading else { return std::future::pending().await };
+        let read = timeout_at(*until, reading).await;
+        let reading = self.reading.take();
         match read {
-            Ok(config) => config,
-            Err(_) => std::future::pending().await,
+            Ok(Ok(config)) => config,
+            // A panic there ends the daemon through the guard.
+            Ok(Err(_)) => std::future::pending().await,
+            Err(_) => {
+                self.stuck = reading.map(|(reading, _)| reading);
+                Err(ConfigError::TooSlow { path: self.file.clone(), seconds: self.patience.as_secs() })
+            }
         }
     }
 
-    /// What was read is wrong, or is as before, or waits from now on. `busy`: somebody is at the cabinet.
-    pub fn heard(&mut self, read: Result<Config, ConfigError>, busy: bool) {
+    /// What was read is wrong, or is as before, or waits from now on.
+    pub fn heard(&mut self, read: Result<Config, ConfigError>, hindrance: Option<Hindrance>) {
         self.waiting = None;
-        self.refused = read.is_err();
+        self.refused = false;
         match read {
-            Err(error) => tell!(RELOAD_REFUSED, "the config was not taken: {error}"),
+            Err(error) => {
+                self.refused = true;
+                tell!(RELOAD_REFUSED, "the config was not taken: {error}");
+            }
             Ok(config) if config.hash == self.running.hash => {
                 tell!(RELOAD_SAME, "the config was read again: it is as it was");
+                tell_what_waits(&self.running.difference(&config).after_restart);
             }
-            Ok(config) => {
-                if busy {
-                    tell!(RELOAD_WAITS, "the config was read again and is taken when nobody is at the cabinet");
-                }
-                self.waiting = Some(Box::new(config));
-            }
+            Ok(config) => self.weigh(config, hindrance),
         }
         if std::mem::take(&mut self.again) {
             self.begin();
+        }
+    }
+
+    /// It waits, if its rules go with what stays until a restart.
+    fn weigh(&mut self, mut newer: Config, hindrance: Option<Hindrance>) {
+        match self.running.joined(&newer) {
+            Err(problems) => {
+                self.refused = true;
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                let problems = problems.join("; ");
+                tell!(RELOAD_NEEDS_RESTART, "the config can be taken by a restart alone: {problems}");
+            }
+            Ok(joined) => {
+                match hindrance {
+                    Some(Hindrance::Somebody) => tell!(
+                        RELOAD_WAITS,
+                        "the config was read again and is taken when nobody is at the cabinet and no drill is under way"
+                    ),
+                    Some(Hindrance::NoRoom) => tell_no_room(),
+                    None => {}
+                }
+                newer.settings = joined.settings;
+                self.waiting = Some(Box::new(newer));
+            }
         }
     }
 
@@ -100,18 +151,100 @@ impl Reload {
     }
 
     /// What waited was given to the core. `in_force`: the hash that the books name now; another one than its own says that the disk had
-    /// no room for the record, and then nothing has changed.
+    /// no room for the record: then nothing has changed, and it waits on.
     pub fn taken(&mut self, in_force: &str) {
-        let Some(newer) = self.waiting.take() else { return };
-        if newer.hash != in_force {
-            self.refused = true;
-            tell!(RELOAD_REFUSED, "the config was not taken: there is no room on the disk for its record");
+        let Some(newer) = self.waiting.take_if(|newer| newer.hash == in_force) else {
+            if self.waiting.is_some() {
+                tell_no_room();
+            }
             return;
-        }
-        let later = self.running.difference(&newer).after_restart;
-        if !later.is_empty() {
-            tell!(RELOAD_PARTLY, "a restart is needed for: {}", later.join("; "));
-        }
+        };
+        tell_what_waits(&self.running.difference(&newer).after_restart);
         self.running.take_rules(*newer);
+    }
+}
+
+fn tell_what_waits(after_restart: &[String]) {
+    if !after_restart.is_empty() {
+        tell!(RELOAD_PARTLY, "a restart is needed for: {}", after_restart.join("; "));
+    }
+}
+
+fn tell_no_room() {
+    tell!(RELOAD_NO_ROOM, "the config was read again and is taken when the disk has room for its record");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn text(more: &str) -> String {
+        format!("[cabinet]\nsite = \"here\"\nname = \"c\"\n[lines]\nbackend = \"sim\"\n[slots]\ncount = 4\n{more}")
+    }
+
+    fn reload(more: &str) -> (tempfile::TempDir, Reload) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("cabinetd.toml");
+        fs::write(&file, text(more)).expect("written");
+        let running = Config::load(&file).expect("it is sound");
+        let mut reload = Reload::new(&file, running);
+        reload.patience = Duration::from_millis(100);
+        (dir, reload)
+    }
+
+    async fn reads(reload: &mut Reload) {
+        reload.begin();
+        let read = reload.read().await;
+        reload.heard(read, None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_is_refused_and_read_when_it_hangs_no_more() {
+        let (dir, mut reload) = reload("");
+        let file = dir.path().join("cabinetd.toml");
+        fs::remove_file(&file).expect("removed");
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().expect("it runs").success());
+        for _ in 0..2 {
+            reload.begin();
+            let read = reload.read().await;
+            assert!(matches!(read, Err(ConfigError::TooSlow { .. })), "{read:?}");
+            reload.heard(read, None);
+            assert!(reload.is_refused() && !reload.waits());
+        }
+        // The same thread waits there still: now it gets what it waits for.
+        reload.begin();
+        let new = text("[alerts]\ninactive_days = 10\n");
+        tokio::task::spawn_blocking(move || fs::write(file, new)).await.expect("no panic").expect("somebody reads");
+        let read = reload.read().await;
+        reload.heard(read, None);
+        assert!(reload.waits() && !reload.is_refused());
+    }
+
+    #[tokio::test]
+    async fn without_room_it_waits_on_and_is_taken_with_room() {
+        let (dir, mut reload) = reload("");
+        fs::write(dir.path().join("cabinetd.toml"), text("[alerts]\ninactive_days = 10\n")).expect("written");
+        reads(&mut reload).await;
+        let Some(Event::Reconfigured(new)) = reload.event() else { panic!("it waits") };
+        reload.taken("what was before");
+        assert!(reload.waits() && !reload.is_refused(), "nothing is wrong with it");
+        assert_eq!(reload.event(), Some(Event::Reconfigured(new.clone())));
+        reload.taken(&new.config_hash);
+        assert!(!reload.waits());
+    }
+
+    #[tokio::test]
+    async fn rules_that_go_only_with_what_a_restart_brings_are_refused() {
+        let ups = "[ups]\nname = \"office\"\n";
+        let (dir, mut reload) = reload(ups);
+        let newer = format!("{ups}user = \"cabinetd\"\n[power]\nsleep = \"ups-off\"\n");
+        fs::write(dir.path().join("cabinetd.toml"), text(&newer)).expect("written");
+        reads(&mut reload).await;
+        assert!(reload.is_refused() && !reload.waits());
+        fs::write(dir.path().join("cabinetd.toml"), text(&format!("{ups}[alerts]\ninactive_days = 10\n")))
+            .expect("written");
+        reads(&mut reload).await;
+        assert!(reload.waits() && !reload.is_refused());
     }
 }

@@ -20,7 +20,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 /// upsd is on this machine, or near.
-const ORDER_DEADLINE: Duration = Duration::from_secs(5);
+pub const ORDER_DEADLINE: Duration = Duration::from_secs(5);
 /// The RTC's bus may hang.
 const RTC_DEADLINE: Duration = Duration::from_secs(5);
 /// So long after an order a SIGTERM is taken for the system's, if systemd does not say.
@@ -52,12 +52,12 @@ impl Sleeper {
         Self { world, ups, done, ordered: Arc::default() }
     }
 
-    /// Begins an order. Never waits.
-    pub fn order(&self, id: CommandId, method: Method, wake_after_ms: Option<u64>) {
+    /// Begins an order. Never waits. `within`: so long upsd may take to answer.
+    pub fn order(&self, id: CommandId, method: Method, wake_after_ms: Option<u64>, within: Duration) {
         let sleeper = self.clone();
         tokio::spawn(async move {
             let word = method.word();
-            let result = sleeper.sleep(method, wake_after_ms).await;
+            let result = sleeper.sleep(method, wake_after_ms, within).await;
             match &result {
                 Ok(()) => tell!(SLEEP_ORDERED, METHOD = word, "sleep by {word} was ordered"),
                 Err(Trouble::Perhaps(why)) => {
@@ -80,11 +80,13 @@ impl Sleeper {
     }
 
     /// Has the UPS test its battery; what comes of it shows in its readings.
-    pub fn test_battery(&self, id: CommandId) {
+    pub fn test_battery(&self, id: CommandId, within: Duration) {
         let sleeper = self.clone();
         tokio::spawn(async move {
             let ordered = match &sleeper.ups {
-                Some((place, login)) => orders::instant_command(place, login, COMMAND, None).await,
+                Some((place, login)) => {
+                    orders::instant_command(&place.clone().within(within), login, COMMAND, None).await
+                }
                 None => return drop(sleeper.done.send(failed(id, "nobody may tell upsd".into())).await),
             };
             let event = match ordered {
@@ -111,13 +113,13 @@ impl Sleeper {
         }
     }
 
-    async fn sleep(&self, method: Method, wake_after_ms: Option<u64>) -> Result<(), Trouble> {
+    async fn sleep(&self, method: Method, wake_after_ms: Option<u64>, within: Duration) -> Result<(), Trouble> {
         match method {
             Method::Standby => Ok(()),
             Method::UpsOff => {
                 let nobody = || Trouble::Not("nobody may tell upsd: [ups] user and upsd_password".into());
                 let (place, login) = self.ups.as_ref().ok_or_else(nobody)?;
-                orders::force_shutdown(place, login).await.map_err(|why| match why {
+                orders::force_shutdown(&place.clone().within(within), login).await.map_err(|why| match why {
                     OrderError::TimedOut(_) | OrderError::Garbled => Trouble::Perhaps(why.to_string()),
                     _ => Trouble::Not(why.to_string()),
                 })
@@ -188,12 +190,6 @@ const fn failed(id: CommandId, why: String) -> Event {
     Event::CommandDone { id, result: CommandResult::Failed(why) }
 }
 
-/// Where upsd is told, as the config has it; each order has an answer before the core stops waiting for it.
-#[must_use]
-pub fn place(ups: &crate::config::UpsConfig, command_ms: u64) -> Place {
-    Place::new(&ups.name, &ups.host, ups.port).within(ORDER_DEADLINE.min(Duration::from_millis(command_ms * 4 / 5)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,7 +228,7 @@ mod tests {
     }
 
     async fn halted(sleeper: &Sleeper, ends: &mut mpsc::Receiver<Event>) -> CommandResult {
-        sleeper.order(CommandId(1), Method::Halt, Some(3_600_000));
+        sleeper.order(CommandId(1), Method::Halt, Some(3_600_000), ORDER_DEADLINE);
         match ends.recv().await {
             Some(Event::CommandDone { result, .. }) => result,
             other => panic!("{other:?}"),
@@ -244,6 +240,24 @@ mod tests {
         let (dir, sleeper, mut ends) = machine("exit 0");
         assert_eq!(halted(&sleeper, &mut ends).await, CommandResult::Done);
         assert_eq!(alarm(dir.path()), "5600");
+    }
+
+    /// Each order has the time of its own command: rules may change between two.
+    #[tokio::test]
+    async fn a_upsd_that_is_silent_is_waited_for_as_long_as_the_command_has() {
+        let upsd = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = Place::new("office", "127.0.0.1", upsd.local_addr().unwrap().port());
+        let (done, mut ends) = mpsc::channel(4);
+        let world = World::Simulated(Outputs::new().0);
+        let sleeper = Sleeper::new(world, Some((place, Login::new("cabinetd", "secret").unwrap())), done);
+        for ms in [100, 400] {
+            let began = Instant::now();
+            sleeper.order(CommandId(ms), Method::UpsOff, None, Duration::from_millis(ms));
+            let end = ends.recv().await.unwrap();
+            assert_eq!(end, Event::CommandDone { id: CommandId(ms), result: CommandResult::Unknown });
+            let took = began.elapsed();
+            assert!(took >= Duration::from_millis(ms) && took < ORDER_DEADLINE, "{took:?}");
+        }
     }
 
     #[tokio::test]

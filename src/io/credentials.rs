@@ -37,6 +37,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 const PEPPER: &str = "pepper";
 const DEVICE_KEY: &str = "device-key";
 const CLAIM: &str = "claim";
+/// What the unit hands over where there is no claim: systemd starts nothing for want of a file without a default.
+const NO_CLAIM: &str = "none";
 /// The password of the daemon's user in `upsd.users`. Optional.
 pub const UPSD_PASSWORD: &str = "upsd_password";
 /// upsd reads words of up to 512 bytes; nobody needs as many.
@@ -321,10 +323,7 @@ impl Credentials {
         }
         let mut pepper = read_file(&dir.join(PEPPER), forbidden)?;
         let seed = Zeroizing::new(read_file(&dir.join(DEVICE_KEY), forbidden)?);
-        let claim = match read_file(&dir.join(CLAIM), forbidden) {
-            Err(CredentialsError::Missing(_)) => None,
-            claim => Some(claim?),
-        };
+        let claim = read_claim(&dir.join(CLAIM), forbidden)?;
         let upsd_password = read_password(dir, forbidden)?;
         let device_key = SigningKey::from_bytes(&seed);
         let loaded = Self { pepper: Pepper(pepper), device_key, upsd_password, claim };
@@ -461,6 +460,16 @@ fn sync_folder(path: &Path) -> Result<(), CredentialsError> {
 
 fn read_file(path: &Path, forbidden: u32) -> Result<[u8; 32], CredentialsError> {
     unhex(read_text(path, forbidden)?.trim()).ok_or_else(|| CredentialsError::Damaged(path.to_owned()))
+}
+
+fn read_claim(path: &Path, forbidden: u32) -> Result<Option<[u8; 32]>, CredentialsError> {
+    match read_text(path, forbidden) {
+        Err(CredentialsError::Missing(_)) => Ok(None),
+        text => match text?.trim() {
+            NO_CLAIM => Ok(None),
+            digits => unhex(digits).map(Some).ok_or_else(|| CredentialsError::Damaged(path.to_owned())),
+        },
+    }
 }
 
 fn read_password(dir: &Path, forbidden: u32) -> Result<Option<UpsdPassword>, CredentialsError> {

@@ -4,7 +4,7 @@ super::messages! {
     // --- start and end
     READY Notice "132b9aa142b20c670667362d138abab7":
         "cabinetd is ready",
-        "Lines, ledger and socket are there; record @SEQ@ is the last one.",
+        "Lines, ledger and socket are there.",
         "Nothing.";
     STOPPING Notice "f0dd4e219fa38b1afc758e70ef2e33d6":
         "cabinetd was told to stop",
@@ -34,11 +34,19 @@ super::messages! {
         "Nothing. If you changed it: `cabinetd check --only config` says which file is read.";
     RELOAD_WAITS Notice "eee7e0d5f45a239e4a7b26e0a443d2cf":
         "The config is taken when nobody is at the cabinet",
-        "Rules do not change in the middle of a visit. A door that stands open is a visit, too.",
-        "Nothing. It is taken as soon as the door is closed; a record says so.";
+        "Rules do not change in the middle of a visit or of a drill. A door that stands open is a visit, too.",
+        "Nothing. It is taken as soon as the door is closed and the drill is over; a record says so.";
+    RELOAD_NO_ROOM Error "58f6b70140361c2c3375b60b25c93974":
+        "The config is taken when there is room on the disk",
+        "Nothing changes without a record, and the disk has no room for one. What was in force before is in force still; nothing is wrong with the new file.",
+        "Make room on the disk of the state directory (`df`, `journalctl --vacuum-size=50M`, `apt-get clean`); then it is taken without a further word.";
+    RELOAD_NEEDS_RESTART Error "55527c237ccc0f25dcf1c4a261cb6c79":
+        "The new config can be taken by a restart alone",
+        "Its rules go with its own lines, doors or UPS, and those are read at a start. With what runs now they do not go together: the entry says why. Nothing of the new file counts yet.",
+        "When nobody is at the cabinet: `systemctl restart cabinetd`.";
     RELOAD_REFUSED Error "5fb6618d8cd7901b4cc9885de797c323":
         "The new config was not taken",
-        "It has mistakes, each of which stands in the entry with its line, or it could not be read or recorded. What was in force before is in force still; nothing of the new file counts.",
+        "It has mistakes, each of which stands in the entry with its line, or it could not be read. What was in force before is in force still; nothing of the new file counts.",
         "Correct the file, `cabinetd config check`, then `systemctl reload cabinetd`. At a restart this file would keep the cabinet from starting.";
     RELOAD_PARTLY Warning "240e99f645245ea01232ba9c61521348":
         "Some changes of the config need a restart",

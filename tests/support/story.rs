@@ -11,7 +11,7 @@ use crate::laws::Laws;
 pub use crate::sample::{MONDAY_NINE_MS, edit_user, now_of, person, pull_of, sample_roster, some_hash, unit_key};
 use crate::words::{alarm_words, custody_words, open_alarms, say};
 use cabinetd::cabinet::books::{Books, Row, View};
-use cabinetd::cabinet::event::{Ask, KeyStep, Request, Start, StopReason, StoreState};
+use cabinetd::cabinet::event::{Ask, KeyStep, Reconfigured, Request, Start, StopReason, StoreState};
 use cabinetd::cabinet::fact::Record;
 use cabinetd::cabinet::outcome::{Action, Answer, Command, CommandResult, Message, Outcome, PinVerdict, Sound};
 use cabinetd::cabinet::power::{Method, UpsFigures, UpsReading, UpsSilence, UpsState};
@@ -318,6 +318,29 @@ impl Story {
 
     pub fn stop(&mut self) {
         self.event(Event::Stopping { why: StopReason::Service });
+    }
+
+    /// The config was read again and is this one. Its rules count; layout, loads and UPS are those of the start.
+    #[allow(dead_code, reason = "the simulation keeps its config")]
+    pub fn reloads(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        let new = settings.clone();
+        (self.settings.access, self.settings.sessions) = (new.access, new.sessions);
+        self.settings.alerts = new.alerts;
+        if let (Some(power), Some(new)) = (&mut self.settings.power, new.power) {
+            let stays = (power.loads.clone(), power.may_order);
+            *power = new;
+            (power.loads, power.may_order) = stays;
+        }
+        self.laws.reconfigured(self.settings.clone());
+        self.event(Event::Reconfigured(Box::new(Reconfigured {
+            settings,
+            config_hash: "c1".into(),
+            changed: Vec::new(),
+            after_restart: Vec::new(),
+        })));
+        assert_eq!(*self.cabinet.settings(), self.settings);
     }
 
     pub fn store(&mut self, state: StoreState) {

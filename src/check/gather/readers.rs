@@ -52,7 +52,7 @@ pub(super) fn readers(config: &Config, is_clean: bool, account: Option<&Account>
     let access = &config.settings.access;
     Facts::Seen(Box::new(Seen {
         simulated: matches!(config.lines, Lines::Sim { .. }),
-        daemon_runs: store::is_in_use(&config.state_dir),
+        daemon_runs: store::is_in_use(&config.state_dir).unwrap_or_default(),
         wants_badges: access.badge_and_pin || access.badge_alone,
         wants_digits: access.badge_and_pin || access.login_and_pin,
         others: others.map(ToString::to_string).collect(),

@@ -87,6 +87,22 @@ fn files_that_others_may_read_are_refused_with_the_command_that_helps() {
 }
 
 #[test]
+fn without_a_claim_everything_else_is_there() {
+    let (_home, dir, code) = made();
+    for text in [None, Some("none")] {
+        match text {
+            None => std::fs::remove_file(dir.join("claim")).unwrap(),
+            Some(text) => {
+                std::fs::write(dir.join("claim"), text).unwrap();
+                std::fs::set_permissions(dir.join("claim"), std::fs::Permissions::from_mode(0o600)).unwrap();
+            }
+        }
+        let loaded = Credentials::load(&dir).unwrap();
+        assert_eq!(loaded.verify_once(&dir, code.expose()).unwrap(), Claim::Wrong, "{text:?}");
+    }
+}
+
+#[test]
 fn damaged_files_are_named_and_their_content_is_not() {
     let (_home, dir, _) = made();
     for content in [&b""[..], b"4242", &[0xff; 65], &[b'4'; 5_000]] {
