@@ -94,7 +94,9 @@ fn it_wakes_a_cabinet_in_standby() {
     let mut story = crate::outage::in_conserve();
     story.orders(PowerOrder::SleepNow);
     story.expect_mode(STANDBY);
+    // Its display says what to do.
     word(&mut story, "ana", None);
+    story.expect_mode(cabinetd::cabinet::power::policy::Mode::Conserve);
     story.presses_the_button();
     story.expect_unlocked();
 }
@@ -113,8 +115,7 @@ fn where_a_visit_opens_by_itself_the_word_opens_once() {
 fn another_persons_session_and_the_cancel_button_end_the_word() {
     let mut story = Story::begins();
     word(&mut story, "ana", None);
-    story.comes("bob");
-    story.cancels();
+    story.pulls("bob", 5);
     story.news();
     story.presses_the_button();
     story.expect_locked();
@@ -153,7 +154,10 @@ fn hours_and_validity_count_for_a_word_too() {
 #[test]
 fn a_word_keeps_the_cabinet_awake_as_long_as_it_stands() {
     let mut story = crate::outage::in_conserve();
-    story.wait_s(55);
+    // Late in an outage it sleeps after twenty seconds.
+    story.wait_min(40);
+    story.presses_the_button();
+    story.wait_s(5);
     word(&mut story, "ana", None);
     story.wait_s(59);
     story.expect_mode(cabinetd::cabinet::power::policy::Mode::Conserve);
