@@ -18,45 +18,38 @@ mod guard;
 mod hands;
 pub mod in_force;
 pub mod keeper;
+mod publish;
 mod reload;
 mod sleeper;
+mod start;
 
 use crate::cabinet::Event;
-use crate::cabinet::books::Books;
-use crate::cabinet::event::{Start, StoreState};
+use crate::cabinet::event::StoreState;
 use crate::cabinet::fact::Record;
 use crate::cabinet::outcome::{Action, Answer, Command, CommandResult, Denial};
-use crate::cabinet::power::sentence::mode_words;
-use crate::cabinet::power::{Mode, UpsReading};
+use crate::cabinet::power::UpsReading;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{CommandId, Mono, RequestKey};
 use crate::config::{Config, ConfigError, Lines};
 use crate::io::clock::Clock;
-use crate::io::clock::sim::SimTime;
-use crate::io::control::{Inbound, Listener, LocalAsk, Ports, Setup, Unhashed};
+use crate::io::control::{Inbound, LocalAsk, Unhashed};
+use crate::io::credentials::Pepper;
 use crate::io::credentials::pin::{hash_pin, set_pin};
-use crate::io::credentials::{Credentials, CredentialsError, Pepper};
 use crate::io::journal::Log;
+use crate::io::lines::Outputs;
 use crate::io::lines::wiring::Wiring;
-use crate::io::lines::{Outputs, gpio};
-use crate::io::notify::Doorbell;
-use crate::io::readers;
-use crate::io::sim;
-use crate::io::sleep::{Machine, Rtc};
-use crate::io::store::{Head, Identity, Store, StoreError};
+use crate::io::store::{Head, StoreError};
 use crate::io::systemd;
-use crate::io::ups::orders::{Login, Place};
-use crate::io::ups::{Poller, Watch};
+use crate::io::ups::Poller;
 use crate::messages::tell;
-use crate::upstream::{Link, Pace, Setup as Upstream, machine_name};
+use crate::upstream::{Link, Pace};
 use clerk::Clerk;
-use ed25519_dalek::SigningKey;
 use guard::Guard;
 use hands::Hands;
 use keeper::{Keeper, Taken};
 use reload::{Hindrance, Reload};
-use sleeper::{Sleeper, World};
+use sleeper::Sleeper;
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -210,131 +203,6 @@ impl Queues {
 }
 
 impl Daemon {
-    /// In this order: the instance lock and the ledger, then the lines (driven inactive), then everybody else.
-    async fn start(config: Config, file: &Path, log: Log, guard: &Guard) -> Result<Self, Failure> {
-        // From now on it is no reason to end.
-        let hangup = signal(SignalKind::hangup())?;
-        // Only a cabinet whose lines are simulated can be in a simulated time.
-        let time = SimTime::from_environment()?;
-        let clock = Clock::new(config.time_zone.as_deref())?;
-        let clock = Arc::new(match time {
-            Some(time) => clock.simulating(time),
-            None => clock,
-        });
-        let credentials = load_credentials(&config.credentials_dir)?;
-        let settings = config.settings.clone();
-        let identity = Identity { site: settings.site.clone(), cabinet: settings.cabinet.clone() };
-        let (store, stored) = Store::open(&config.state_dir, &identity, Some(credentials.device_key.clone()))?;
-        let last_proof = stored.last_proof;
-        let missing = stored.lost.map(|lost| (lost.head.seq, lost.known.seq));
-        let keeper = Keeper::new(settings, store, stored, clock.now());
-        let clerk = Clerk::new(log, keeper.cabinet().books());
-        credentials.go_with(&config.state_dir, keeps_pins(keeper.cabinet().books()))?;
-
-        if matches!(config.lines, Lines::Real(_)) && time.is_some() {
-            return Err("real lines are in real time only".into());
-        }
-        in_force::begin(&config);
-        let (line_events, lines_queue) = mpsc::channel(QUEUE);
-        let outputs = match &config.lines {
-            Lines::Sim { socket } => sim::lines::connect(socket, line_events),
-            Lines::Real(wiring) => gpio::start(wiring, line_events)?,
-        };
-        let outputs = guard.outputs.get_or_init(|| outputs).clone();
-        let (reader_events, readers) = mpsc::channel(QUEUE);
-        readers::start(&config.readers, reader_events);
-        let (done_events, done) = mpsc::channel(QUEUE);
-        let pepper = Arc::new(credentials.pepper);
-        let login = match (&config.ups, &credentials.upsd_password) {
-            (Some(ups), Some(password)) => match &ups.user {
-                Some(user) => Some((Place::new(&ups.name, &ups.host, ups.port), Login::new(user, password.expose())?)),
-                None => None,
-            },
-            _ => None,
-        };
-        let world = match time {
-            Some(_) => World::Simulated(outputs.clone()),
-            None => World::Real { machine: Machine::default(), rtc: Rtc::default() },
-        };
-        let sleeper = Sleeper::new(world, login, done_events.clone());
-        if config.settings.power.as_ref().is_some_and(|power| power.clock_wakes) {
-            sleeper.forget_alarm();
-        }
-        let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events.clone());
-
-        let now = clock.now();
-        let first = Snapshot::taken(keeper.cabinet(), now);
-        let (snapshot, snapshots) = watch::channel(Arc::new(first));
-        let (roster, rosters) = watch::channel(Arc::new(keeper.cabinet().books().roster.clone()));
-        let (inbound, control) = mpsc::channel(QUEUE);
-        let (unhashed_in, unhashed) = mpsc::channel(8);
-        let setup = Setup {
-            run_dir: config.run_dir.clone(),
-            group: config.socket_group.clone(),
-            accounts: config.accounts.clone(),
-        };
-        let listener = Listener::bind(&setup)?;
-        let ports = Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters };
-        tokio::spawn(listener.serve(ports));
-
-        let (ups_events, ups) = mpsc::channel(QUEUE);
-        let poller = match &config.ups {
-            Some(ups) => {
-                let watch = Watch {
-                    name: ups.name.clone(),
-                    host: ups.host.clone(),
-                    port: ups.port,
-                    on_line: clock.real(ups.poll_on_line_s * 1_000).max(SHORTEST_POLL),
-                    on_battery: clock.real(ups.poll_on_battery_s * 1_000).max(SHORTEST_POLL),
-                    sparing: clock.real(SPARING_MS).max(SHORTEST_POLL),
-                    timeout: Duration::from_millis(ups.timeout_ms),
-                };
-                let mono = Arc::clone(&clock);
-                let poller = Poller::start(watch, move || mono.now().mono, ups_events, Event::UpsRead);
-                let poke = poller.poke_handle();
-                tokio::spawn(Doorbell::open(&config.run_dir)?.listen(move || poke.poke()));
-                Some(poller)
-            }
-            None => None,
-        };
-        let (upstream_events, upstream_said) = mpsc::channel(QUEUE);
-        let upstream = copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, upstream_events)?;
-        let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
-        let config_hash = config.hash.clone();
-        let run_dirs = config.run_dirs();
-        let reload = Reload::new(file, config);
-        let mut daemon = Self {
-            run_dirs,
-            clock,
-            keeper,
-            clerk,
-            hands,
-            outputs,
-            pepper,
-            snapshot,
-            roster,
-            replies: HashMap::new(),
-            queues,
-            unhashed,
-            done: done_events,
-            inbound,
-            sleeper,
-            reload,
-            hangup,
-            poller,
-            upstream,
-            reading: None,
-            asleep: false,
-            told: String::new(),
-            signed: None,
-        };
-        let version = env!("CARGO_PKG_VERSION").into();
-        let start = Start { version, last_proof, missing, config_hash };
-        daemon.insist(Event::Started(start)).await?;
-        daemon.prove_life().await?;
-        Ok(daemon)
-    }
-
     async fn serve(mut self, guard: &Guard) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -600,57 +468,6 @@ impl Daemon {
         Ok(())
     }
 
-    fn look(&self) -> Snapshot {
-        let seen = Snapshot::taken(self.keeper.cabinet(), self.clock.now());
-        let seen = match &self.reading {
-            Some(reading) => seen.with_reading(reading),
-            None => seen,
-        };
-        let upstream = self.upstream.as_ref().map(|link| link.state().view(seen.head_seq, seen.as_of.mono));
-        Snapshot { upstream, ..seen }
-    }
-
-    /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
-    fn refresh(&self) {
-        let seen = self.look();
-        self.snapshot.send_if_modified(|last| {
-            let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
-            let differ = figures(last) != figures(&seen) || last.upstream != seen.upstream;
-            *last = Arc::new(seen);
-            differ
-        });
-    }
-
-    fn publish(&mut self) {
-        self.snapshot.send_replace(Arc::new(self.look()));
-        let cabinet = self.keeper.cabinet();
-        if **self.roster.borrow() != cabinet.books().roster {
-            self.roster.send_replace(Arc::new(cabinet.books().roster.clone()));
-        }
-        let status = self.status_line();
-        if status != self.told {
-            tell_systemd(systemd::status(&status));
-            self.told = status;
-        }
-    }
-
-    fn status_line(&self) -> String {
-        let books = self.keeper.cabinet().books();
-        let visitor = if books.session.is_some() { "in use" } else { "idle" };
-        let alarms = books.alarms.values().filter(|open| !open.alarm.is_silent()).count();
-        let room = match self.keeper.cabinet().store_state() {
-            StoreState::Writable => "",
-            StoreState::Reserve => ", NO ROOM ON THE DISK",
-        };
-        let supply = books.supply.as_ref().map(|state| state.supply).unwrap_or_default();
-        let power = match self.keeper.cabinet().power_mode() {
-            Mode::Line => String::new(),
-            mode => format!(", {}", mode_words(mode)),
-        };
-        let config = if self.reload.is_refused() { ", THE NEW CONFIG WAS NOT TAKEN" } else { "" };
-        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}{config}")
-    }
-
     fn reply(&mut self, request: &RequestKey, answer: Answer) {
         if let Some(reply) = self.replies.remove(request) {
             // Whoever asked may be gone.
@@ -746,33 +563,6 @@ impl Daemon {
         }
         Ok(())
     }
-}
-
-/// Whether anything in the books was hashed with the pepper.
-fn keeps_pins(books: &Books) -> bool {
-    !books.vouched.is_empty() || books.roster.users.values().any(|user| user.pin.is_some())
-}
-
-/// systemd's own credentials folder has other modes than ours.
-pub(crate) fn load_credentials(dir: &Path) -> Result<Credentials, CredentialsError> {
-    let service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
-    if service { Credentials::load_from_service(dir) } else { Credentials::load(dir) }
-}
-
-/// Starts the copying, if the config wants it. Nothing waits for the network here.
-fn copy_upstream(
-    config: &Config,
-    identity: Identity,
-    device_key: SigningKey,
-    keeper: &Keeper,
-    clock: &Arc<Clock>,
-    events: mpsc::Sender<Event>,
-) -> Result<Option<Link>, Failure> {
-    let Some(upstream) = config.upstream.clone() else { return Ok(None) };
-    let (credentials_dir, state_dir) = (config.credentials_dir.clone(), config.state_dir.clone());
-    let (machine, mono) = (machine_name(), Arc::clone(clock));
-    let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine };
-    Ok(Some(Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?))
 }
 
 /// Ends when the copying stands otherwise than before; never, where nothing is copied.

@@ -174,8 +174,7 @@ impl Token {
     /// # Errors
     /// It is missing, readable by others, or no token.
     pub fn read(dir: &Path, name: &str) -> Result<Self, CredentialsError> {
-        let service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
-        Self::from_file(dir, name, if service { 0o007 } else { 0o077 })
+        Self::from_file(dir, name, forbidden_in(dir))
     }
 
     fn from_file(dir: &Path, name: &str, forbidden: u32) -> Result<Self, CredentialsError> {
@@ -296,21 +295,12 @@ impl Credentials {
         Ok(code)
     }
 
-    /// Reads the secrets from a folder of ours.
+    /// Reads the secrets from a folder of ours, or from the one that systemd made for this service.
     ///
     /// # Errors
     /// A file is missing, damaged, or readable by others.
     pub fn load(dir: &Path) -> Result<Self, CredentialsError> {
-        Self::read(dir, 0o077)
-    }
-
-    /// Reads the secrets from `$CREDENTIALS_DIRECTORY`, which systemd made for this service alone. Its files carry an access
-    /// list, which shows in the mode as readable by the group and is not.
-    ///
-    /// # Errors
-    /// A file is missing, damaged, or readable by everybody.
-    pub fn load_from_service(dir: &Path) -> Result<Self, CredentialsError> {
-        Self::read(dir, 0o007)
+        Self::read(dir, forbidden_in(dir))
     }
 
     fn read(dir: &Path, forbidden: u32) -> Result<Self, CredentialsError> {
@@ -503,6 +493,13 @@ fn read_text(path: &Path, forbidden: u32) -> Result<Zeroizing<String>, Credentia
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(CredentialsError::Damaged(path.to_owned())),
         Err(error) => Err(CredentialsError::io("read", path)(error)),
     }
+}
+
+/// The bits of a mode that no file in this folder may have. In `$CREDENTIALS_DIRECTORY`, which systemd made for this service alone, files
+/// carry an access list, which shows in the mode as readable by the group and is not.
+fn forbidden_in(dir: &Path) -> u32 {
+    let is_service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|service| Path::new(&service) == dir);
+    if is_service { 0o007 } else { 0o077 }
 }
 
 fn refuse_exposed(path: &Path, mode: u32, forbidden: u32, remedy: &'static str) -> Result<(), CredentialsError> {

@@ -5,7 +5,7 @@ use crate::check::power::{Outside, Running, Upsmon};
 use crate::check::words::sentence;
 use crate::check::{Level, ups};
 use crate::config::Config;
-use crate::daemon::load_credentials;
+use crate::io::credentials::Credentials;
 use crate::io::upsmon::{self, NutSetup, OurUps, Password, Version};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(super) fn upsmon(config: &Config, seen: &ups::Facts) -> Upsmon {
     };
     let version = seen.answer().and_then(|answer| Version::parse(answer.version.as_deref()?));
     let setup = NutSetup::read(&dir(), version);
-    let password = load_credentials(&config.credentials_dir).ok().and_then(|credentials| credentials.upsd_password);
+    let password = Credentials::load(&config.credentials_dir).ok().and_then(|credentials| credentials.upsd_password);
     let our = OurUps {
         name: &ups.name,
         host: &ups.host,

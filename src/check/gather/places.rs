@@ -8,9 +8,8 @@ use crate::check::ledger::Open;
 use crate::check::words::{parted, sentence};
 use crate::check::{credentials, daemon, ledger, upstream};
 use crate::config::Config;
-use crate::daemon::load_credentials;
 use crate::io::control::{Client, ClientError};
-use crate::io::credentials::{CredentialsError, Token};
+use crate::io::credentials::{Credentials, CredentialsError, Token};
 use crate::io::store::envelope::chain;
 use crate::io::store::{DATABASE, Filter, Identity, Reader, StoreError};
 use crate::upstream::Client as Upstream;
@@ -82,7 +81,7 @@ fn ask_head(client: &Upstream) -> Result<(), String> {
 /// Whether the secrets can be used. They are dropped at once.
 pub(super) fn credentials(config: &Config) -> credentials::Facts {
     let dir = config.credentials_dir.display().to_string();
-    match load_credentials(&config.credentials_dir) {
+    match Credentials::load(&config.credentials_dir) {
         Ok(_) => credentials::Facts::Usable(dir),
         Err(CredentialsError::Missing(_)) if !config.state_dir.join(DATABASE).exists() => {
             credentials::Facts::NotYet { dir }

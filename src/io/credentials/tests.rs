@@ -75,7 +75,7 @@ fn files_that_others_may_read_are_refused_with_the_command_that_helps() {
     {
         fs::set_permissions(&pepper, fs::Permissions::from_mode(bits)).unwrap();
         assert_eq!(Credentials::load(&dir).is_ok(), own, "{bits:o}");
-        assert_eq!(Credentials::load_from_service(&dir).is_ok(), service, "{bits:o}");
+        assert_eq!(Credentials::read(&dir, 0o007).is_ok(), service, "{bits:o}");
     }
     fs::set_permissions(&pepper, fs::Permissions::from_mode(0o644)).unwrap();
     let refusal = Credentials::load(&dir).unwrap_err().to_string();
@@ -198,7 +198,7 @@ fn the_password_for_upsd_is_optional_closed_to_others_and_does_not_print() {
     write_password(&dir, b"s3cret\n", 0o640);
     let refusal = Credentials::load(&dir).unwrap_err().to_string();
     assert!(refusal.contains("chmod 0600") && refusal.contains("upsd_password"), "{refusal}");
-    Credentials::load_from_service(&dir).expect("the service's own access list looks like that");
+    Credentials::read(&dir, 0o007).expect("the service's own access list looks like that");
 }
 
 #[test]

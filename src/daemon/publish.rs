@@ -1,0 +1,62 @@
+//! What others see of the cabinet: the snapshot for whoever looks, the roster for those who hash, the line for systemd.
+
+use super::{Daemon, tell_systemd};
+use crate::cabinet::event::StoreState;
+use crate::cabinet::power::Mode;
+use crate::cabinet::power::sentence::mode_words;
+use crate::cabinet::snapshot::Snapshot;
+use crate::io::systemd;
+use std::sync::Arc;
+
+impl Daemon {
+    pub(super) fn look(&self) -> Snapshot {
+        let seen = Snapshot::taken(self.keeper.cabinet(), self.clock.now());
+        let seen = match &self.reading {
+            Some(reading) => seen.with_reading(reading),
+            None => seen,
+        };
+        let upstream = self.upstream.as_ref().map(|link| link.state().view(seen.head_seq, seen.as_of.mono));
+        Snapshot { upstream, ..seen }
+    }
+
+    /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
+    pub(super) fn refresh(&self) {
+        let seen = self.look();
+        self.snapshot.send_if_modified(|last| {
+            let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
+            let differ = figures(last) != figures(&seen) || last.upstream != seen.upstream;
+            *last = Arc::new(seen);
+            differ
+        });
+    }
+
+    pub(super) fn publish(&mut self) {
+        self.snapshot.send_replace(Arc::new(self.look()));
+        let cabinet = self.keeper.cabinet();
+        if **self.roster.borrow() != cabinet.books().roster {
+            self.roster.send_replace(Arc::new(cabinet.books().roster.clone()));
+        }
+        let status = self.status_line();
+        if status != self.told {
+            tell_systemd(systemd::status(&status));
+            self.told = status;
+        }
+    }
+
+    fn status_line(&self) -> String {
+        let books = self.keeper.cabinet().books();
+        let visitor = if books.session.is_some() { "in use" } else { "idle" };
+        let alarms = books.alarms.values().filter(|open| !open.alarm.is_silent()).count();
+        let room = match self.keeper.cabinet().store_state() {
+            StoreState::Writable => "",
+            StoreState::Reserve => ", NO ROOM ON THE DISK",
+        };
+        let supply = books.supply.as_ref().map(|state| state.supply).unwrap_or_default();
+        let power = match self.keeper.cabinet().power_mode() {
+            Mode::Line => String::new(),
+            mode => format!(", {}", mode_words(mode)),
+        };
+        let config = if self.reload.is_refused() { ", THE NEW CONFIG WAS NOT TAKEN" } else { "" };
+        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}{config}")
+    }
+}
