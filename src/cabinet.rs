@@ -28,6 +28,7 @@ mod door;
 pub mod event;
 pub mod fact;
 pub mod mentions;
+pub mod numbers;
 mod opening;
 pub mod outage;
 pub mod outcome;

@@ -204,7 +204,7 @@ fn a_full_disk_is_survived_by_the_whole_daemon() {
 
     // Somebody comes with a crowbar: that is recorded all the same.
     demo.sim(&["door", "force"]);
-    let forced = |fact: &Fact| matches!(fact, Fact::AlarmRaised { alarm: Alarm::OpenWithoutSession { .. } });
+    let forced = |fact: &Fact| matches!(fact, Fact::AlarmRaised { alarm: Alarm::OpenWithoutSession { .. }, .. });
     demo.wait("the alarm of the forced door", Duration::from_secs(5), || demo.facts().iter().any(forced));
     demo.sim(&["door", "close"]);
     demo.wait("the door closed", Duration::from_secs(5), || {

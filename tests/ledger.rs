@@ -441,12 +441,15 @@ fn a_day(state: &Path) -> Store {
         taken(7, "k204", "ana", 1, "=HYPERLINK(\"plumber\")"),
         session("bob"),
         taken(8, "k205", "bob", 3, "the painter"),
-        Fact::AlarmRaised { alarm: Alarm::Overdue { key: "k204".into() } },
-        Fact::AlarmRaised { alarm: Alarm::Duress { session: SessionId(1), user: "ana".into() } },
+        Fact::AlarmRaised { alarm: Alarm::Overdue { key: "k204".into() }, number: None },
+        Fact::AlarmRaised {
+            alarm: Alarm::Duress { session: SessionId(1), user: "ana".into() },
+            number: Some(AlarmId::silent(6)),
+        },
         Fact::Started { version: "0.1.0".into(), dark: Some(dark) },
         returned(7, "k204", "bob", 3),
         Fact::AlarmCleared { alarm: AlarmId(5), why: Cleared::Resolved, name: None },
-        Fact::AlarmAcknowledged { alarm: AlarmId(6) },
+        Fact::AlarmAcknowledged { alarm: AlarmId::silent(6) },
     ];
     let records = facts.into_iter().zip(1..).map(|(fact, seq)| {
         let stamp =

@@ -65,11 +65,12 @@ impl Cabinet {
             }
             return None;
         }
-        let seq = self.record(turn, Fact::AlarmRaised { alarm });
+        let number = alarm.is_silent().then(|| AlarmId::silent(self.books.next_seq));
+        let seq = self.record(turn, Fact::AlarmRaised { alarm, number });
         if loud {
             self.sound(turn, Sound::Alarm);
         }
-        Some(AlarmId(seq))
+        Some(number.unwrap_or_else(|| AlarmId(self.books.hidden.number(seq))))
     }
 
     /// Clears the alarms whose cause is gone.

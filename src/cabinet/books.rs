@@ -6,6 +6,7 @@
 
 use super::event::KeyStep;
 use super::fact::{Alarm, Fact, Record, SensorFault};
+use super::numbers::Hidden;
 use super::outcome::Answer;
 use super::power::state::PowerState;
 use super::power::{Supply, UpsFigures};
@@ -35,6 +36,7 @@ pub enum View {
     User(UserId),
     Key(KeyId),
     RosterVersion,
+    Hidden,
     /// A place in the ring of remembered answers.
     Answered(u8),
 }
@@ -58,6 +60,7 @@ pub enum Row {
     User(User),
     Key(Key),
     RosterVersion(u64),
+    Hidden(Hidden),
     Answered(Answered),
 }
 
@@ -296,6 +299,8 @@ pub struct Books {
     pub vouched: BTreeMap<UserId, Vouched>,
     pub roster: Roster,
     pub roster_version: u64,
+    /// The records of silent alarms, which no number counts.
+    pub hidden: Hidden,
     pub answered: BTreeMap<u8, Answered>,
     /// The number of the next record.
     pub next_seq: u64,
@@ -331,6 +336,7 @@ impl Books {
                 (View::User(user), Row::User(row)) => drop(books.roster.users.insert(user, row)),
                 (View::Key(key), Row::Key(row)) => drop(books.roster.keys.insert(key, row)),
                 (View::RosterVersion, Row::RosterVersion(row)) => books.roster_version = row,
+                (View::Hidden, Row::Hidden(row)) => books.hidden = row,
                 (View::Answered(place), Row::Answered(row)) => drop(books.answered.insert(place, row)),
                 // A row under a foreign address: the store built the address from the row, so this cannot be.
                 (_, _) => debug_assert!(false, "row and view differ"),
@@ -358,6 +364,7 @@ impl Books {
             View::User(user) => self.roster.users.get(user).cloned().map(Row::User),
             View::Key(key) => self.roster.keys.get(key).cloned().map(Row::Key),
             View::RosterVersion => Some(Row::RosterVersion(self.roster_version)),
+            View::Hidden => (!self.hidden.is_empty()).then(|| Row::Hidden(self.hidden.clone())),
             View::Answered(place) => self.answered.get(place).cloned().map(Row::Answered),
         }
     }
@@ -374,7 +381,8 @@ impl Books {
         let views = (self.slots.keys().map(|id| View::Slot(*id)))
             .chain(self.custody.keys().map(|id| View::Custody(id.clone())))
             .chain(self.doors.keys().map(|id| View::Door(*id)))
-            .chain([View::Session, View::Life, View::Supply, View::Power, View::Throttle, View::RosterVersion])
+            .chain([View::Session, View::Life, View::Supply, View::Power, View::Throttle])
+            .chain([View::RosterVersion, View::Hidden])
             .chain(self.alarms.keys().map(|id| View::Alarm(*id)))
             .chain(self.faults.keys().map(|id| View::Fault(*id)))
             .chain(self.people.keys().map(|id| View::Person(id.clone())))
@@ -390,7 +398,11 @@ impl Books {
     pub fn apply(&mut self, record: &Record, failures_per_hour: u32) {
         self.next_seq = record.seq + 1;
         let (seq, stamp) = (record.seq, record.stamp);
-        self.apply_to_power(record);
+        if self.hidden.note(seq, &record.fact) {
+            self.touch(View::Hidden);
+        }
+        let number = self.hidden.number(seq);
+        self.apply_to_power(record, number);
         match &record.fact {
             Fact::Started { .. } => {
                 let (config_hash, lines_lost) =
@@ -461,7 +473,7 @@ impl Books {
             }
             Fact::SessionStarted { user, .. } => {
                 self.session = Some(Session {
-                    id: SessionId(seq),
+                    id: SessionId(number),
                     user: user.clone(),
                     second: None,
                     started: stamp,
@@ -560,8 +572,8 @@ impl Books {
             Fact::KeyStepped { key, step, .. } => self.key_stepped(key, *step, seq, stamp),
             // The word stands for a minute, and not in the books.
             Fact::OpeningOrdered { .. } => {}
-            Fact::AlarmRaised { alarm } => {
-                let id = AlarmId(seq);
+            Fact::AlarmRaised { alarm, number: silent } => {
+                let id = silent.unwrap_or(AlarmId(number));
                 let open = OpenAlarm { id, alarm: alarm.clone(), raised: stamp, acknowledged: None };
                 self.alarms.insert(id, open);
                 self.touch(View::Alarm(id));
@@ -601,12 +613,12 @@ impl Books {
     }
 
     /// Power's row: made by the first record that is of power.
-    fn apply_to_power(&mut self, record: &Record) {
+    fn apply_to_power(&mut self, record: &Record, number: u64) {
         if self.power.is_none() && !PowerState::begins_with(&record.fact) {
             return;
         }
         let state = self.power.get_or_insert_with(|| PowerState::new(record.stamp));
-        if state.apply(&record.fact, record.seq, record.stamp) {
+        if state.apply(&record.fact, number, record.stamp) {
             self.touch(View::Power);
         }
     }

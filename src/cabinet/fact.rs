@@ -107,7 +107,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         charged: Option<Shown>,
     },
-    /// Somebody proved who they are. The session is named by this record's seq.
+    /// Somebody proved who they are. The session is named by this record's number.
     SessionStarted {
         user: UserId,
         #[serde(default, skip_serializing_if = "is_false")]
@@ -223,8 +223,11 @@ pub enum Fact {
     },
 
     // --- alarms
+    /// `number`: that of a silent alarm; any other is named by this record's number.
     AlarmRaised {
         alarm: Alarm,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<AlarmId>,
     },
     AlarmAcknowledged {
         alarm: AlarmId,
@@ -243,7 +246,7 @@ pub enum Fact {
         to: Supply,
         figures: UpsFigures,
     },
-    /// The policy switched modes. The first one that leaves `line` opens an outage, named by its seq.
+    /// The policy switched modes. The first one that leaves `line` opens an outage, named by its number.
     PowerSwitched {
         from: Mode,
         to: Mode,

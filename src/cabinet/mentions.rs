@@ -10,7 +10,7 @@ use super::types::{AlarmId, KeyId, SessionId, UserId};
 pub struct Mentions<'a> {
     pub keys: Vec<&'a KeyId>,
     pub users: Vec<&'a UserId>,
-    /// The session it belongs to. The record that starts one is named by its own seq, not here.
+    /// The session it belongs to. The record that starts one is named by its own number, not here.
     pub session: Option<SessionId>,
     /// The alarm it goes on about: whoever is named in the record that raised it counts here too.
     pub alarm: Option<AlarmId>,
@@ -106,7 +106,7 @@ impl Fact {
                 said.session = *session;
             }
             Self::KeyStepped { key, .. } => said.keys.push(key),
-            Self::AlarmRaised { alarm } => alarm.mention(&mut said),
+            Self::AlarmRaised { alarm, .. } => alarm.mention(&mut said),
             Self::AlarmAcknowledged { alarm } => said.alarm = Some(*alarm),
             Self::AlarmCleared { alarm, name, .. } => {
                 said.alarm = Some(*alarm);

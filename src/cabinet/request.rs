@@ -33,9 +33,10 @@ impl Cabinet {
             }
         };
         let seq = turn.out.records.get(records..).and_then(<[_]>::last).map(|record| record.seq);
-        let answer = match (answer, seq) {
-            (Answer::Done { text, .. }, seq) => Answer::Done { text, seq: seq.unwrap_or(0) },
-            (other, _) => other,
+        let number = seq.map_or(0, |seq| self.books.hidden.number(seq));
+        let answer = match answer {
+            Answer::Done { text, .. } => Answer::Done { text, seq: number },
+            other => other,
         };
         if let Some(seq) = seq {
             let answer = answer.clone();

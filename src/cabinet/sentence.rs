@@ -330,7 +330,8 @@ impl Display for Sentence<'_> {
                 note.as_ref().map_or(Ok(()), |note| write!(f, ": {note}"))?;
                 f.write_str(".")
             }
-            Fact::AlarmRaised { alarm } => write!(f, "Alarm: {}.", names.alarm(alarm)),
+            Fact::AlarmRaised { alarm, number: None } => write!(f, "Alarm: {}.", names.alarm(alarm)),
+            Fact::AlarmRaised { alarm, number: Some(number) } => write!(f, "Alarm {number}: {}.", names.alarm(alarm)),
             Fact::AlarmAcknowledged { alarm } => write!(f, "Alarm {alarm} was acknowledged."),
             Fact::AlarmCleared { alarm, why, name: None } => {
                 write!(f, "Alarm {alarm} is over: {}.", cleared_words(*why))

@@ -28,7 +28,7 @@ pub struct Snapshot {
     pub cabinet: String,
     /// When the picture was taken. It stays true until the next one: a quiet cabinet publishes nothing.
     pub as_of: Stamp,
-    /// The last record's number, 0 = none yet.
+    /// How many records there are that may be seen; those of silent alarms do not count.
     pub head_seq: u64,
     pub store: StoreIs,
     /// Since when the daemon runs.
@@ -273,7 +273,7 @@ pub struct SupplyView {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct UpstreamView {
     pub state: UpstreamIs,
-    /// The last record that upstream said it has, 0 = none.
+    /// The last record that upstream said it has, by its number as in `head_seq`, 0 = none.
     pub acknowledged_seq: u64,
     /// Records that it does not have yet.
     pub waiting: u64,
@@ -322,7 +322,7 @@ impl Snapshot {
             site: settings.site.clone(),
             cabinet: settings.cabinet.clone(),
             as_of: eye.now,
-            head_seq: books.next_seq.saturating_sub(1),
+            head_seq: books.hidden.number(books.next_seq.saturating_sub(1)),
             store: match state {
                 StoreState::Writable => StoreIs::Writable,
                 StoreState::Reserve => StoreIs::Full,

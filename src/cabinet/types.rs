@@ -71,15 +71,39 @@ pub struct SlotNo(pub u16);
 #[serde(transparent)]
 pub struct DoorNo(pub u8);
 
-/// A session is named by the `seq` of its first record.
+/// A session is named by the number of its first record (see [`super::numbers`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 #[serde(transparent)]
 pub struct SessionId(pub u64);
 
-/// An alarm is named by the `seq` of the record that raised it.
+/// An alarm is named by the number of the record that raised it (see [`super::numbers`]); a silent one by its `seq` in a range apart,
+/// where it leaves no gap.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 #[serde(transparent)]
 pub struct AlarmId(pub u64);
+
+impl AlarmId {
+    /// Above every number of a record that a cabinet will ever have.
+    const SILENT: u64 = 900_000_000;
+
+    /// The silent alarm that the record `seq` raises.
+    #[must_use]
+    pub const fn silent(seq: u64) -> Self {
+        Self(Self::SILENT + seq)
+    }
+
+    /// Whether it is one of those.
+    #[must_use]
+    pub const fn is_silent(self) -> bool {
+        self.0 >= Self::SILENT
+    }
+
+    /// The record that raised a silent one.
+    #[must_use]
+    pub const fn silent_seq(self) -> Option<u64> {
+        self.0.checked_sub(Self::SILENT)
+    }
+}
 
 /// A command's number: unique within one run of the process, never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]

@@ -545,7 +545,7 @@ impl Cabinet {
         lone.filter(two_person).any(|key| match self.books.custody.get(key) {
             Some(Custody::In { slot, .. }) => {
                 // Moved since the session began, or its sensor does not tell.
-                let moved = self.books.slots.get(slot).is_some_and(|row| row.seq > session.id.0);
+                let moved = self.books.slots.get(slot).is_some_and(|row| row.seq > self.books.hidden.seq(session.id.0));
                 moved || self.books.faults.contains_key(&Input::Slot(*slot)) || self.sensing.is_unsettled(*slot)
             }
             Some(Custody::Out(holding)) => holding.session == session.id,

@@ -6,6 +6,7 @@
 
 use crate::cabinet::books::Books;
 use crate::cabinet::fact::{Alarm, Fact, Record};
+use crate::cabinet::numbers::Hidden;
 use crate::cabinet::outcome::Denial;
 use crate::cabinet::power::state::OutageId;
 use crate::cabinet::roster::{Difference, FieldChange};
@@ -22,6 +23,7 @@ pub struct Clerk {
     log: Log,
     /// Open alarms that must not be read beside the cabinet.
     silent: BTreeSet<AlarmId>,
+    hidden: Hidden,
 }
 
 impl Clerk {
@@ -29,7 +31,7 @@ impl Clerk {
     #[must_use]
     pub fn new(log: Log, books: &Books) -> Self {
         let silent = books.alarms.iter().filter(|(_, open)| open.alarm.is_silent()).map(|(id, _)| *id).collect();
-        Self { log, silent }
+        Self { log, silent, hidden: books.hidden.clone() }
     }
 
     /// Tells what was just made durable. `outage`: the one that is open now.
@@ -45,17 +47,19 @@ impl Clerk {
         if self.is_silent(record) {
             return None;
         }
+        let number = self.hidden.number(record.seq);
         let message = message(&record.fact)?;
         let fact = without_free_text(&record.fact);
         let sentence = Sentence { fact: &fact, names: Names(None), clock_trusted: record.stamp.clock.is_trusted() };
-        Some(Entry::new(message.priority, sentence.to_string(), fields(record, message, outage)))
+        Some(Entry::new(message.priority, sentence.to_string(), fields(record, number, message, outage)))
     }
 
     /// Whether it is of an alarm that nobody may read of; keeps in mind which those are.
     fn is_silent(&mut self, record: &Record) -> bool {
+        self.hidden.note(record.seq, &record.fact);
         match &record.fact {
-            Fact::AlarmRaised { alarm } if alarm.is_silent() => {
-                self.silent.insert(AlarmId(record.seq));
+            Fact::AlarmRaised { alarm, number } if alarm.is_silent() => {
+                self.silent.insert(number.unwrap_or(AlarmId(record.seq)));
                 true
             }
             Fact::AlarmCleared { alarm, .. } => self.silent.remove(alarm),
@@ -177,7 +181,7 @@ const fn message(fact: &Fact) -> Option<&'static Message> {
         Fact::SensorRecovered { .. } => &records::SENSOR_RECOVERED,
         Fact::LockFault { .. } => &records::LOCK_FAILED,
         Fact::KeyStepped { .. } => &records::KEY_STEPPED,
-        Fact::AlarmRaised { alarm } => return alarm_message(alarm),
+        Fact::AlarmRaised { alarm, .. } => return alarm_message(alarm),
         Fact::AlarmAcknowledged { .. } => &records::ALARM_ACKNOWLEDGED,
         Fact::AlarmCleared { .. } => &records::ALARM_CLEARED,
         Fact::SupplyChanged { .. } => &records::SUPPLY_CHANGED,
@@ -234,7 +238,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
 
 /// The entry's fields: what a technician filters by (`journalctl -u cabinetd SLOT=7`). Not the record's number: one that is missing between two
 /// entries would show that something is not told.
-fn fields(record: &Record, message: &Message, outage: Option<OutageId>) -> Vec<(&'static str, String)> {
+fn fields(record: &Record, number: u64, message: &Message, outage: Option<OutageId>) -> Vec<(&'static str, String)> {
     let fact = &record.fact;
     let mut fields = vec![("MESSAGE_ID", message.id.to_owned())];
     let (slot, doors) = places(fact);
@@ -243,12 +247,12 @@ fn fields(record: &Record, message: &Message, outage: Option<OutageId>) -> Vec<(
     let said = fact.mentions();
     let session = match fact {
         // It is named by this record.
-        Fact::SessionStarted { .. } => Some(record.seq),
+        Fact::SessionStarted { .. } => Some(number),
         _ => said.session.map(|session| session.0),
     };
     fields.extend(session.map(|session| ("SESSION", session.to_string())));
     let alarm = match fact {
-        Fact::AlarmRaised { .. } => Some(record.seq),
+        Fact::AlarmRaised { .. } => Some(number),
         _ => said.alarm.map(|alarm| alarm.0),
     };
     fields.extend(alarm.map(|alarm| ("ALARM", alarm.to_string())));
@@ -281,7 +285,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
         }
         Fact::SessionAuthorised { doors, .. } | Fact::OpeningOrdered { doors, .. } => (None, doors),
         Fact::SensorFault { input, .. } | Fact::SensorRecovered { input, .. } => place(input),
-        Fact::AlarmRaised { alarm } => match alarm {
+        Fact::AlarmRaised { alarm, .. } => match alarm {
             Alarm::OpenWithoutSession { door } | Alarm::DoorLeftOpen { door, .. } | Alarm::LockFault { door } => {
                 (None, from_ref(door))
             }

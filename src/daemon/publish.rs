@@ -4,7 +4,7 @@ use super::{Daemon, tell_systemd};
 use crate::cabinet::event::StoreState;
 use crate::cabinet::power::Mode;
 use crate::cabinet::power::sentence::mode_words;
-use crate::cabinet::snapshot::Snapshot;
+use crate::cabinet::snapshot::{Snapshot, UpstreamView};
 use crate::io::systemd;
 use std::sync::Arc;
 
@@ -15,7 +15,13 @@ impl Daemon {
             Some(reading) => seen.with_reading(reading),
             None => seen,
         };
-        let upstream = self.upstream.as_ref().map(|link| link.state().view(seen.head_seq, seen.as_of.mono));
+        let (hidden, head) = (&self.keeper.cabinet().books().hidden, self.keeper.head().seq);
+        let upstream = self.upstream.as_ref().map(|link| {
+            let view = link.state().view(head, seen.as_of.mono);
+            let acknowledged_seq = hidden.number(view.acknowledged_seq);
+            let waiting = seen.head_seq.saturating_sub(acknowledged_seq);
+            UpstreamView { acknowledged_seq, waiting, ..view }
+        });
         Snapshot { upstream, ..seen }
     }
 

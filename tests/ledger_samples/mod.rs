@@ -387,7 +387,11 @@ fn samples() -> Vec<Fact> {
         all.push(Fact::AlarmCleared { alarm: AlarmId(3), why, name: Some("bob".into()) });
     }
     all.extend(power::samples());
-    all.extend(alarms().into_iter().map(|alarm| Fact::AlarmRaised { alarm }));
+    all.extend(
+        alarms()
+            .into_iter()
+            .map(|alarm| Fact::AlarmRaised { number: alarm.is_silent().then(|| AlarmId::silent(7)), alarm }),
+    );
     all
 }
 

@@ -193,7 +193,7 @@ impl Laws {
                 Fact::AlarmCleared { .. } => true,
                 // Whoever shows badge and PIN and is refused was here, too.
                 Fact::Denied { user: Some(refused), .. } => refused == user,
-                Fact::AlarmRaised { alarm: Alarm::Duress { user: forced, .. } } => forced == user,
+                Fact::AlarmRaised { alarm: Alarm::Duress { user: forced, .. }, .. } => forced == user,
                 _ => self.fold.session.as_ref().is_some_and(|s| s.user == *user || s.second.as_ref() == Some(user)),
             };
             law!(here, "{} is put down to {user}, who is not here", said());
@@ -205,7 +205,7 @@ impl Laws {
         match &record.fact {
             Fact::SessionStarted { user, .. } => {
                 law!(self.fold.session.is_none(), "{}: another session is under way", said());
-                self.sessions.insert(SessionId(record.seq), BTreeSet::from([user.clone()]));
+                self.sessions.insert(SessionId(self.fold.hidden.number(record.seq)), BTreeSet::from([user.clone()]));
             }
             Fact::SessionJoined { session, user } => {
                 law!(self.fold.session.as_ref().is_some_and(|now| now.id == *session), "{}: no such session", said());
@@ -222,7 +222,7 @@ impl Laws {
 
     fn alarm_life(&mut self, record: &Record) -> Law {
         match &record.fact {
-            Fact::AlarmRaised { alarm } => {
+            Fact::AlarmRaised { alarm, .. } => {
                 let twice = self.fold.alarms.values().any(|open| open.alarm == *alarm);
                 law!(!twice, "record {}: {alarm:?} is raised while it is open", record.seq);
             }
@@ -363,7 +363,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
         | Fact::SelfTestBegan
         | Fact::SelfTestEnded { .. }
         | Fact::MethodProved { by_stopwatch: false, .. } => true,
-        Fact::AlarmRaised { alarm } => matches!(
+        Fact::AlarmRaised { alarm, .. } => matches!(
             alarm,
             Alarm::DoorLeftOpen { .. }
                 | Alarm::DarkDifference { .. }

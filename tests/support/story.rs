@@ -17,6 +17,7 @@ use cabinetd::cabinet::outcome::{Action, Answer, Command, CommandResult, Message
 use cabinetd::cabinet::power::{Method, UpsFigures, UpsReading, UpsSilence, UpsState};
 use cabinetd::cabinet::roster::{RosterChange, User};
 use cabinetd::cabinet::settings::Settings;
+use cabinetd::cabinet::snapshot::Snapshot;
 use cabinetd::cabinet::types::{
     Actor, AlarmId, BootId, Channel, ClockQuality, Code, CommandId, DoorNo, Input, KeyId, Level, Mono, Now, Origin,
     Output, Pin, Reason, RequestKey, Role, SlotNo, Stamp, UserId,
@@ -462,6 +463,11 @@ impl Story {
     pub fn countersigns(&mut self, by: &str, alarm: &str) -> Answer {
         let alarm = self.alarm_id(alarm);
         self.ask(Some(Role::Manager), Ask::Countersign { alarm, by: by.into() })
+    }
+
+    /// The cabinet as it is shown to others now.
+    pub fn picture(&self) -> Snapshot {
+        Snapshot::taken(&self.cabinet, self.now())
     }
 
     pub fn alarm_id(&self, words: &str) -> AlarmId {

@@ -206,7 +206,7 @@ pub fn say(record: &Record) -> String {
         }
         Fact::LockFault { door, .. } => format!("lock of door {door} failed"),
         Fact::KeyStepped { key, step, .. } => format!("key {key}: {step:?}"),
-        Fact::AlarmRaised { alarm } => format!("ALARM {}", alarm_words(alarm)),
+        Fact::AlarmRaised { alarm, .. } => format!("ALARM {}", alarm_words(alarm)),
         Fact::AlarmAcknowledged { alarm } => format!("alarm {alarm} seen by {}", by_words(record)),
         Fact::AlarmCleared { why, .. } => format!("alarm cleared: {}", format!("{why:?}").to_lowercase()),
         Fact::SupplyChanged { from, to, .. } => format!("supply: {} → {}", supply_word(*from), supply_word(*to)),

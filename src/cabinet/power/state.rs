@@ -17,7 +17,7 @@ use crate::cabinet::outage::{Elapsed, Hints, Statement};
 use crate::cabinet::types::Stamp;
 use serde::{Deserialize, Serialize};
 
-/// An outage is named by the `seq` of the record that opened it.
+/// An outage is named by the number of the record that opened it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 #[serde(transparent)]
 pub struct OutageId(pub u64);
@@ -389,9 +389,9 @@ impl PowerState {
         )
     }
 
-    /// Takes a record in, and says whether it changed anything here. Of those that are not of power, a start counts the outage on, a
+    /// Takes a record in, by its number, and says whether it changed anything here. Of those that are not of power, a start counts the outage on, a
     /// session's end is counted in it, and mains seen off or a clock put right make it what it is.
-    pub fn apply(&mut self, fact: &Fact, seq: u64, stamp: Stamp) -> bool {
+    pub fn apply(&mut self, fact: &Fact, number: u64, stamp: Stamp) -> bool {
         match fact {
             Fact::Started { dark, .. } => return self.started(dark.as_ref(), stamp),
             Fact::ClockCorrected { by_ms } => return self.clock_corrected(*by_ms, stamp),
@@ -403,7 +403,7 @@ impl PowerState {
                 let Some(outage) = &mut self.outage else { return false };
                 outage.sessions += 1;
             }
-            Fact::PowerSwitched { from, to, why, figures } => self.switched(*from, *to, *why, *figures, seq, stamp),
+            Fact::PowerSwitched { from, to, why, figures } => self.switched(*from, *to, *why, *figures, number, stamp),
             Fact::OutageEnded { outage, least_ms, most_ms, drill, .. } => {
                 self.outage = None;
                 // One whose length nobody knows would teach that outages are short.
@@ -467,7 +467,7 @@ impl PowerState {
             Fact::SelfTestBegan => self.test_began = Some(stamp),
             Fact::SelfTestEnded { verdict } => self.test_ended = Some((stamp, *verdict)),
             Fact::DrillStarted { deep } => {
-                self.drill = Some(Drill::new(seq, stamp, *deep));
+                self.drill = Some(Drill::new(number, stamp, *deep));
             }
             Fact::SessionStarted { user, .. } => {
                 let was_hollow =
@@ -565,11 +565,11 @@ impl PowerState {
         }
     }
 
-    fn switched(&mut self, from: Mode, to: Mode, why: Why, figures: SwitchFigures, seq: u64, stamp: Stamp) {
+    fn switched(&mut self, from: Mode, to: Mode, why: Why, figures: SwitchFigures, number: u64, stamp: Stamp) {
         if from == Mode::Line && to != Mode::Line {
             let hints = Hints { storm: self.is_storm_told(stamp), ..Hints::default() };
             self.outage = Some(Outage {
-                id: OutageId(seq),
+                id: OutageId(number),
                 started: stamp,
                 counted: Elapsed::default(),
                 counted_at: stamp,

@@ -122,26 +122,27 @@ fn no_unit(wanted: &str, roster: &Roster) -> Failure {
 
 fn check_session(wanted: u64, reader: &Reader) -> Result<(), Failure> {
     let of_session = Filter { session: Some(SessionId(wanted)), silent: true, ..Filter::default() };
-    for entry in reader.entries(&of_session, wanted.saturating_sub(1)) {
+    let hidden = reader.hidden()?;
+    let first = hidden.seq(wanted);
+    for entry in reader.entries(&of_session, first.saturating_sub(1)) {
         let entry = entry?;
-        if entry.header.seq != wanted || entry.header.kind == SESSION_STARTED {
+        if entry.header.seq != first || entry.header.kind == SESSION_STARTED {
             return Ok(());
         }
     }
     // The session that this record belongs to, else the nearest one.
     let mut meant = None;
-    if let Some(entry) = reader.entries(&Filter { silent: true, ..Filter::default() }, wanted.saturating_sub(1)).next()
-    {
+    if let Some(entry) = reader.entries(&Filter { silent: true, ..Filter::default() }, first.saturating_sub(1)).next() {
         let entry = entry?;
         let session = entry.fact().and_then(|(_, fact)| fact.mentions().session);
-        meant = session.filter(|_| entry.header.seq == wanted).map(|session| session.0);
+        meant = session.filter(|_| entry.header.seq == first).map(|session| session.0);
     }
     if meant.is_none() {
         let starts = Filter { kinds: [SESSION_STARTED.to_owned()].into(), silent: true, ..Filter::default() };
         for entry in reader.entries(&starts, 0) {
-            let seq = entry?.header.seq;
-            if meant.is_none_or(|nearest: u64| seq.abs_diff(wanted) <= nearest.abs_diff(wanted)) {
-                meant = Some(seq);
+            let number = hidden.number(entry?.header.seq);
+            if meant.is_none_or(|nearest: u64| number.abs_diff(wanted) <= nearest.abs_diff(wanted)) {
+                meant = Some(number);
             }
         }
     }

@@ -93,7 +93,7 @@ pub struct Visit {
 /// An alarm that was raised in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Raised {
-    pub seq: u64,
+    pub number: u64,
     pub at_ms: u64,
     pub moment: Moment,
     pub alarm: Alarm,
@@ -121,6 +121,8 @@ pub struct Told {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Item {
     pub seq: u64,
+    /// By which it names what it begins.
+    pub number: u64,
     pub stamp: Stamp,
     pub fact: Fact,
 }
@@ -268,7 +270,7 @@ impl<'a> Fold<'a> {
     }
 
     fn take(&mut self, item: &Item) {
-        let Item { seq, stamp, fact } = item;
+        let Item { seq, number, stamp, fact } = item;
         // Its end takes the outage off the row: what it counts is read before that.
         let before = self.state.outage.as_ref().map(|outage| outage.elapsed(*stamp));
         if let (Fact::PowerSwitched { to: Mode::Line, .. }, Some(outage)) = (fact, &self.state.outage) {
@@ -276,7 +278,7 @@ impl<'a> Fold<'a> {
             let (wall, is_trusted) = self.corrections.wall(back);
             self.account.ended = Some(Moment { wall, is_trusted });
         }
-        self.state.apply(fact, *seq, *stamp);
+        self.state.apply(fact, *number, *stamp);
         self.last_stamp = *stamp;
         let after = self.state.outage.as_ref().map(|outage| outage.elapsed(*stamp));
         let elapsed = after.or(before).unwrap_or(self.last);
@@ -309,8 +311,8 @@ impl<'a> Fold<'a> {
                     energy_mwh: *energy_mwh,
                 });
             }
-            Fact::AlarmRaised { alarm } => {
-                self.account.alarms.push(Raised { seq: *seq, at_ms, moment, alarm: alarm.clone() });
+            Fact::AlarmRaised { alarm, .. } => {
+                self.account.alarms.push(Raised { number: *number, at_ms, moment, alarm: alarm.clone() });
             }
             Fact::BatteryMeasured { capacity_mwh, .. } => self.account.measured_mwh = Some(*capacity_mwh),
             Fact::OutageEnded { least_ms, most_ms, .. } => {

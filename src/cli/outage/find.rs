@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 /// An outage as it is found in the ledger.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Found {
-    /// The record that opened it.
     pub id: u64,
+    /// The record that opened it.
+    pub seq: u64,
     pub started: Stamp,
     /// The switch that took it back on line.
     pub closed: Option<u64>,
@@ -121,13 +122,15 @@ pub fn all(reader: &Reader) -> Result<Vec<Found>, StoreError> {
         (View::Power, Row::Power(state)) => state.outage,
         _ => None,
     });
+    let hidden = reader.hidden()?;
     let mut found: Vec<Found> = Vec::new();
     for entry in reader.entries(&of_kinds(&["power-switched", "outage-ended"]), 0) {
         let entry = entry?;
         let (seq, stamp) = (entry.header.seq, entry.header.stamp);
         match entry.fact() {
             Some((_, Fact::PowerSwitched { from: Mode::Line, .. })) => {
-                found.push(Found { id: seq, started: stamp, closed: None, end: End::NoOutage });
+                let id = hidden.number(seq);
+                found.push(Found { id, seq, started: stamp, closed: None, end: End::NoOutage });
             }
             Some((_, Fact::PowerSwitched { to: Mode::Line, why, .. })) => {
                 if let Some(last) = found.last_mut() {
@@ -162,9 +165,10 @@ pub fn named<'a>(reader: &Reader, found: &'a [Found], id: u64) -> Result<&'a Fou
     if let Some(found) = found.iter().find(|found| found.id == id) {
         return Ok(found);
     }
+    let seq = reader.hidden()?.seq(id);
     // A drill has a number, too: that of the record that began it, before the plug was pulled.
-    let drill = reader.entries(&of_kinds(&["drill-started"]), id.saturating_sub(1)).next().transpose()?;
-    let is_drill = drill.is_some_and(|drill| drill.header.seq == id);
+    let drill = reader.entries(&of_kinds(&["drill-started"]), seq.saturating_sub(1)).next().transpose()?;
+    let is_drill = drill.is_some_and(|drill| drill.header.seq == seq);
     if let Some(of_drill) = found.iter().find(|found| is_drill && found.id > id && found.is_drill()) {
         return Ok(of_drill);
     }
@@ -173,7 +177,7 @@ pub fn named<'a>(reader: &Reader, found: &'a [Found], id: u64) -> Result<&'a Fou
         return Err(Failure::Usage("no outage was recorded yet".to_owned()));
     }
     // Any record of an outage may have been meant by its number.
-    let within = |found: &&Found| found.id <= id && found.last_seq().is_some_and(|last| id <= last);
+    let within = |found: &&Found| found.seq <= seq && found.last_seq().is_some_and(|last| seq <= last);
     let meant = found.iter().find(within).map(|found| format!("; did you mean {}, which it is part of?", found.id));
     let last: Vec<String> = told.iter().rev().take(5).map(ToString::to_string).collect();
     let last = match &last[..] {

@@ -7,6 +7,7 @@ use super::text::{self, Style};
 use super::timeline::{self, Line, What, is_decision};
 use super::{Failure, Ledger, OK, Source, html, svg};
 use crate::cabinet::fact::Fact;
+use crate::cabinet::numbers::Hidden;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::sentence::Names;
 use crate::cli::ledger::when::Site;
@@ -125,7 +126,7 @@ impl Report {
         let shown =
             Filter { kinds: timeline::KINDS.iter().map(|kind| (*kind).to_owned()).collect(), ..Filter::default() };
         let mut entries: Vec<Entry> = Vec::new();
-        for entry in reader.entries(&shown, found.id.saturating_sub(1)) {
+        for entry in reader.entries(&shown, found.seq.saturating_sub(1)) {
             let entry = entry?;
             if found.last_seq().is_some_and(|last| entry.header.seq > last) {
                 break;
@@ -135,22 +136,23 @@ impl Report {
             }
         }
         let identity = reader.identity();
-        Ok(Self::of(&identity.site, &identity.cabinet, found, &entries, corrections, roster))
+        Ok(Self::of((&identity.site, &identity.cabinet), found, &entries, &reader.hidden()?, corrections, roster))
     }
 
     /// Of an outage with these records.
     #[must_use]
     pub fn of(
-        site: &str,
-        cabinet: &str,
+        (site, cabinet): (&str, &str),
         found: &Found,
         entries: &[Entry],
+        hidden: &Hidden,
         corrections: &Corrections,
         roster: &Roster,
     ) -> Self {
         let item = |entry: &Entry| {
             let (_, fact): (_, Fact) = entry.fact()?;
-            Some(Item { seq: entry.header.seq, stamp: entry.header.stamp, fact })
+            let seq = entry.header.seq;
+            Some(Item { seq, number: hidden.number(seq), stamp: entry.header.stamp, fact })
         };
         let items: Vec<Item> = entries.iter().filter_map(item).collect();
         let account = Account::of(found, &items, corrections);
@@ -197,7 +199,7 @@ impl Report {
             .iter()
             .zip(&self.alarms)
             .map(|(raised, (_, words))| {
-                json!({ "id": raised.seq, "raised": moment(&raised.moment), "after_ms": raised.at_ms, "sentence": words })
+                json!({ "id": raised.number, "raised": moment(&raised.moment), "after_ms": raised.at_ms, "sentence": words })
             })
             .collect();
         let timeline: Vec<Value> = self.lines.iter().map(|line| line_json(line, site)).collect();

@@ -61,7 +61,7 @@ fn what_names_itself_and_what_comes_more_than_once() {
     let started = Fact::SessionStarted { user: "ana".into(), vouched: false, clock_unverified: false, on_word: false };
     assert_eq!(values(&told(clerk, &record(12, started)), "SESSION"), ["12"]);
     let alarm = Alarm::OutAtClosing { keys: vec!["204".into(), "205".into()] };
-    let entry = told(clerk, &record(20, Fact::AlarmRaised { alarm }));
+    let entry = told(clerk, &record(20, Fact::AlarmRaised { alarm, number: None }));
     assert_eq!((values(&entry, "ALARM"), values(&entry, "KEY")), (vec!["20"], vec!["204", "205"]));
     assert_eq!(values(&entry, "MESSAGE_ID"), [alarms::OUT_AT_CLOSING.id]);
     let fault = Fact::SensorFault { input: Input::Door(DoorNo(2)), fault: crate::cabinet::fact::SensorFault::Chatter };
@@ -153,21 +153,25 @@ fn an_order_to_open_is_found_by_its_doors() {
 #[test]
 fn duress_is_told_nowhere_nor_what_becomes_of_it() {
     let clerk = &mut clerk();
-    let duress = Fact::AlarmRaised { alarm: Alarm::Duress { session: SessionId(1), user: UserId::from("ana") } };
-    let acknowledged = Fact::AlarmAcknowledged { alarm: AlarmId(30) };
-    let cleared = Fact::AlarmCleared { alarm: AlarmId(30), why: Cleared::Acknowledged, name: None };
-    for (seq, fact) in [(30, duress), (31, acknowledged.clone()), (32, cleared)] {
+    let alarm = Alarm::Duress { session: SessionId(1), user: UserId::from("ana") };
+    let id = AlarmId::silent(30);
+    let duress = Fact::AlarmRaised { alarm, number: Some(id) };
+    let acknowledged = Fact::AlarmAcknowledged { alarm: id };
+    let cleared = Fact::AlarmCleared { alarm: id, why: Cleared::Acknowledged, name: None };
+    for (seq, fact) in [(30, duress), (31, acknowledged), (32, cleared)] {
         assert_eq!(clerk.entry(&record(seq, fact), None), None);
     }
-    // Another one of that number would be told.
-    assert!(clerk.entry(&record(33, acknowledged), None).is_some());
+    let alarm = Fact::AlarmRaised { alarm: Alarm::Tampered, number: None };
+    assert_eq!(values(&told(clerk, &record(33, alarm)), "ALARM"), ["30"], "and no number shows that there were any");
+    let another = Fact::AlarmAcknowledged { alarm: AlarmId(30) };
+    assert!(clerk.entry(&record(34, another), None).is_some());
 }
 
 #[test]
 fn what_was_silent_before_a_start_stays_so() {
     let alarm = Alarm::Duress { session: SessionId(1), user: UserId::from("ana") };
     let mut books = Books::default();
-    books.apply(&record(1, Fact::AlarmRaised { alarm }), 10);
+    books.apply(&record(1, Fact::AlarmRaised { alarm, number: None }), 10);
     let (log, _) = journal::start(Sink::Stderr(Dress::Plain)).expect("a thread");
     let mut clerk = Clerk::new(log, &books);
     assert_eq!(clerk.entry(&record(9, Fact::AlarmAcknowledged { alarm: AlarmId(1) }), None), None);

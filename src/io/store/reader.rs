@@ -9,9 +9,10 @@ use super::schema::{APPLICATION_ID, MIGRATIONS, int_pragma};
 use super::{DATABASE, Head, Lost, PROOF, StoreError, proof, writer};
 use crate::cabinet::books::{Row, View};
 use crate::cabinet::fact::{Alarm, Fact};
+use crate::cabinet::numbers::Hidden;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::types::{Actor, AlarmId, BootId, KeyId, Mono, Origin, SessionId, Stamp, UserId, Wall};
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -124,7 +125,7 @@ pub struct Reader {
     identity: Identity,
     /// Where the proof of life is, if this is the ledger of a state directory.
     proof: Option<PathBuf>,
-    /// Alarms already looked up, by the number of the record that raised them.
+    /// Alarms already looked up.
     alarms: RefCell<BTreeMap<AlarmId, Option<Alarm>>>,
 }
 
@@ -213,6 +214,14 @@ impl Reader {
         writer::read_rows(&self.conn)
     }
 
+    /// What the numbers of visits, alarms and outages leave out, as of now.
+    pub fn hidden(&self) -> Result<Hidden, StoreError> {
+        let body = self.conn.query_row("SELECT body FROM row WHERE view = 'hidden'", [], |row| row.get::<_, String>(0));
+        let body = body.optional().map_err(|source| StoreError::classify("read the ledger's views", source))?;
+        let damaged = |_| StoreError::Damaged { what: "row \"\" of view \"hidden\" cannot be read".to_owned() };
+        body.map_or_else(|| Ok(Hidden::default()), |body| serde_json::from_str(&body).map_err(damaged))
+    }
+
     /// The roster, for labels and for finding the keys of a unit.
     pub fn roster(&self) -> Result<Roster, StoreError> {
         let mut roster = Roster::default();
@@ -233,6 +242,7 @@ impl Reader {
                 | Row::Person(_)
                 | Row::Vouched(_)
                 | Row::RosterVersion(_)
+                | Row::Hidden(_)
                 | Row::Answered(_) => {}
             }
         }
@@ -279,13 +289,26 @@ impl Reader {
 
     /// The wanted records behind `after`, oldest first.
     pub fn entries<'a>(&'a self, filter: &'a Filter, after: u64) -> Entries<'a> {
-        Entries { reader: self, filter, next: Some(after.saturating_add(1)), down: false, page: VecDeque::new() }
+        Entries {
+            reader: self,
+            filter,
+            next: Some(after.saturating_add(1)),
+            down: false,
+            page: VecDeque::new(),
+            first: None,
+        }
     }
 
     /// The last `count` wanted records, oldest first.
     pub fn last(&self, filter: &Filter, count: usize) -> Result<Vec<Entry>, StoreError> {
-        let newest_first =
-            Entries { reader: self, filter, next: Some(i64::MAX.cast_unsigned()), down: true, page: VecDeque::new() };
+        let newest_first = Entries {
+            reader: self,
+            filter,
+            next: Some(i64::MAX.cast_unsigned()),
+            down: true,
+            page: VecDeque::new(),
+            first: None,
+        };
         let mut found = newest_first.take(count).collect::<Result<Vec<_>, _>>()?;
         found.reverse();
         Ok(found)
@@ -298,17 +321,21 @@ impl Reader {
 
     /// The alarm that a fact raises or goes on about.
     fn alarm_of(&self, fact: &Fact) -> Result<Option<Alarm>, StoreError> {
-        if let Fact::AlarmRaised { alarm } = fact {
+        if let Fact::AlarmRaised { alarm, .. } = fact {
             return Ok(Some(alarm.clone()));
         }
         let Some(id) = fact.mentions().alarm else { return Ok(None) };
         if let Some(known) = self.alarms.borrow().get(&id) {
             return Ok(known.clone());
         }
-        let raised = self.page(id.0, false, 1, &Filter::default())?.pop();
+        let seq = match id.silent_seq() {
+            Some(seq) => seq,
+            None => self.hidden()?.seq(id.0),
+        };
+        let raised = self.page(seq, false, 1, &Filter::default())?.pop();
         let alarm = match raised {
-            Some(Ok(entry)) if entry.header.seq == id.0 => entry.fact().and_then(|(_, fact)| match fact {
-                Fact::AlarmRaised { alarm } => Some(alarm),
+            Some(Ok(entry)) if entry.header.seq == seq => entry.fact().and_then(|(_, fact)| match fact {
+                Fact::AlarmRaised { alarm, .. } => Some(alarm),
                 _ => None,
             }),
             _ => None,
@@ -317,9 +344,10 @@ impl Reader {
         Ok(alarm)
     }
 
-    fn is_wanted(&self, entry: &Entry, filter: &Filter) -> Result<bool, StoreError> {
+    /// `first`: the record that begins the session that is asked for.
+    fn is_wanted(&self, entry: &Entry, filter: &Filter, first: Option<u64>) -> Result<bool, StoreError> {
         let Some((by, fact)) = entry.fact() else {
-            let in_session = filter.session.is_none_or(|session| session.0 == entry.header.seq);
+            let in_session = first.is_none_or(|first| first == entry.header.seq);
             return Ok(!filter.needs_payload() && in_session);
         };
         let raised = self.alarm_of(&fact)?;
@@ -330,7 +358,7 @@ impl Reader {
             return Ok(true);
         }
         // Whoever the raising record names counts for what became of the alarm too.
-        let raised = raised.map(|alarm| Fact::AlarmRaised { alarm });
+        let raised = raised.map(|alarm| Fact::AlarmRaised { alarm, number: None });
         let said = [Some(fact.mentions()), raised.as_ref().map(Fact::mentions)];
         let said = || said.iter().flatten();
         let by_user = match &by.actor {
@@ -344,7 +372,7 @@ impl Reader {
             || said().flat_map(|said| &said.users).any(|user| filter.users.contains(*user));
         let session = filter
             .session
-            .is_none_or(|session| entry.header.seq == session.0 || said().any(|said| said.session == Some(session)));
+            .is_none_or(|session| first == Some(entry.header.seq) || said().any(|said| said.session == Some(session)));
         Ok(key && user && session)
     }
 
@@ -434,6 +462,8 @@ pub struct Entries<'a> {
     next: Option<u64>,
     down: bool,
     page: VecDeque<Entry>,
+    /// The record that begins the session that is asked for.
+    first: Option<u64>,
 }
 
 impl Iterator for Entries<'_> {
@@ -442,13 +472,19 @@ impl Iterator for Entries<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(entry) = self.page.pop_front() {
-                match self.reader.is_wanted(&entry, self.filter) {
+                match self.reader.is_wanted(&entry, self.filter, self.first) {
                     Ok(true) => return Some(Ok(entry)),
                     Ok(false) => continue,
                     Err(error) => return Some(Err(error)),
                 }
             }
-            let page = match self.reader.page(self.next?, self.down, PAGE, self.filter) {
+            let reader = self.reader;
+            let first = |session: SessionId| Ok(reader.hidden()?.seq(session.0));
+            let page = self.next.map(|next| {
+                self.first = self.filter.session.map(first).transpose()?;
+                reader.page(next, self.down, PAGE, self.filter)
+            });
+            let page = match page? {
                 Ok(page) => page,
                 Err(error) => {
                     self.next = None;

@@ -1,0 +1,58 @@
+//! The numbers by which people know visits, alarms, outages and drills: that of the record that begins each, without counting the records
+//! of silent alarms. So whoever counts what the log or the status shows finds no gap where one of those was.
+
+use super::fact::Fact;
+use super::types::AlarmId;
+use serde::{Deserialize, Serialize};
+
+/// The records of silent alarms, by `seq`, ascending.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
+#[serde(transparent)]
+pub struct Hidden(Vec<u64>);
+
+impl Hidden {
+    /// Takes note of a record.
+    pub fn note(&mut self, seq: u64, fact: &Fact) -> bool {
+        let is_hidden = match fact {
+            Fact::AlarmRaised { number, .. } => number.is_some_and(AlarmId::is_silent),
+            Fact::AlarmAcknowledged { alarm } | Fact::AlarmCleared { alarm, .. } => alarm.is_silent(),
+            _ => false,
+        };
+        if is_hidden {
+            self.0.push(seq);
+        }
+        is_hidden
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The number of a record: how many there are up to it that may be seen.
+    #[must_use]
+    pub fn number(&self, seq: u64) -> u64 {
+        seq.saturating_sub(self.0.partition_point(|hidden| *hidden <= seq) as u64)
+    }
+
+    /// The record of a number.
+    #[must_use]
+    pub fn seq(&self, number: u64) -> u64 {
+        self.0.iter().fold(number, |seq, hidden| if *hidden <= seq { seq.saturating_add(1) } else { seq })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_gap_and_lead_back() {
+        let hidden = Hidden(vec![3, 4, 7]);
+        let seen = [1, 2, 5, 6, 8, 9];
+        assert_eq!(seen.map(|seq| hidden.number(seq)), [1, 2, 3, 4, 5, 6]);
+        assert_eq!([1, 2, 3, 4, 5, 6].map(|number| hidden.seq(number)), seen);
+        assert_eq!((Hidden::default().number(9), Hidden::default().seq(9)), (9, 9), "as in every ledger so far");
+    }
+}
