@@ -253,6 +253,7 @@ impl Cabinet {
             Event::Started(start) => self.started(turn_ref, start),
             Event::LinesRead(levels) => self.lines_read(turn_ref, &levels),
             Event::LineChanged { input, level } => self.line_changed(turn_ref, input, level),
+            Event::InterruptsJudged { dead } => self.interrupts_judged(turn_ref, dead),
             Event::CodeRead(code) => match weighed {
                 Reading::Fresh | Reading::Again => self.code_read(turn_ref, &code, weighed),
                 Reading::Left { is_news: true } => self.show(turn_ref, Message::BadgeLeft),
@@ -423,6 +424,8 @@ impl Cabinet {
             let (changed, after_restart) = (Vec::new(), Vec::new());
             self.record(turn, Fact::ConfigLoaded { hash: start.config_hash, changed, after_restart });
         }
+        // The lines are claimed anew: whether their interrupts live has to show again.
+        self.interrupts_judged(turn, Vec::new());
         self.forget_unwatched(turn);
         let unseen = self.books.session.clone();
         if let Some(session) = &unseen {

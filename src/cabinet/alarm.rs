@@ -25,6 +25,7 @@ impl Alarm {
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }
             | Self::SensorFault { .. }
+            | Self::InterruptDead { .. }
             | Self::LinesLost
             | Self::LockFault { .. }
             | Self::Tampered

@@ -20,6 +20,8 @@ pub enum Event {
     LinesRead(Vec<(Input, Level)>),
     /// One line has a new level (raw: the core debounces).
     LineChanged { input: Input, level: Level },
+    /// Chips whose interrupts are dead, all of them: a level changed and no edge told it, so their lines are polled.
+    InterruptsJudged { dead: Vec<String> },
     /// The badge reader read a badge or a key tag.
     CodeRead(Code),
     /// A login number was typed on the pad instead of a badge.

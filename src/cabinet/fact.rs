@@ -429,6 +429,10 @@ pub enum Alarm {
     SensorFault {
         input: Input,
     },
+    /// Lines of a chip changed without an interrupt: they are polled until edges come again.
+    InterruptDead {
+        chip: String,
+    },
     /// No line can be read.
     LinesLost,
     LockFault {

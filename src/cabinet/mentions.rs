@@ -125,6 +125,7 @@ impl Alarm {
             | Self::UnknownReturn { .. }
             | Self::DarkDifference { .. }
             | Self::ChangedBehindDoor { .. }
+            | Self::InterruptDead { .. }
             | Self::LinesLost
             | Self::SensorFault { .. }
             | Self::LockFault { .. }

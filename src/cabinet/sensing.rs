@@ -94,6 +94,14 @@ impl Cabinet {
         self.compare(turn, &inputs, &read);
     }
 
+    /// All chips whose interrupts are dead; those of before that are not among them are well again.
+    pub(super) fn interrupts_judged(&mut self, turn: &mut Turn, dead: Vec<String>) {
+        self.resolve(turn, |alarm| matches!(alarm, Alarm::InterruptDead { chip } if !dead.contains(chip)));
+        for chip in dead {
+            self.raise(turn, Alarm::InterruptDead { chip });
+        }
+    }
+
     fn lines_lost(&mut self, turn: &mut Turn) {
         let let_in = std::mem::take(&mut self.sensing.let_in);
         self.sensing = Sensing { compare: true, let_in, ..Sensing::default() };

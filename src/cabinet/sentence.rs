@@ -92,6 +92,9 @@ impl Names<'_> {
             Alarm::UnknownReturn { slot } => format!("an unknown key hangs in slot {slot}"),
             Alarm::DarkDifference { slot } => format!("slot {slot} changed while nobody saw it"),
             Alarm::ChangedBehindDoor { slot } => format!("slot {slot} changed behind its closed door"),
+            Alarm::InterruptDead { chip } => {
+                format!("lines of {chip} change without an interrupt, so they are polled")
+            }
             Alarm::LinesLost => "no sensor can be read".to_owned(),
             Alarm::SensorFault { input } => format!("{} is faulty", input_words(*input)),
             Alarm::LockFault { door } => format!("the lock of door {door} does not answer"),

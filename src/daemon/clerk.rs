@@ -214,6 +214,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::DarkDifference { .. } => &alarms::DARK_DIFFERENCE,
         Alarm::ChangedBehindDoor { .. } => &alarms::CHANGED_BEHIND_DOOR,
         Alarm::SensorFault { .. } => &alarms::SENSOR_FAULT,
+        Alarm::InterruptDead { .. } => &alarms::INTERRUPTS_DEAD,
         Alarm::LinesLost => &alarms::LINES_LOST,
         Alarm::LockFault { .. } => &alarms::LOCK_FAULT,
         Alarm::Tampered => &alarms::TAMPERED,
@@ -296,6 +297,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             | Alarm::ChangedBehindDoor { slot } => (Some(*slot), &[]),
             Alarm::SensorFault { input } => place(input),
             Alarm::LinesLost
+            | Alarm::InterruptDead { .. }
             | Alarm::Tampered
             | Alarm::Overdue { .. }
             | Alarm::OutAtClosing { .. }

@@ -44,6 +44,11 @@ super::messages! {
         "A line cannot be read, changes faster than any hand, or says the opposite of what a tag scan proved. Until it is well again the cabinet does not know what hangs there.",
         "Look at the sensor's plug, cable and switch. It is believed again after some quiet seconds, and the alarm ends by itself.";
 
+    INTERRUPTS_DEAD Warning "c4c029d5801cb1be9faad3110080c358":
+        "A chip's interrupt is dead",
+        "A poll found a level that no edge had told. Nothing is missed: the lines of that chip are polled ten times a second until edges come again. That costs battery in an outage, and a press or a door is noticed a little later.",
+        "Look at the wire from the expander's interrupt output to the header, and at gpiopin in config.txt (docs/wiring.md); then move a key of that chip: the alarm ends with its edge.";
+
     LINES_LOST Error "c4c55c2423e7aebb8d2894aa8717a381":
         "No sensor can be read",
         "The daemon cannot reach the lines at all: nobody sees what is taken, and no lock is driven. The entries around this one say what it could not open.",

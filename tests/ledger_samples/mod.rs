@@ -179,6 +179,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::UnknownReturn { slot },
         Alarm::DarkDifference { slot },
         Alarm::ChangedBehindDoor { slot },
+        Alarm::InterruptDead { chip: "1-0020".into() },
         Alarm::LinesLost,
         Alarm::SensorFault { input: Input::Slot(slot) },
         Alarm::SensorFault { input: Input::Tamper },
@@ -210,6 +211,7 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::UnknownReturn { .. }
             | Alarm::DarkDifference { .. }
             | Alarm::ChangedBehindDoor { .. }
+            | Alarm::InterruptDead { .. }
             | Alarm::LinesLost
             | Alarm::SensorFault { .. }
             | Alarm::LockFault { .. }
@@ -233,7 +235,7 @@ fn alarms() -> Vec<Alarm> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 27, "each alarm has a sample");
+    assert_eq!(kinds.len(), 28, "each alarm has a sample");
     all
 }
 

@@ -124,6 +124,21 @@ fn all_lines_lost_and_back() {
 }
 
 #[test]
+fn a_dead_interrupt_alarms_until_edges_come_again() {
+    let mut story = Story::begins();
+    let judged = |chips: &[&str]| Event::InterruptsJudged { dead: chips.iter().map(ToString::to_string).collect() };
+    story.event(judged(&["1-0020"]));
+    story.event(judged(&["1-0020", "1-0021"]));
+    story.expect_records(&["ALARM interrupt-dead chip 1-0020", "ALARM interrupt-dead chip 1-0021"]);
+    story.event(judged(&["1-0021"]));
+    story.expect_records(&["alarm cleared: resolved"]);
+    story.expect_alarms(&["interrupt-dead chip 1-0021"]);
+    // A start claims the lines anew: nothing is known of their interrupts.
+    story.kill(|_| {});
+    story.expect_alarms(&[]);
+}
+
+#[test]
 fn the_self_check_finds_a_lost_edge() {
     let mut story = ana_at_the_open_door();
     story.levels.insert(SLOT_4, Level::Inactive);

@@ -367,6 +367,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
             alarm,
             Alarm::DoorLeftOpen { .. }
                 | Alarm::DarkDifference { .. }
+                | Alarm::InterruptDead { .. }
                 | Alarm::LinesLost
                 | Alarm::Tampered
                 | Alarm::Overdue { .. }

@@ -463,6 +463,7 @@ const fn touches(event: &Event) -> bool {
         | Event::LinesRead(_)
         | Event::Requested(_) => true,
         Event::Started(_)
+        | Event::InterruptsJudged { .. }
         | Event::CommandDone { .. }
         | Event::UpsRead(_)
         | Event::StoreChanged(_)

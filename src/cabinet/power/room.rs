@@ -269,6 +269,7 @@ impl Cabinet {
             Event::LineChanged { .. }
             | Event::Started(_)
             | Event::LinesRead(_)
+            | Event::InterruptsJudged { .. }
             | Event::CommandDone { .. }
             | Event::UpsRead(_)
             | Event::StoreChanged(_)

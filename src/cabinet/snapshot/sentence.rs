@@ -16,6 +16,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::DarkDifference { .. } => "dark-difference",
         Alarm::ChangedBehindDoor { .. } => "changed-behind-door",
         Alarm::SensorFault { .. } => "sensor-fault",
+        Alarm::InterruptDead { .. } => "interrupt-dead",
         Alarm::LinesLost => "lines-lost",
         Alarm::LockFault { .. } => "lock-fault",
         Alarm::Tampered => "tampered",
@@ -49,6 +50,7 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         Alarm::UnexpectedSlot { .. }
         | Alarm::DarkDifference { .. }
         | Alarm::SensorFault { .. }
+        | Alarm::InterruptDead { .. }
         | Alarm::LoneEmergency { .. }
         | Alarm::SleepFailed { .. }
         | Alarm::ReplaceBattery
@@ -96,6 +98,10 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "No sensor can be read: nobody sees what is taken. Call the technician (`journalctl -u cabinetd`)."
                 .to_owned()
         }
+        Alarm::InterruptDead { chip } => format!(
+            "Lines of {chip} change without an interrupt, so they are polled ten times a second: nothing is missed, but it costs battery in an \
+             outage. Look at the chip's interrupt wire and at gpiopin in config.txt; the alarm ends when an edge comes."
+        ),
         Alarm::SensorFault { input } => format!("{} cannot be believed. Call the technician.", line(*input)),
         Alarm::LockFault { door } => {
             format!("The lock of door {door} does not answer. Use the cabinet key and call the technician.")

@@ -17,6 +17,8 @@ pub struct Inbox {
     levels: BTreeMap<Input, Level>,
     /// Edges were lost (or the hardware came or went): the picture must be sent before anything else.
     picture_owed: bool,
+    /// Chips whose interrupts are dead, when that is to be told.
+    judged: Option<Vec<String>>,
     waiting: VecDeque<Event>,
 }
 
@@ -24,7 +26,7 @@ impl Inbox {
     /// An inbox before `events`.
     #[must_use]
     pub const fn new(events: mpsc::Sender<Event>) -> Self {
-        Self { events, levels: BTreeMap::new(), picture_owed: false, waiting: VecDeque::new() }
+        Self { events, levels: BTreeMap::new(), picture_owed: false, judged: None, waiting: VecDeque::new() }
     }
 
     /// The hardware came (its picture) or went (nothing can be read).
@@ -59,6 +61,12 @@ impl Inbox {
         }
     }
 
+    /// Which chips' interrupts are dead, all of them.
+    pub fn judge(&mut self, dead: Vec<String>) {
+        self.judged = Some(dead);
+        self.flush();
+    }
+
     /// An input of a person.
     pub fn typed(&mut self, event: Event) {
         if self.waiting.len() >= WAITING {
@@ -70,7 +78,7 @@ impl Inbox {
     }
 
     fn is_behind(&self) -> bool {
-        self.picture_owed || !self.waiting.is_empty()
+        self.picture_owed || self.judged.is_some() || !self.waiting.is_empty()
     }
 
     /// Sends what waits, as far as there is room.
@@ -80,6 +88,8 @@ impl Inbox {
             if self.picture_owed {
                 self.picture_owed = false;
                 room.send(Event::LinesRead(self.levels.iter().map(|(input, level)| (*input, *level)).collect()));
+            } else if let Some(dead) = self.judged.take() {
+                room.send(Event::InterruptsJudged { dead });
             } else if let Some(event) = self.waiting.pop_front() {
                 room.send(event);
             }

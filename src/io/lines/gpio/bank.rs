@@ -78,6 +78,11 @@ impl Bank {
         }
     }
 
+    /// Where it is, if a line of it changed without an interrupt.
+    pub(super) fn dead(&self) -> Option<&Place> {
+        matches!(&self.state, State::Held(held) if !held.deaf.is_empty()).then_some(&self.place)
+    }
+
     pub(super) fn is_claim(&self, claim: u64) -> bool {
         matches!(&self.state, State::Held(held) if held.claim == claim)
     }

@@ -8,8 +8,9 @@ use crate::cabinet::Event;
 use crate::cabinet::types::Level;
 use crate::io::lines::inbox::Inbox;
 use crate::io::lines::pulses::until;
-use crate::io::lines::wiring::{Signal, Wiring};
+use crate::io::lines::wiring::{Place, Signal, Wiring};
 use crate::io::lines::{LineError, Wanted};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -24,6 +25,8 @@ pub(super) struct Senses {
     claims: u64,
     ear: mpsc::Sender<Heard>,
     heard: mpsc::Receiver<Heard>,
+    /// Chips whose interrupts are dead, as told last.
+    dead: Vec<String>,
 }
 
 impl Senses {
@@ -38,6 +41,7 @@ impl Senses {
             claims: 0,
             ear,
             heard,
+            dead: Vec::new(),
         }
     }
 
@@ -102,6 +106,7 @@ impl Senses {
         if is_whole {
             self.inbox.owe_picture();
         }
+        self.judge(false);
         is_whole
     }
 
@@ -123,6 +128,17 @@ impl Senses {
         if self.tell(index, look) {
             self.inbox.owe_picture();
         }
+        self.judge(false);
+    }
+
+    /// Tells which interrupts are dead, when that is news, or when whoever reads everything anew may not have heard of it.
+    fn judge(&mut self, is_anew: bool) {
+        let dead: BTreeSet<&Place> = self.banks.iter().filter_map(Bank::dead).collect();
+        let dead: Vec<String> = dead.into_iter().map(ToString::to_string).collect();
+        if dead != self.dead || (is_anew && !dead.is_empty()) {
+            self.dead.clone_from(&dead);
+            self.inbox.judge(dead);
+        }
     }
 
     /// Reads everything anew.
@@ -134,6 +150,7 @@ impl Senses {
             self.tell(index, look);
         }
         self.inbox.owe_picture();
+        self.judge(true);
         let is_readable = self.banks.iter().flat_map(Bank::levels).any(|(_, level)| level.is_some());
         if is_readable { Ok(()) } else { Err(LineError::Failed("no line can be read".into())) }
     }

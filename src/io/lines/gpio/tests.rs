@@ -419,9 +419,16 @@ async fn a_change_without_an_edge_counts_at_the_next_poll_and_polls_faster_until
     let before = cabinet.fake.reads();
     sleep(Duration::from_millis(600)).await;
     assert!(cabinet.fake.reads() - before > 4, "polled {} times", cabinet.fake.reads() - before);
-    // The board is not in doubt; only the slots' chip is. An edge of that line restores trust.
+    // The board is not in doubt; only the slots' chip is. That is told, once, and again to whoever reads anew.
+    let dead = |chips: &[&str]| Event::InterruptsJudged { dead: chips.iter().map(ToString::to_string).collect() };
+    assert_eq!(cabinet.event().await, dead(&[LEFT]));
+    assert_eq!(cabinet.outputs.read_lines().await, Ok(()));
+    cabinet.picture().await;
+    assert_eq!(cabinet.event().await, dead(&[LEFT]));
+    // An edge of that line restores trust.
     cabinet.fake.push(LEFT, 1, false);
     assert_eq!(cabinet.event().await, changed(1, Level::Inactive));
+    assert_eq!(cabinet.event().await, dead(&[]));
     sleep(Duration::from_millis(150)).await;
     let before = cabinet.fake.reads();
     sleep(Duration::from_millis(600)).await;
