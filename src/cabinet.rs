@@ -27,6 +27,7 @@ mod custody;
 mod door;
 pub mod event;
 pub mod fact;
+mod lamp;
 pub mod mentions;
 pub mod numbers;
 mod opening;
@@ -76,6 +77,8 @@ pub struct Cabinet {
     is_flushing: bool,
     /// When the display's last word has been read.
     idle_at: Option<Mono>,
+    /// What the status lamp was told last.
+    lamp_shows: Option<outcome::Lamp>,
     /// Commands under way, by number, with what their end means.
     pending: BTreeMap<CommandId, Pending>,
     next_command: u64,
@@ -185,6 +188,7 @@ impl Cabinet {
             power,
             is_flushing: false,
             idle_at: None,
+            lamp_shows: None,
             pending: BTreeMap::new(),
             next_command: first_command.0,
         };
@@ -264,7 +268,8 @@ impl Cabinet {
             Event::DigitsTyped(digits) => self.digits_typed(turn_ref, digits),
             Event::CancelPressed => self.cancel_pressed(turn_ref),
             // That somebody is here is noticed above; there is nothing else to it.
-            Event::Tick | Event::PadTouched => {}
+            Event::Tick => {}
+            Event::PadTouched => self.pad_touched(turn_ref),
             Event::ButtonPressed => drop(self.opens_on_word(turn_ref, None)),
             Event::Requested(request) => self.requested(turn_ref, request),
             Event::CommandDone { id, result } => self.command_done(turn_ref, id, &result),
@@ -278,6 +283,7 @@ impl Cabinet {
         turn_ref.by = Origin::cabinet();
         self.drill_watches(turn_ref, read);
         self.ask_table(turn_ref);
+        self.light_lamp(turn_ref);
         let mut out = turn.out;
         out.rows = self.books.take_changes();
         out
@@ -460,6 +466,7 @@ impl Cabinet {
                 settings.doors.get(door).is_none_or(|door| !door.contact)
             }
             fact::Alarm::SensorFault { input: types::Input::Tamper } | fact::Alarm::Tampered => !settings.tamper,
+            fact::Alarm::SensorFault { input: types::Input::Lockbox } | fact::Alarm::LockboxOpened => !settings.lockbox,
             fact::Alarm::LockFault { door } | fact::Alarm::DoorLeftOpen { door, .. } => {
                 !settings.doors.contains_key(door)
             }

@@ -23,7 +23,7 @@ pub use reader::{Entry, Origin};
 use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::settings::{AccessRules, AlertRules, SessionRules, Settings};
 use crate::cabinet::types::Role;
-use crate::io::lines::wiring::Wiring;
+use crate::io::lines::wiring::{Signal, Wiring};
 use crate::io::readers::wanted::{By, Wanted};
 use problem::Fault;
 use reader::Reader;
@@ -324,6 +324,9 @@ impl Config {
             doors: BTreeMap::new(),
             slots: BTreeMap::new(),
             tamper: false,
+            lockbox: false,
+            lamp: false,
+            button: true,
             access: AccessRules::default(),
             sessions: SessionRules::default(),
             alerts: AlertRules { overdue_ms: BTreeMap::new(), office_hours: Vec::new(), inactive_days: 0 },
@@ -372,7 +375,9 @@ impl Config {
         self.read_loads(reader, document);
         if let keys::Backend::Real(pins) = lines.backend {
             let how = (pins, lines.poll_s * 1_000);
-            self.lines = Lines::Real(wires::check(&wires, reader, &self.settings, &self.power, how));
+            let wiring = wires::check(&wires, reader, &self.settings, &self.power, how);
+            self.settings.button = wiring.inputs.iter().any(|line| line.signal == Signal::Button);
+            self.lines = Lines::Real(wiring);
         }
         self.read_upstream(reader, document, around);
         self.read_ups(reader, document);

@@ -29,6 +29,8 @@ impl Alarm {
             | Self::LinesLost
             | Self::LockFault { .. }
             | Self::Tampered
+            // When it is closed besides.
+            | Self::LockboxOpened
             | Self::Overdue { .. }
             | Self::LoneEmergency { .. }
             | Self::InactiveUser { .. }
@@ -50,6 +52,7 @@ impl Alarm {
             Self::OpenWithoutSession { .. }
                 | Self::DoorLeftOpen { .. }
                 | Self::Tampered
+                | Self::LockboxOpened
                 | Self::ChangedBehindDoor { .. }
         )
     }
@@ -96,7 +99,8 @@ impl Cabinet {
         if open.acknowledged.is_some() {
             return Err(Denial::NothingToChange);
         }
-        let ends = open.alarm.ends_when_acknowledged();
+        let is_shut_again = open.alarm == Alarm::LockboxOpened && !self.lockbox_is_open();
+        let ends = open.alarm.ends_when_acknowledged() || is_shut_again;
         self.record(turn, Fact::AlarmAcknowledged { alarm: id });
         if ends {
             self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Acknowledged, name: None });

@@ -214,6 +214,14 @@ pub struct Life {
     /// Whether the slots were compared since the start.
     #[serde(default)]
     pub compared: bool,
+    /// Whether the lockbox of the cabinet key stands open.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lockbox_open: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The supply and since when.
@@ -405,8 +413,10 @@ impl Books {
         self.apply_to_power(record, number);
         match &record.fact {
             Fact::Started { .. } => {
-                let (config_hash, lines_lost) =
-                    self.life.take().map_or((String::new(), false), |life| (life.config_hash, life.lines_lost));
+                let before = self.life.take();
+                let lines_lost = before.as_ref().is_some_and(|life| life.lines_lost);
+                let lockbox_open = before.as_ref().is_some_and(|life| life.lockbox_open);
+                let config_hash = before.map_or_else(String::new, |life| life.config_hash);
                 let wall_minus_mono_ms = offset_ms(stamp);
                 self.life = Some(Life {
                     started: stamp,
@@ -415,6 +425,7 @@ impl Books {
                     config_hash,
                     lines_lost,
                     compared: false,
+                    lockbox_open,
                 });
                 self.touch(View::Life);
             }
@@ -423,6 +434,8 @@ impl Books {
             Fact::ConfigLoaded { hash, .. } => self.with_life(|life| life.config_hash.clone_from(hash)),
             Fact::LinesLost => self.with_life(|life| life.lines_lost = true),
             Fact::LinesBack => self.with_life(|life| life.lines_lost = false),
+            Fact::LockboxOpened => self.with_life(|life| life.lockbox_open = true),
+            Fact::LockboxClosed => self.with_life(|life| life.lockbox_open = false),
             Fact::RecordsMissing { .. } => {}
             Fact::SlotsAdopted { slots } => {
                 if self.slots.is_empty() {

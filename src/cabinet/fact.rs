@@ -209,6 +209,9 @@ pub enum Fact {
         input: Input,
         present: bool,
     },
+    /// The lockbox of the cabinet key, by its contact.
+    LockboxOpened,
+    LockboxClosed,
     /// A lock relay command failed or its end is not known.
     LockFault {
         door: DoorNo,
@@ -439,6 +442,8 @@ pub enum Alarm {
         door: DoorNo,
     },
     Tampered,
+    /// The lockbox of the cabinet key was opened.
+    LockboxOpened,
     Overdue {
         key: KeyId,
     },

@@ -32,6 +32,8 @@ impl Fact {
             | Self::RecordsMissing { .. }
             | Self::SensorFault { .. }
             | Self::SensorRecovered { .. }
+            | Self::LockboxOpened
+            | Self::LockboxClosed
             | Self::SupplyChanged { .. }
             | Self::PowerSwitched { .. }
             | Self::OutageEnded { .. }
@@ -130,6 +132,7 @@ impl Alarm {
             | Self::SensorFault { .. }
             | Self::LockFault { .. }
             | Self::Tampered
+            | Self::LockboxOpened
             | Self::NoRoom
             | Self::UpsUnreachable
             | Self::SleepFailed { .. }

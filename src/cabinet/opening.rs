@@ -1,7 +1,7 @@
 //! The cabinet opened on an admin's word: for somebody whose badge and PIN do not help, who stands before it.
 //!
-//! There is no remote unlock: the word alone moves nothing. Within a minute the named person's badge, or the cabinet's button, says that
-//! somebody is there; then a session begins as theirs, without a PIN, and the door is unlocked. The word is a record before that, with
+//! There is no remote unlock: the word alone moves nothing. Within a minute the named person's badge, or the cabinet's button (where there is
+//! none, a key of the keypad), says that somebody is there; then a session begins as theirs, without a PIN, and the door is unlocked. The word is a record before that, with
 //! who gave it and why. It does not survive a restart, another person's session or the cancel button; it opens once, and opens nothing
 //! where no session of this person could begin: not when revoked, not outside hours or validity.
 
@@ -59,15 +59,22 @@ impl Cabinet {
         // Who is waited for is as good as here.
         self.somebody_is_here(turn);
         self.sound(turn, Sound::Granted);
-        self.show(turn, Message::PressToOpen { name: name.clone() });
-        Ok(format!(
-            "within a minute {name} presses the cabinet's button, or holds their badge to its reader; then it opens"
-        ))
+        let on_pad = !self.settings.button;
+        self.show(turn, Message::PressToOpen { name: name.clone(), on_pad });
+        let press = if on_pad { "presses a key of the keypad" } else { "presses the cabinet's button" };
+        Ok(format!("within a minute {name} {press}, or holds their badge to its reader; then it opens"))
     }
 
     /// Whether a word stands that nobody has taken up yet.
     pub(super) const fn opening_stands(&self) -> bool {
         self.opening.is_some()
+    }
+
+    /// A key of the pad: it is the button where there is none.
+    pub(super) fn pad_touched(&mut self, turn: &mut Turn) {
+        if !self.settings.button {
+            self.opens_on_word(turn, None);
+        }
     }
 
     /// Somebody is there: the named person's badge (`shown`), or the button. Whether it was for them.

@@ -66,6 +66,8 @@ pub enum Action {
     Light { slot: SlotNo, on: bool },
     /// A pattern on the buzzer.
     Sound(Sound),
+    /// What the status lamp shows from now on.
+    Lamp(Lamp),
     /// Tell the person at the cabinet.
     Show(Message),
     /// Hash a PIN off the event loop and compare.
@@ -86,6 +88,18 @@ pub enum Action {
     RetryUpstream,
     /// Answer a request from outside.
     Reply { request: RequestKey, answer: Answer },
+}
+
+/// What the status lamp shows. Dark means that nothing runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lamp {
+    /// It serves.
+    Ready,
+    /// It serves or not, and an alarm waits for somebody.
+    Attention,
+    /// It sleeps through an outage, or is out of power.
+    Asleep,
 }
 
 /// How a command ended.
@@ -328,9 +342,11 @@ pub enum Message {
     /// Nobody is here.
     Ready,
     EnterPin,
-    /// An admin lets this person in: one press, or their badge.
+    /// An admin lets this person in: one press (of the pad, where there is no button), or their badge.
     PressToOpen {
         name: String,
+        #[serde(default)]
+        on_pad: bool,
     },
     /// The battery ends in the middle of a visit.
     FinishNow,
@@ -419,8 +435,9 @@ impl fmt::Display for Message {
         match self {
             Self::Ready => f.write_str("Hold your badge to the reader."),
             Self::BadgeFirst => f.write_str("Badge first, please, then the PIN."),
-            Self::PressToOpen { name } => {
-                write!(f, "{name}: press the button, or hold your badge to the reader, to open.")
+            Self::PressToOpen { name, on_pad } => {
+                let press = if *on_pad { "a key" } else { "the button" };
+                write!(f, "{name}: press {press}, or hold your badge to the reader, to open.")
             }
             Self::FinishNow => f.write_str("The battery ends: please finish, and close the door within a minute."),
             Self::BadgeLeft => f.write_str("Please take the badge off the reader."),

@@ -60,7 +60,8 @@ impl Cabinet {
         let doors = self.settings.doors.iter().filter(|(_, door)| door.contact).map(|(no, _)| Input::Door(*no));
         let slots = self.settings.slots.keys().map(|no| Input::Slot(*no));
         let tamper = self.settings.tamper.then_some(Input::Tamper);
-        doors.chain(tamper).chain(slots).collect()
+        let lockbox = self.settings.lockbox.then_some(Input::Lockbox);
+        doors.chain(tamper).chain(lockbox).chain(slots).collect()
     }
 
     /// A full picture: compared with the books after a dark interval; otherwise a self-check, whose surprises are lost edges.
@@ -73,6 +74,8 @@ impl Cabinet {
         }
         if self.books.life.as_ref().is_some_and(|life| life.lines_lost) {
             self.record(turn, Fact::LinesBack);
+            // Whoever drove it may have let go of it.
+            self.lamp_shows = None;
             self.resolve(turn, |alarm| *alarm == Alarm::LinesLost);
         }
         if !std::mem::take(&mut self.sensing.compare) {
@@ -123,6 +126,7 @@ impl Cabinet {
             match input {
                 Input::Door(door) => self.door_settled(turn, *door, !present),
                 Input::Tamper => self.tamper_settled(turn, present),
+                Input::Lockbox => self.lockbox_settled(turn, present),
                 Input::Slot(slot) => match self.books.slots.get(slot).map(|row| row.present == Presence::Present) {
                     None => unseen.push((*slot, present)),
                     Some(before) if before == present => {}
@@ -226,6 +230,7 @@ impl Cabinet {
             Input::Slot(slot) => self.settings.slots.contains_key(&slot),
             Input::Door(door) => self.settings.doors.get(&door).is_some_and(|door| door.contact),
             Input::Tamper => self.settings.tamper,
+            Input::Lockbox => self.settings.lockbox,
         }
     }
 
@@ -269,6 +274,7 @@ impl Cabinet {
             Input::Slot(slot) => self.slot_settled(turn, slot, active),
             Input::Door(door) => self.door_settled(turn, door, !active),
             Input::Tamper => self.tamper_settled(turn, active),
+            Input::Lockbox => self.lockbox_settled(turn, active),
         }
     }
 
@@ -278,6 +284,29 @@ impl Cabinet {
         } else {
             self.raise(turn, Alarm::Tampered);
         }
+    }
+
+    /// The lockbox of the cabinet key: its opening alarms until somebody has looked after it and it is closed, in whatever order.
+    fn lockbox_settled(&mut self, turn: &mut Turn, closed: bool) {
+        if closed != self.lockbox_is_open() {
+            return;
+        }
+        if closed {
+            self.record(turn, Fact::LockboxClosed);
+            let is_seen =
+                |open: &super::books::OpenAlarm| open.alarm == Alarm::LockboxOpened && open.acknowledged.is_some();
+            if self.books.alarms.values().any(is_seen) {
+                self.resolve(turn, |alarm| *alarm == Alarm::LockboxOpened);
+            }
+        } else {
+            self.record(turn, Fact::LockboxOpened);
+            self.raise(turn, Alarm::LockboxOpened);
+        }
+    }
+
+    /// As it was seen last.
+    pub(super) fn lockbox_is_open(&self) -> bool {
+        self.books.life.as_ref().is_some_and(|life| life.lockbox_open)
     }
 
     pub(super) fn sensor_failed(&mut self, turn: &mut Turn, input: Input, fault: SensorFault) {

@@ -99,6 +99,7 @@ impl Names<'_> {
             Alarm::SensorFault { input } => format!("{} is faulty", input_words(*input)),
             Alarm::LockFault { door } => format!("the lock of door {door} does not answer"),
             Alarm::Tampered => "the housing was opened".to_owned(),
+            Alarm::LockboxOpened => "the lockbox of the cabinet key was opened".to_owned(),
             Alarm::Overdue { key } => format!("{} is overdue", self.key(key)),
             Alarm::OutAtClosing { keys } => format!("still out at closing time: {}", self.keys(keys)),
             Alarm::LoneEmergency { session, user } => format!(
@@ -320,9 +321,13 @@ impl Display for Sentence<'_> {
                     (Input::Door(_), false) => "the door is open",
                     (Input::Tamper, true) => "the housing is closed",
                     (Input::Tamper, false) => "the housing is open",
+                    (Input::Lockbox, true) => "the lockbox is closed",
+                    (Input::Lockbox, false) => "the lockbox is open",
                 };
                 write!(f, "{} works again: {state}.", capital(&input_words(*input)))
             }
+            Fact::LockboxOpened => f.write_str("The lockbox of the cabinet key was opened."),
+            Fact::LockboxClosed => f.write_str("The lockbox of the cabinet key was closed."),
             Fact::LockFault { door, session } => {
                 write!(f, "The lock of door {door} did not answer")?;
                 tail(f, None, *session)?;
@@ -446,6 +451,7 @@ fn input_words(input: Input) -> String {
         Input::Slot(SlotNo(slot)) => format!("the sensor of slot {slot}"),
         Input::Door(door) => format!("the contact of door {door}"),
         Input::Tamper => "the tamper contact".to_owned(),
+        Input::Lockbox => "the contact of the cabinet key's lockbox".to_owned(),
     }
 }
 

@@ -15,6 +15,12 @@ pub struct Settings {
     pub slots: BTreeMap<SlotNo, SlotPlace>,
     /// Whether a tamper contact is wired.
     pub tamper: bool,
+    /// Whether the lockbox of the cabinet key has a contact.
+    pub lockbox: bool,
+    /// Whether there is a status lamp.
+    pub lamp: bool,
+    /// Whether there is a button.
+    pub button: bool,
     pub access: AccessRules,
     pub sessions: SessionRules,
     pub alerts: AlertRules,
@@ -119,6 +125,9 @@ impl Settings {
             doors: BTreeMap::from([(DoorNo(1), Door { contact: true })]),
             slots: (0..slots).map(|index| (SlotNo(index + 1), place(index))).collect(),
             tamper: false,
+            lockbox: false,
+            lamp: false,
+            button: true,
             access: AccessRules::default(),
             sessions: SessionRules::default(),
             alerts: AlertRules {

@@ -8,6 +8,8 @@
 
 mod sentence;
 
+pub(in crate::cabinet) use sentence::level as alarm_level;
+
 use super::Cabinet;
 use super::books::{Books, Custody, Grant, Presence};
 use super::event::StoreState;

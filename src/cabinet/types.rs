@@ -353,6 +353,8 @@ pub enum Input {
     Door(DoorNo),
     /// The housing's tamper contact; [`Level::Active`] = intact.
     Tamper,
+    /// The contact of the lockbox that has the cabinet key; [`Level::Active`] = closed.
+    Lockbox,
 }
 
 /// An output line by its role. [`Level::Active`] is energised.
@@ -367,6 +369,8 @@ pub enum Output {
     Led(SlotNo),
     /// The buzzer.
     Buzzer,
+    /// The status lamp.
+    Status,
     /// A switched load (display, modem, …), from 1. Energised is shed, so that it runs when nobody drives the line.
     Load(u8),
 }

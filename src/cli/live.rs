@@ -112,7 +112,7 @@ pub struct CancelArgs {
 #[command(after_help = concat!(
     "Example:\n",
     "  cabinetd open --for ana --reason \"badge at home, tenant locked out\"\n\n",
-    "There is no remote unlock: within a minute this person presses the cabinet's button or holds their badge to its reader, and\n",
+    "There is no remote unlock: within a minute this person presses the cabinet's button (a key of the keypad where there is none) or holds their badge to its reader, and\n",
     "only then it opens. Who ordered it, for whom and why is on record first. What they take is theirs, as in any visit: ask for it with\n",
     "`cabinetd pull`. For a forgotten PIN or badge a manager's code is better (`cabinetd user vouch`).\n",
     "Exit codes: 0 ordered, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."

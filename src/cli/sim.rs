@@ -107,6 +107,8 @@ enum SimWord {
         #[arg(default_value_t = 1)]
         door: u8,
     },
+    /// Open or close the lockbox of the cabinet key.
+    Lockbox { what: Lid },
     /// Take the key out of a slot.
     Take {
         /// The number of the slot, as `cabinetd keymap` shows it.
@@ -196,6 +198,12 @@ enum DoorMove {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum Lid {
+    Open,
+    Close,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 enum Switch {
     Off,
     On,
@@ -249,6 +257,7 @@ impl From<SimWord> for Word {
                     DoorMove::Force => Act::Force { door },
                 })
             }
+            SimWord::Lockbox { what } => Self::Act(Act::Lockbox { open: what == Lid::Open }),
             SimWord::Take { slot } => Self::Act(Act::Take { slot: SlotNo(slot) }),
             SimWord::Put { slot, key } => Self::Act(Act::Put { slot: SlotNo(slot), key }),
             SimWord::Hand => Self::Hand,

@@ -126,6 +126,8 @@ pub(super) static CABINET: &[Key<Config>] = &[
         },
     ),
     truth("tamper_contact", "false", |c, v| c.settings.tamper = v),
+    truth("lockbox_contact", "false", |c, v| c.settings.lockbox = v),
+    truth("status_lamp", "false", |c, v| c.settings.lamp = v),
 ];
 
 pub(super) static PATHS: &[Key<Config>] = &[

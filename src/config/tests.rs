@@ -141,6 +141,8 @@ site = "Riverside \"A\""
 name = "lobby"
 time_zone = "america/new_york"
 tamper_contact = true
+lockbox_contact = true
+status_lamp = true
 [paths]
 state_dir = "../state"
 credentials_dir = "/srv/credentials"
@@ -256,7 +258,7 @@ fn every_key_reaches_its_place() {
     let config = parse(FULL);
     let settings = &config.settings;
     assert_eq!((settings.site.as_str(), settings.cabinet.as_str()), ("Riverside \"A\"", "lobby"));
-    assert!(settings.tamper);
+    assert!(settings.tamper && settings.lockbox && settings.lamp && settings.button);
     assert_eq!(config.time_zone.as_deref(), Some("America/New_York"));
     assert_eq!(config.state_dir, Path::new("/etc/cabinetd/../state"));
     assert_eq!(config.credentials_dir, Path::new("/srv/credentials"));

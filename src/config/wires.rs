@@ -35,11 +35,13 @@ enum Role {
     Slot,
     Door,
     Tamper,
+    Lockbox,
     Button,
     Lock,
     Latch,
     Led,
     Buzzer,
+    Status,
     Load,
 }
 
@@ -90,6 +92,7 @@ pub(super) static INPUT: &[Key<WireDraft>] = &[
                 ("slot", |w| w.role = Some(Role::Slot)),
                 ("door", |w| w.role = Some(Role::Door)),
                 ("tamper", |w| w.role = Some(Role::Tamper)),
+                ("lockbox", |w| w.role = Some(Role::Lockbox)),
                 ("button", |w| w.role = Some(Role::Button)),
             ],
         },
@@ -128,6 +131,7 @@ pub(super) static OUTPUT: &[Key<WireDraft>] = &[
                 ("latch", |w| w.role = Some(Role::Latch)),
                 ("led", |w| w.role = Some(Role::Led)),
                 ("buzzer", |w| w.role = Some(Role::Buzzer)),
+                ("status", |w| w.role = Some(Role::Status)),
                 ("load", |w| w.role = Some(Role::Load)),
             ],
         },
@@ -238,7 +242,7 @@ impl Row<'_, '_> {
             Role::Slot | Role::Latch | Role::Led => ("slot", 1_000),
             Role::Door | Role::Lock => ("door", 16),
             Role::Load => ("load", 16),
-            Role::Tamper | Role::Button | Role::Buzzer => {
+            Role::Tamper | Role::Lockbox | Role::Button | Role::Buzzer | Role::Status => {
                 if self.has("number") {
                     self.problem(reader, "number", "there is only one of it", "take the number away");
                 }
@@ -304,11 +308,13 @@ impl Row<'_, '_> {
             Role::Slot => return input(Signal::Sense(Input::Slot(slot))),
             Role::Door => return input(Signal::Sense(Input::Door(door))),
             Role::Tamper => return input(Signal::Sense(Input::Tamper)),
+            Role::Lockbox => return input(Signal::Sense(Input::Lockbox)),
             Role::Button => return input(Signal::Button),
             Role::Lock => Output::Lock(door),
             Role::Latch => Output::Latch(slot),
             Role::Led => Output::Led(slot),
             Role::Buzzer => Output::Buzzer,
+            Role::Status => Output::Status,
             Role::Load => Output::Load(number as u8),
         };
         let (active_low, longest_ms) = (draft.active_low, draft.longest_ms);

@@ -100,6 +100,8 @@ fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
         | Fact::TagContradicted { .. }
         | Fact::SensorFault { .. }
         | Fact::SensorRecovered { .. }
+        | Fact::LockboxOpened
+        | Fact::LockboxClosed
         | Fact::LockFault { .. }
         | Fact::AlarmRaised { .. }
         | Fact::AlarmAcknowledged { .. }
@@ -179,6 +181,7 @@ const fn message(fact: &Fact) -> Option<&'static Message> {
         Fact::TagContradicted { .. } => &records::TAG_CONTRADICTED,
         Fact::SensorFault { .. } => &records::SENSOR_FAILED,
         Fact::SensorRecovered { .. } => &records::SENSOR_RECOVERED,
+        Fact::LockboxOpened | Fact::LockboxClosed => &records::LOCKBOX_MOVED,
         Fact::LockFault { .. } => &records::LOCK_FAILED,
         Fact::KeyStepped { .. } => &records::KEY_STEPPED,
         Fact::AlarmRaised { alarm, .. } => return alarm_message(alarm),
@@ -218,6 +221,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::LinesLost => &alarms::LINES_LOST,
         Alarm::LockFault { .. } => &alarms::LOCK_FAULT,
         Alarm::Tampered => &alarms::TAMPERED,
+        Alarm::LockboxOpened => &alarms::LOCKBOX_OPENED,
         Alarm::Overdue { .. } => &alarms::OVERDUE,
         Alarm::OutAtClosing { .. } => &alarms::OUT_AT_CLOSING,
         Alarm::LoneEmergency { .. } => &alarms::LONE_EMERGENCY,
@@ -299,6 +303,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             Alarm::LinesLost
             | Alarm::InterruptDead { .. }
             | Alarm::Tampered
+            | Alarm::LockboxOpened
             | Alarm::Overdue { .. }
             | Alarm::OutAtClosing { .. }
             | Alarm::LoneEmergency { .. }
@@ -332,6 +337,8 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
         | Fact::SessionStarted { .. }
         | Fact::SessionJoined { .. }
         | Fact::SessionClosed { .. }
+        | Fact::LockboxOpened
+        | Fact::LockboxClosed
         | Fact::KeyStepped { .. }
         | Fact::AlarmAcknowledged { .. }
         | Fact::AlarmCleared { .. }
@@ -359,7 +366,7 @@ fn place(input: &Input) -> (Option<SlotNo>, &[DoorNo]) {
     match input {
         Input::Slot(slot) => (Some(*slot), &[]),
         Input::Door(door) => (None, std::slice::from_ref(door)),
-        Input::Tamper => (None, &[]),
+        Input::Tamper | Input::Lockbox => (None, &[]),
     }
 }
 

@@ -111,6 +111,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
         Action::Unlock { .. } | Action::Relock { .. } | Action::Unlatch { .. } | Action::Relatch { .. } => true,
         Action::Light { .. }
         | Action::Sound(_)
+        | Action::Lamp(_)
         | Action::Show(_)
         | Action::SwitchLoad { .. }
         | Action::CheckPin { .. }
@@ -127,7 +128,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
 /// Whether it switches something on. A load is shed by a relay that is energised.
 const fn energises(action: &Action) -> bool {
     match action {
-        Action::Unlock { .. } | Action::Unlatch { .. } | Action::Sound(_) => true,
+        Action::Unlock { .. } | Action::Unlatch { .. } | Action::Sound(_) | Action::Lamp(_) => true,
         Action::Light { on, .. } => *on,
         Action::SwitchLoad { on, .. } => !*on,
         Action::Relock { .. }
@@ -158,6 +159,7 @@ const fn matters(action: &Action) -> bool {
         | Action::Relatch { .. }
         | Action::Light { .. }
         | Action::Sound(_)
+        | Action::Lamp(_)
         | Action::Show(_)
         | Action::SwitchLoad { .. }
         | Action::Pace { .. }
@@ -177,6 +179,7 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
             outputs.set(Output::Led(slot), level, None).await
         }
         Action::Sound(sound) => outputs.sound(sound).await,
+        Action::Lamp(lamp) => outputs.lamp(lamp).await,
         Action::Show(message) => outputs.show(message).await,
         Action::SwitchLoad { load, on } => {
             // Energised is shed: a load runs when nobody drives its relay.

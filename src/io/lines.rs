@@ -23,7 +23,7 @@ pub mod kept;
 pub mod pulses;
 pub mod wiring;
 
-use crate::cabinet::outcome::{Message, Sound};
+use crate::cabinet::outcome::{Lamp, Message, Sound};
 use crate::cabinet::types::{Level, Output};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub enum Order {
     Read(bool),
     /// Play a pattern on the buzzer.
     Sound(Sound),
+    /// What the status lamp shows from now on.
+    Lamp(Lamp),
     /// Show this on the display.
     Show(Message),
     /// Switch the simulated machine off; its clock wakes it after so long.
@@ -85,6 +87,8 @@ impl Order {
             Self::Set { level: Level::Inactive | Level::Fault, .. }
             | Self::Release(_)
             | Self::Read(_)
+            // A lamp opens nothing, and what it shows shall be true, however late.
+            | Self::Lamp(_)
             | Self::Show(_)
             | Self::PowerOff { .. } => false,
         }
@@ -120,10 +124,11 @@ impl Outputs {
     pub async fn set(&self, output: Output, level: Level, for_ms: Option<u32>) -> Result<(), LineError> {
         let for_ms = match (output, level, for_ms) {
             (_, Level::Fault, _) => return Err(LineError::NotALevel),
-            (_, Level::Inactive, _) | (Output::Led(_) | Output::Buzzer | Output::Load(_), Level::Active, None) => None,
+            (_, Level::Inactive, _)
+            | (Output::Led(_) | Output::Buzzer | Output::Status | Output::Load(_), Level::Active, None) => None,
             (Output::Lock(_) | Output::Latch(_), Level::Active, None) => return Err(LineError::Unbounded),
             (Output::Lock(_) | Output::Latch(_), Level::Active, Some(ms)) => Some(ms.min(LONGEST_PULSE_MS)),
-            (Output::Led(_) | Output::Buzzer | Output::Load(_), Level::Active, Some(ms)) => Some(ms),
+            (Output::Led(_) | Output::Buzzer | Output::Status | Output::Load(_), Level::Active, Some(ms)) => Some(ms),
         };
         self.ask(Wanted::Order(Order::Set { output, level, for_ms })).await
     }
@@ -131,6 +136,11 @@ impl Outputs {
     /// Plays a pattern on the buzzer.
     pub async fn sound(&self, sound: Sound) -> Result<(), LineError> {
         self.ask(Wanted::Order(Order::Sound(sound))).await
+    }
+
+    /// Has the status lamp show this.
+    pub async fn lamp(&self, lamp: Lamp) -> Result<(), LineError> {
+        self.ask(Wanted::Order(Order::Lamp(lamp))).await
     }
 
     /// Shows this on the display.

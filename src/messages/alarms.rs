@@ -64,6 +64,11 @@ super::messages! {
         "The tamper contact opened.",
         "Look at the cabinet. If it was a service, close the housing: the alarm ends with that.";
 
+    LOCKBOX_OPENED Error "eab0ab53716d6f33e93c1bf7ae64701c":
+        "The lockbox of the cabinet key was opened",
+        "The contact of the box opened: somebody has, or had, the key that opens the cabinet without electronics.",
+        "Find out who and why. Put the key back, seal and close the box, and acknowledge the alarm: `cabinetd alarm ack @ALARM@`; it ends when both are done.";
+
     OVERDUE Notice "bfabdcb088b39576898cb7d364370e39":
         "A key is out for longer than its reason allows",
         "The limits stand under [alerts] in the config.",

@@ -116,6 +116,10 @@ super::messages! {
         "A sensor is well again",
         "It was quiet for long enough to be believed.",
         "Nothing. If it comes and goes, the cable or the switch is loose.";
+    LOCKBOX_MOVED Notice "ba21a8a7578161208262b27d3befa68f":
+        "The lockbox of the cabinet key was opened or closed",
+        "Its contact says so.",
+        "After an opening the alarm says what to do. Nothing after a closing.";
     LOCK_FAILED Error "bcb04d49e0921ae7c755afb70e05f223":
         "The lock of door @DOOR@ did not answer",
         "A command to its relay failed, or nobody knows how it ended.",

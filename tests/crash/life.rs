@@ -137,6 +137,7 @@ impl Life {
                 | Action::Relatch { .. }
                 | Action::Light { .. }
                 | Action::Sound(_)
+                | Action::Lamp(_)
                 | Action::Show(_)
                 | Action::SwitchLoad { .. }
                 | Action::RetryUpstream

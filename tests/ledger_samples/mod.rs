@@ -138,6 +138,8 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::TagContradicted { .. }
             | Fact::SensorFault { .. }
             | Fact::SensorRecovered { .. }
+            | Fact::LockboxOpened
+            | Fact::LockboxClosed
             | Fact::LockFault { .. }
             | Fact::KeyStepped { .. }
             | Fact::AlarmRaised { .. }
@@ -163,7 +165,7 @@ pub fn every_fact() -> Vec<Fact> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 49, "each kind has a sample");
+    assert_eq!(kinds.len(), 51, "each kind has a sample");
     all
 }
 
@@ -185,6 +187,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::SensorFault { input: Input::Tamper },
         Alarm::LockFault { door },
         Alarm::Tampered,
+        Alarm::LockboxOpened,
         Alarm::Overdue { key: key.clone() },
         Alarm::OutAtClosing { keys: vec![key, "205".into()] },
         Alarm::LoneEmergency { session, user: user.clone() },
@@ -216,6 +219,7 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::SensorFault { .. }
             | Alarm::LockFault { .. }
             | Alarm::Tampered
+            | Alarm::LockboxOpened
             | Alarm::Overdue { .. }
             | Alarm::OutAtClosing { .. }
             | Alarm::LoneEmergency { .. }
@@ -235,7 +239,7 @@ fn alarms() -> Vec<Alarm> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 28, "each alarm has a sample");
+    assert_eq!(kinds.len(), 29, "each alarm has a sample");
     all
 }
 
@@ -364,6 +368,9 @@ fn samples() -> Vec<Fact> {
         Fact::SensorFault { input: Input::Door(door), fault: SensorFault::Unreadable },
         Fact::SensorFault { input: Input::Tamper, fault: SensorFault::Contradicted },
         Fact::SensorRecovered { input: Input::Door(door), present: false },
+        Fact::LockboxOpened,
+        Fact::LockboxClosed,
+        Fact::SensorRecovered { input: Input::Lockbox, present: true },
         Fact::LockFault { door, session: Some(session) },
         Fact::KeyStepped { key: key.clone(), step: KeyStep::Lost, note: Some("fell into the lake".into()) },
         Fact::KeyStepped { key, step: KeyStep::EnteredByMistake, note: None },

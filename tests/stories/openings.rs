@@ -2,6 +2,7 @@
 
 use crate::outage::STANDBY;
 use crate::story::Story;
+use cabinetd::cabinet::Event;
 use cabinetd::cabinet::event::Ask;
 use cabinetd::cabinet::outcome::{Answer, Denial};
 use cabinetd::cabinet::power::state::PowerOrder;
@@ -35,6 +36,24 @@ fn the_word_alone_moves_nothing_and_the_button_opens() {
     story.presses_the_button();
     story.expect_locked();
     story.expect_records(&[]);
+}
+
+#[test]
+fn where_there_is_no_button_a_key_of_the_pad_opens() {
+    let mut story = Story::with(|settings| settings.button = false);
+    word(&mut story, "ana", None);
+    story.expect_told("press a key");
+    story.event(Event::PadTouched);
+    story.expect_unlocked();
+    story.expect_record("ana came on an admin's word");
+    // Without a word it is a key like any other, and so it is where there is a button.
+    let mut story = Story::with(|settings| settings.button = false);
+    story.event(Event::PadTouched);
+    story.expect_locked();
+    let mut story = Story::begins();
+    word(&mut story, "ana", None);
+    story.event(Event::PadTouched);
+    story.expect_locked();
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use crate::story::Story;
 use cabinetd::cabinet::Event;
+use cabinetd::cabinet::event::StoreState;
+use cabinetd::cabinet::outcome::{Action, Lamp};
 use cabinetd::cabinet::types::{DoorNo, Input, Level, Reason, SlotNo};
 
 const SLOT_4: Input = Input::Slot(SlotNo(4));
@@ -164,6 +166,59 @@ fn a_line_that_the_config_does_not_know_changes_nothing() {
     story.raw(Input::Tamper, Level::Inactive);
     story.wait_s(1);
     story.expect_records(&[]);
+}
+
+#[test]
+fn the_lockbox_alarms_until_it_is_closed_and_somebody_has_looked_after_it() {
+    let mut story = Story::with(|settings| settings.lockbox = true);
+    story.settle(Input::Lockbox, Level::Inactive);
+    story.expect_records(&["lockbox opened", "ALARM lockbox-opened"]);
+    story.acknowledges("lockbox-opened");
+    story.expect_alarms(&["lockbox-opened (seen)"]);
+    // Not even a restart ends it while it stands open.
+    story.kill(|_| {});
+    story.expect_alarms(&["lockbox-opened (seen)"]);
+    story.news();
+    story.settle(Input::Lockbox, Level::Active);
+    story.expect_records(&["lockbox closed", "alarm cleared: resolved"]);
+    // The other way round.
+    story.settle(Input::Lockbox, Level::Inactive);
+    story.settle(Input::Lockbox, Level::Active);
+    story.expect_alarms(&["lockbox-opened"]);
+    story.acknowledges("lockbox-opened");
+    story.expect_alarms(&[]);
+    // In the dark: open when the daemon comes up.
+    story.news();
+    story.kill(|levels| {
+        levels.insert(Input::Lockbox, Level::Inactive);
+    });
+    story.expect_record("lockbox opened");
+    story.expect_alarms(&["lockbox-opened"]);
+}
+
+#[test]
+fn the_lamp_shows_what_waits_for_somebody_and_nothing_silent() {
+    let mut story = Story::with(|settings| settings.lamp = true);
+    let shown = |story: &mut Story| -> Vec<Lamp> {
+        let lamp = |action| if let Action::Lamp(lamp) = action { Some(lamp) } else { None };
+        story.commanded().into_iter().filter_map(lamp).collect()
+    };
+    assert_eq!(shown(&mut story), [Lamp::Ready], "once");
+    story.badge("ana");
+    story.pin_duress();
+    story.event(Event::CancelPressed);
+    assert_eq!(shown(&mut story), []);
+    story.door_opens();
+    assert_eq!(shown(&mut story), [Lamp::Attention]);
+    story.acknowledges("open-without-session door 1");
+    story.closes();
+    assert_eq!(shown(&mut story), [Lamp::Ready]);
+    // The hardware was away, and is dark when it is back.
+    story.event(Event::LinesRead(vec![]));
+    story.read_lines();
+    assert_eq!(shown(&mut story), [Lamp::Attention, Lamp::Ready]);
+    story.event(Event::StoreChanged(StoreState::Reserve));
+    assert_eq!(shown(&mut story), [Lamp::Attention]);
 }
 
 #[test]

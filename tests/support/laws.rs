@@ -350,6 +350,8 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
         | Fact::ConfigLoaded { .. }
         | Fact::LinesLost
         | Fact::LinesBack
+        | Fact::LockboxOpened
+        | Fact::LockboxClosed
         | Fact::RecordsMissing { .. }
         | Fact::SlotsAdopted { .. }
         | Fact::DarkCompared { .. }
@@ -370,6 +372,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::InterruptDead { .. }
                 | Alarm::LinesLost
                 | Alarm::Tampered
+                | Alarm::LockboxOpened
                 | Alarm::Overdue { .. }
                 | Alarm::OutAtClosing { .. }
                 | Alarm::InactiveUser { .. }

@@ -365,7 +365,8 @@ impl World {
                 | Action::SwitchLoad { .. }
                 | Action::ReadLines
                 | Action::RetryUpstream
-                | Action::Sound(_) => {}
+                | Action::Sound(_)
+                | Action::Lamp(_) => {}
                 Action::Flush => {
                     // A network that is down answers nobody: the core's deadline ends it.
                     if !self.mishap(30) {

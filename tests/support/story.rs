@@ -105,6 +105,9 @@ impl Story {
         if settings.tamper {
             levels.insert(Input::Tamper, Level::Active);
         }
+        if settings.lockbox {
+            levels.insert(Input::Lockbox, Level::Active);
+        }
         for slot in settings.slots.keys() {
             levels.insert(Input::Slot(*slot), if slot.0 <= 17 { Level::Active } else { Level::Inactive });
         }
@@ -195,6 +198,7 @@ impl Story {
                 Action::Light { slot, on: true } => drop(self.relays.insert(Output::Led(slot))),
                 Action::Light { slot, on: false } => drop(self.relays.remove(&Output::Led(slot))),
                 Action::Sound(sound) => self.heard.push(sound),
+                Action::Lamp(_) => {}
                 Action::Show(message) => self.told.push(message),
                 Action::CheckPin { .. } => self.pin_checks.push(id),
                 Action::SwitchLoad { load, on: false } => drop(self.relays.insert(Output::Load(load))),
@@ -511,7 +515,7 @@ impl Story {
     }
 
     /// An edge, and long enough for it to be believed.
-    fn settle(&mut self, input: Input, level: Level) {
+    pub fn settle(&mut self, input: Input, level: Level) {
         self.raw(input, level);
         self.wait_ms(self.settings.sessions.debounce_ms);
     }

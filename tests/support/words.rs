@@ -204,6 +204,8 @@ pub fn say(record: &Record) -> String {
         Fact::SensorRecovered { input, present } => {
             format!("sensor back: {input:?} {}", if *present { "active" } else { "inactive" })
         }
+        Fact::LockboxOpened => "lockbox opened".into(),
+        Fact::LockboxClosed => "lockbox closed".into(),
         Fact::LockFault { door, .. } => format!("lock of door {door} failed"),
         Fact::KeyStepped { key, step, .. } => format!("key {key}: {step:?}"),
         Fact::AlarmRaised { alarm, .. } => format!("ALARM {}", alarm_words(alarm)),

@@ -20,6 +20,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::LinesLost => "lines-lost",
         Alarm::LockFault { .. } => "lock-fault",
         Alarm::Tampered => "tampered",
+        Alarm::LockboxOpened => "lockbox-opened",
         Alarm::Overdue { .. } => "overdue",
         Alarm::OutAtClosing { .. } => "out-at-closing",
         Alarm::LoneEmergency { .. } => "lone-emergency",
@@ -40,7 +41,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
 }
 
 /// 1 = look when there is time, 2 = look today, 3 = look now.
-pub(super) const fn level(alarm: &Alarm) -> u8 {
+pub(in crate::cabinet) const fn level(alarm: &Alarm) -> u8 {
     match alarm {
         Alarm::DoorLeftOpen { level, .. } => *level,
         Alarm::UnknownReturn { .. }
@@ -64,6 +65,7 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::LinesLost
         | Alarm::LockFault { .. }
         | Alarm::Tampered
+        | Alarm::LockboxOpened
         | Alarm::Duress { .. }
         | Alarm::NoRoom
         | Alarm::CabinetKeyOnly
@@ -107,6 +109,10 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             format!("The lock of door {door} does not answer. Use the cabinet key and call the technician.")
         }
         Alarm::Tampered => "The housing was opened.".to_owned(),
+        Alarm::LockboxOpened => {
+            "The lockbox of the cabinet key was opened. Who has the key, and why? Seal and close the box, and acknowledge this; it ends when both are done."
+                .to_owned()
+        }
         Alarm::Overdue { key } => format!("{} is out for longer than its reason allows.", eye.key(key).label),
         Alarm::OutAtClosing { keys } => {
             let labels: Vec<String> = keys.iter().map(|id| eye.key(id).label).collect();
@@ -180,6 +186,7 @@ fn line(input: Input) -> String {
         Input::Slot(slot) => format!("The sensor of slot {slot}"),
         Input::Door(door) => format!("The contact of door {door}"),
         Input::Tamper => "The tamper contact".to_owned(),
+        Input::Lockbox => "The contact of the cabinet key's lockbox".to_owned(),
     }
 }
 

@@ -186,6 +186,7 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::CabinetCloned { seq: 7 },
         Alarm::RecordParked { record: 31 },
         Alarm::InterruptDead { chip: "1-0020".into() },
+        Alarm::LockboxOpened,
     ]
 }
 
@@ -304,6 +305,7 @@ fn a_stamp_of_a_bad_clock_is_read_by_the_better_one() {
             config_hash: String::new(),
             lines_lost: false,
             compared: true,
+            lockbox_open: false,
         })
     };
     books.life = life(started);

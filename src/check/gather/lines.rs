@@ -59,7 +59,7 @@ fn seen(wiring: &Wiring, is_held: bool) -> Vec<Line> {
         let active_low = line.active_low;
         let kind = match line.output {
             Output::Lock(_) | Output::Latch(_) => Kind::Relay { active_low },
-            Output::Led(_) | Output::Buzzer | Output::Load(_) => Kind::Light { active_low },
+            Output::Led(_) | Output::Buzzer | Output::Status | Output::Load(_) => Kind::Light { active_low },
         };
         (output_words(line.output), &line.at, kind)
     });

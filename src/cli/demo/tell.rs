@@ -265,6 +265,7 @@ fn did(happening: &Happening) -> (&'static str, Shade, String) {
         | Happening::ContactFault { broken: true, .. }
         | Happening::LockFault { broken: true, .. }
         | Happening::ReaderFault { broken: true }
+        | Happening::Lockbox { open: true }
         | Happening::DoorForced { .. } => Shade::Bad,
         Happening::SensorFault { fault: SensorFault::Ok, .. }
         | Happening::ContactFault { broken: false, .. }
@@ -278,6 +279,8 @@ fn did(happening: &Happening) -> (&'static str, Shade, String) {
         | Happening::Latch { .. }
         | Happening::Led { .. }
         | Happening::Buzzer { .. }
+        | Happening::Lamp { .. }
+        | Happening::Lockbox { open: false }
         | Happening::Load { .. } => Shade::Hand,
     };
     ("→", shade, happening.to_string())
@@ -286,7 +289,7 @@ fn did(happening: &Happening) -> (&'static str, Shade, String) {
 fn drove(happening: &Happening, for_ms: Option<u32>) -> (&'static str, Shade, String) {
     let symbol = match happening {
         Happening::Lock { energised: true, .. } | Happening::Latch { energised: true, .. } => "●",
-        Happening::Led { on: true, .. } | Happening::Buzzer { on: true } => "◦",
+        Happening::Led { on: true, .. } | Happening::Buzzer { on: true } | Happening::Lamp { shows: Some(_) } => "◦",
         _ => "○",
     };
     let bound = for_ms.map(|ms| format!(" For {} s at most.", f64::from(ms) / 1000.0)).unwrap_or_default();

@@ -57,6 +57,32 @@ fn the_sample_on_expanders_has_a_line_for_each_of_a_hundred_slots() {
 }
 
 #[test]
+fn the_lockbox_and_the_lamp_are_as_the_sample_has_them_commented() {
+    let settled = parse(EXPANDERS).settings;
+    assert!(settled.button && !settled.lockbox && !settled.lamp);
+    assert!(!parse(HEADER).settings.button, "no pin is left for one");
+    // Uncommented, each without the other is a problem.
+    let with_lines = EXPANDERS.replace("\n#[[", "\n[[").replace("\n#role", "\nrole").replace("\n#pin", "\npin");
+    let with_lines = with_lines.replace("\n#active", "\nactive").replace("\n#bias", "\nbias");
+    let keys = "tamper_contact = true\nlockbox_contact = true\nstatus_lamp = true\n";
+    let wrong = |text: &str| {
+        let problems = Config::parse(text, &around()).expect_err("it has mistakes");
+        problems.into_iter().map(|problem| problem.wrong).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        wrong(&with_lines),
+        ["the cabinet does not have the lockbox's contact", "the cabinet does not have the status lamp"]
+    );
+    let with_keys = |text: &str| text.replace("tamper_contact = true\n", keys);
+    assert_eq!(wrong(&with_keys(EXPANDERS)), ["no line is for role \"lockbox\"", "no line is for role \"status\""]);
+    let config = parse(&with_keys(&with_lines));
+    assert!(config.settings.lockbox && config.settings.lamp);
+    let Lines::Real(wiring) = config.lines else { panic!("it is for real lines") };
+    assert!(wiring.inputs.iter().any(|line| line.signal == Signal::Sense(Input::Lockbox) && line.at == pin(13)));
+    assert!(wiring.outputs.iter().any(|line| line.output == Output::Status && line.at == pin(23)));
+}
+
+#[test]
 fn what_is_shown_as_effective_has_the_lines_too() {
     for text in [HEADER, EXPANDERS] {
         let config = parse(text);

@@ -48,12 +48,14 @@ impl Wanted {
     fn of(settings: &Settings, power: &PowerSettings) -> Self {
         let doors = settings.doors.iter().filter(|(_, door)| door.contact).map(|(no, _)| Input::Door(*no));
         let slots = settings.slots.keys().map(|no| Input::Slot(*no));
-        let inputs = doors.chain(slots).chain(settings.tamper.then_some(Input::Tamper)).collect();
+        let inputs = doors.chain(slots).chain(settings.tamper.then_some(Input::Tamper));
+        let inputs = inputs.chain(settings.lockbox.then_some(Input::Lockbox)).collect();
         let locks = settings.doors.keys().map(|no| Output::Lock(*no));
         let latches = settings.slots.iter().filter(|(_, slot)| slot.latch).map(|(no, _)| Output::Latch(*no));
         let leds = settings.slots.iter().filter(|(_, slot)| slot.led).map(|(no, _)| Output::Led(*no));
         let loads = (1..).zip(&power.loads).map(|(number, _)| Output::Load(number));
-        Self { inputs, outputs: locks.chain(latches).chain(leds).chain(loads).collect() }
+        let lamp = settings.lamp.then_some(Output::Status);
+        Self { inputs, outputs: locks.chain(latches).chain(leds).chain(loads).chain(lamp).collect() }
     }
 
     /// Lines for what the cabinet does not have.
@@ -67,6 +69,7 @@ impl Wanted {
                 Input::Slot(_) => "correct the number, or count under [slots]",
                 Input::Door(_) => "correct the number, or write contact = true for that door",
                 Input::Tamper => "write tamper_contact = true under [cabinet], or take this table away",
+                Input::Lockbox => "write lockbox_contact = true under [cabinet], or take this table away",
             };
             let wrong = format!("the cabinet does not have {}", wire.signal);
             reader.problem(Some(*line), "input.number", Fault::new(wrong, remedy));
@@ -80,6 +83,7 @@ impl Wanted {
                 Output::Latch(_) => "correct the number, or write latch = true for that slot",
                 Output::Led(_) => "correct the number, or write led = true for that slot",
                 Output::Load(_) => "correct the number, or describe that [[load]]",
+                Output::Status => "write status_lamp = true under [cabinet], or take this table away",
                 Output::Buzzer => "take this table away",
             };
             let wrong = format!("the cabinet does not have {}", output_words(wire.output));
@@ -118,18 +122,22 @@ impl Wanted {
         let slots = of_inputs(|input| if let Input::Slot(no) = input { Some(no.0.into()) } else { None });
         let doors = of_inputs(|input| if let Input::Door(no) = input { Some(no.0.into()) } else { None });
         let tamper = of_inputs(|input| matches!(input, Input::Tamper).then_some(1));
+        let lockbox = of_inputs(|input| matches!(input, Input::Lockbox).then_some(1));
         say("input", "slot", "slot", slots, "");
         say("input", "door", "door", doors, ", or contact = false for that door");
         say("input", "tamper", "", tamper, ", or tamper_contact = false under [cabinet]");
+        say("input", "lockbox", "", lockbox, ", or lockbox_contact = false under [cabinet]");
         let of_outputs = |pick: fn(&Output) -> Option<u32>| outputs.iter().filter_map(pick).collect::<Vec<u32>>();
         let locks = of_outputs(|output| if let Output::Lock(no) = output { Some(no.0.into()) } else { None });
         let latches = of_outputs(|output| if let Output::Latch(no) = output { Some(no.0.into()) } else { None });
         let leds = of_outputs(|output| if let Output::Led(no) = output { Some(no.0.into()) } else { None });
         let loads = of_outputs(|output| if let Output::Load(no) = output { Some((*no).into()) } else { None });
+        let lamp = of_outputs(|output| matches!(output, Output::Status).then_some(1));
         say("output", "lock", "door", locks, "");
         say("output", "latch", "slot", latches, ", or latch = false for them");
         say("output", "led", "slot", leds, ", or led = false for them");
         say("output", "load", "load", loads, "");
+        say("output", "status", "", lamp, ", or status_lamp = false under [cabinet]");
     }
 }
 

@@ -25,6 +25,7 @@ mod buzzer;
 mod cdev;
 mod driver;
 mod hand;
+mod lamp;
 mod port;
 mod relays;
 mod senses;

@@ -19,7 +19,7 @@ impl Pulses {
             }
             Order::Set { output, .. } => drop(self.0.remove(output)),
             Order::Release(_) => self.0.clear(),
-            Order::Read(_) | Order::Sound(_) | Order::Show(_) | Order::PowerOff { .. } => {}
+            Order::Read(_) | Order::Sound(_) | Order::Lamp(_) | Order::Show(_) | Order::PowerOff { .. } => {}
         }
     }
 

@@ -96,6 +96,7 @@ impl fmt::Display for Signal {
             Self::Sense(Input::Slot(slot)) => write!(f, "slot {slot}'s sensor"),
             Self::Sense(Input::Door(door)) => write!(f, "door {door}'s contact"),
             Self::Sense(Input::Tamper) => f.write_str("the tamper contact"),
+            Self::Sense(Input::Lockbox) => f.write_str("the lockbox's contact"),
             Self::Button => f.write_str("the button"),
         }
     }
@@ -109,6 +110,7 @@ pub fn output_words(output: Output) -> String {
         Output::Latch(slot) => format!("slot {slot}'s latch"),
         Output::Led(slot) => format!("slot {slot}'s LED"),
         Output::Buzzer => "the buzzer".to_owned(),
+        Output::Status => "the status lamp".to_owned(),
         Output::Load(load) => format!("load {load}"),
     }
 }

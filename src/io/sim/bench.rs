@@ -263,6 +263,12 @@ impl<T: FnMut(Told)> Bench<T> {
                 (self.tell)(Told::Sounded(sound));
                 Ok(())
             }
+            Order::Lamp(lamp) => {
+                if let Some(happening) = self.hardware.shine(Some(lamp)) {
+                    (self.tell)(Told::Drove { happening, for_ms: None });
+                }
+                Ok(())
+            }
             Order::Show(message) => {
                 (self.tell)(Told::Showed(message.clone()));
                 self.display = Some(message);

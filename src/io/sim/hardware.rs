@@ -11,6 +11,7 @@ mod story;
 
 pub use story::{DriveFault, Happening, Refusal};
 
+use crate::cabinet::outcome::Lamp;
 use crate::cabinet::settings::Settings;
 use crate::cabinet::types::{DoorNo, Input, Level, Output, SlotNo};
 use serde::{Deserialize, Serialize};
@@ -37,12 +38,17 @@ pub struct Hardware {
     slots: BTreeMap<SlotNo, Hook>,
     doors: BTreeMap<DoorNo, Door>,
     tamper: bool,
+    /// Whether the lockbox of the cabinet key stands open; none: it has no contact.
+    #[serde(default)]
+    lockbox: Option<bool>,
     /// What is written on each key set.
     labels: BTreeMap<KeyNo, String>,
     hand: BTreeSet<KeyNo>,
     reader_unplugged: bool,
     #[serde(skip)]
     buzzer: bool,
+    #[serde(skip)]
+    lamp: Option<Lamp>,
     /// Switched loads that were ever driven: shed or not.
     #[serde(skip)]
     loads: BTreeMap<u8, bool>,
@@ -107,6 +113,10 @@ pub enum Act {
     Force {
         door: DoorNo,
     },
+    /// The box of the cabinet key.
+    Lockbox {
+        open: bool,
+    },
     SensorFault {
         slot: SlotNo,
         fault: SensorFault,
@@ -169,10 +179,12 @@ impl Hardware {
                 })
                 .collect(),
             tamper: settings.tamper,
+            lockbox: settings.lockbox.then_some(false),
             labels,
             hand: BTreeSet::new(),
             reader_unplugged: false,
             buzzer: false,
+            lamp: None,
             loads: BTreeMap::new(),
         }
     }
@@ -191,6 +203,7 @@ impl Hardware {
             Act::Open { door } => self.open(*door, false),
             Act::Force { door } => self.open(*door, true),
             Act::Close { door } => self.close(*door),
+            Act::Lockbox { open } => self.move_lockbox(*open),
             Act::SensorFault { slot, fault } => self.break_sensor(*slot, *fault),
             Act::ContactFault { door, broken } => self.break_contact(*door, *broken),
             Act::LockFault { door, broken } => {
@@ -228,9 +241,15 @@ impl Hardware {
                 (&mut hook.led, Happening::Led { slot, on })
             }
             Output::Buzzer => (&mut self.buzzer, Happening::Buzzer { on }),
+            Output::Status => return Ok(self.shine(on.then_some(Lamp::Ready))),
             Output::Load(load) => (self.loads.entry(load).or_insert(false), Happening::Load { load, shed: on }),
         };
         Ok((std::mem::replace(now, on) != on).then_some(happening))
+    }
+
+    /// The status lamp shows something, or goes dark. None: it already was so.
+    pub fn shine(&mut self, lamp: Option<Lamp>) -> Option<Happening> {
+        (std::mem::replace(&mut self.lamp, lamp) != lamp).then_some(Happening::Lamp { shows: lamp })
     }
 
     /// Drives every output inactive, and says what changed and whether a relay did not follow.
@@ -239,7 +258,8 @@ impl Hardware {
         let latches = self.slots.iter().filter(|(_, hook)| hook.has_latch).map(|(slot, _)| Output::Latch(*slot));
         let leds = self.slots.keys().map(|slot| Output::Led(*slot));
         let loads = self.loads.keys().map(|load| Output::Load(*load));
-        let outputs: Vec<Output> = locks.chain(latches).chain(leds).chain([Output::Buzzer]).chain(loads).collect();
+        let outputs: Vec<Output> =
+            locks.chain(latches).chain(leds).chain([Output::Buzzer, Output::Status]).chain(loads).collect();
         let mut changed = Vec::new();
         let mut result = Ok(());
         for output in outputs {
@@ -261,7 +281,8 @@ impl Hardware {
             .filter(|(_, door)| door.has_contact)
             .map(|(no, door)| (Input::Door(*no), sensed(door.contact, !door.open)));
         let tamper = self.tamper.then_some((Input::Tamper, Level::Active));
-        slots.chain(doors).chain(tamper).collect()
+        let lockbox = self.lockbox.map(|open| (Input::Lockbox, if open { Level::Inactive } else { Level::Active }));
+        slots.chain(doors).chain(tamper).chain(lockbox).collect()
     }
 
     /// The number of a key set that somebody names by number or by label.
@@ -299,6 +320,18 @@ impl Hardware {
             lock_broken: state.lock_stuck,
             contact: state.contact,
         })
+    }
+
+    fn move_lockbox(&mut self, open: bool) -> Result<Effect, Refusal> {
+        match &mut self.lockbox {
+            None => Err(Refusal::NoLockbox),
+            Some(is) if *is == open => Err(Refusal::LockboxIsSo { open }),
+            Some(is) => {
+                *is = open;
+                let level = if open { Level::Inactive } else { Level::Active };
+                Ok(Effect { happening: Happening::Lockbox { open }, edges: vec![(Input::Lockbox, level)] })
+            }
+        }
     }
 
     fn label(&self, key: KeyNo) -> &str {

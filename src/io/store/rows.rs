@@ -20,6 +20,7 @@ pub fn address(view: &View) -> (&'static str, String) {
         View::Fault(Input::Slot(slot)) => ("fault", format!("slot-{slot}")),
         View::Fault(Input::Door(door)) => ("fault", format!("door-{door}")),
         View::Fault(Input::Tamper) => ("fault", "tamper".to_owned()),
+        View::Fault(Input::Lockbox) => ("fault", "lockbox".to_owned()),
         View::Person(user) => ("person", user.to_string()),
         View::Vouched(user) => ("vouched", user.to_string()),
         View::User(user) => ("user", user.to_string()),
@@ -45,6 +46,7 @@ pub fn view_of(view: &str, id: &str) -> Option<View> {
         "power" => single(View::Power),
         "throttle" => single(View::Throttle),
         "fault" => match id.split_once('-') {
+            None if id == "lockbox" => Some(View::Fault(Input::Lockbox)),
             None => (id == "tamper").then_some(View::Fault(Input::Tamper)),
             Some(("slot", slot)) => slot.parse().ok().map(|slot| View::Fault(Input::Slot(SlotNo(slot)))),
             Some(("door", door)) => door.parse().ok().map(|door| View::Fault(Input::Door(DoorNo(door)))),
@@ -97,6 +99,7 @@ mod tests {
             View::Fault(Input::Slot(SlotNo(3))),
             View::Fault(Input::Door(DoorNo(1))),
             View::Fault(Input::Tamper),
+            View::Fault(Input::Lockbox),
             View::Person("ana".into()),
             View::Vouched("ana".into()),
             View::User("ana".into()),

@@ -88,6 +88,10 @@ impl Driver {
                 // A cabinet may do without a buzzer.
                 None => drop(reply.send(Ok(()))),
             },
+            Order::Lamp(_) => match self.hand_of(Output::Status) {
+                Some(hand) => hand_to(hand, Wanted::Order(order), reply),
+                None => drop(reply.send(Ok(()))),
+            },
             Order::Release(_) => {
                 let ends = self.ask_all(|| Wanted::Order(order.clone()));
                 tokio::spawn(async move { drop(reply.send(all(ends).await)) });

@@ -2,6 +2,7 @@
 
 use super::buzzer::Buzzer;
 use super::driver::Orders;
+use super::lamp::Blinker;
 use super::port::{Port, PortError};
 use super::relays::Relays;
 use crate::cabinet::types::{Level, Output};
@@ -17,6 +18,7 @@ pub(super) struct Hand {
     wanted: Orders,
     pulses: Pulses,
     buzzer: Buzzer,
+    lamp: Blinker,
     /// Lights and loads that are energised until they are told otherwise. A claim begins with all inactive, and nobody orders them
     /// anew. No lock or latch is ever here.
     steady: BTreeSet<Output>,
@@ -25,8 +27,8 @@ pub(super) struct Hand {
 
 impl Hand {
     pub(super) fn new(relays: Vec<Relays>, port: Box<dyn Port>, wanted: Orders) -> Self {
-        let (pulses, buzzer, steady) = (Pulses::default(), Buzzer::default(), BTreeSet::new());
-        Self { port, wanted, pulses, buzzer, steady, relays }
+        let (pulses, buzzer, lamp) = (Pulses::default(), Buzzer::default(), Blinker::default());
+        Self { port, wanted, pulses, buzzer, lamp, steady: BTreeSet::new(), relays }
     }
 
     /// Runs until told to end, or until nobody holds the outputs any more.
@@ -68,6 +70,11 @@ impl Hand {
                         self.buzzer.stop();
                     }
                 }
+                () = until(self.lamp.next()) => {
+                    let lit = self.lamp.step();
+                    // Its chip is away, which is said elsewhere; the next step tries again.
+                    let _ = self.drive(Output::Status, lit);
+                }
                 // One claim a turn: each may hang.
                 () = until(due) => drop(self.claim_one()),
             }
@@ -80,7 +87,7 @@ impl Hand {
                 let longest_ms = self.place_of(output).and_then(|(relays, index)| relays.longest_ms(index));
                 let for_ms = for_ms.map(|ms| match output {
                     Output::Lock(_) | Output::Latch(_) => longest_ms.map_or(ms, |longest| ms.min(longest)),
-                    Output::Led(_) | Output::Buzzer | Output::Load(_) => ms,
+                    Output::Led(_) | Output::Buzzer | Output::Status | Output::Load(_) => ms,
                 });
                 if output == Output::Buzzer {
                     self.buzzer.stop();
@@ -94,14 +101,19 @@ impl Hand {
                 self.buzzer.play(sound);
                 self.drive(Output::Buzzer, true)
             }
+            Order::Lamp(lamp) => {
+                let is_steady = self.lamp.show(lamp);
+                self.remember(Output::Status, is_steady);
+                self.drive(Output::Status, true)
+            }
             Order::Read(_) | Order::Show(_) | Order::PowerOff { .. } => Ok(()),
         }
     }
 
     fn remember(&mut self, output: Output, is_steady: bool) {
         match output {
-            Output::Led(_) | Output::Load(_) if is_steady => drop(self.steady.insert(output)),
-            Output::Led(_) | Output::Load(_) | Output::Lock(_) | Output::Latch(_) | Output::Buzzer => {
+            Output::Led(_) | Output::Load(_) | Output::Status if is_steady => drop(self.steady.insert(output)),
+            Output::Led(_) | Output::Load(_) | Output::Status | Output::Lock(_) | Output::Latch(_) | Output::Buzzer => {
                 self.steady.remove(&output);
             }
         }
@@ -128,6 +140,7 @@ impl Hand {
     fn release(&mut self) -> Result<(), LineError> {
         self.pulses.clear();
         self.buzzer.stop();
+        self.lamp.stop();
         self.steady.clear();
         let failures: Vec<PortError> = self.relays.iter_mut().filter_map(|relays| relays.release().err()).collect();
         failures.into_iter().next().map_or(Ok(()), |why| Err(LineError::Failed(why.to_string())))

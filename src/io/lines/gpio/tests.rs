@@ -2,7 +2,7 @@
 
 use super::fake::Fake;
 use super::*;
-use crate::cabinet::outcome::{Message, Sound};
+use crate::cabinet::outcome::{Lamp, Message, Sound};
 use crate::cabinet::types::{DoorNo, Input, Level, Output, SlotNo};
 use crate::io::lines::wiring::{Address, Bias, Signal};
 use crate::io::lines::{LONGEST_PULSE_MS, LineError};
@@ -257,6 +257,8 @@ async fn a_chip_that_hangs_is_not_waited_for_once_a_line() {
     let mut wiring = wiring();
     wiring.outputs.extend((4..=10).map(|line| output(Output::Led(SlotNo(line)), line.into())));
     let cabinet = on_own_threads(&wiring).await;
+    // Its outputs are claimed by now.
+    assert_eq!(cabinet.outputs.set(LED, Level::Inactive, None).await, Ok(()));
     cabinet.fake.hang(BOARD, Duration::from_millis(100));
     assert!(cabinet.outputs.set(LOCK, Level::Active, Some(100)).await.is_err());
     // Twice for the order, once for letting go, and perhaps the next claim by now; nothing for each line of this one.
@@ -306,6 +308,30 @@ async fn lights_and_loads_are_on_again_when_their_chip_is_back_and_no_lock_is() 
     cabinet.fake.plug(BOARD);
     sleep(Duration::from_millis(400)).await;
     assert!(!cabinet.fake.is_on(BOARD, 4), "released is released");
+}
+
+#[tokio::test]
+async fn the_lamp_is_lit_or_blinks_comes_back_with_its_chip_and_is_dark_at_the_end() {
+    let mut wiring = wiring();
+    wiring.outputs.push(output(Output::Status, 4));
+    let cabinet = started(&wiring).await;
+    assert_eq!(cabinet.outputs.lamp(Lamp::Ready).await, Ok(()));
+    assert!(cabinet.fake.is_on(BOARD, 4));
+    cabinet.fake.unplug(BOARD);
+    assert!(cabinet.outputs.set(LED, Level::Active, None).await.is_err());
+    cabinet.fake.plug(BOARD);
+    sleep(Duration::from_millis(400)).await;
+    assert!(cabinet.fake.is_on(BOARD, 4), "steady is steady");
+    assert_eq!(cabinet.outputs.lamp(Lamp::Attention).await, Ok(()));
+    sleep(Duration::from_millis(500)).await;
+    for lit in [true, false, true] {
+        assert_eq!(cabinet.fake.is_on(BOARD, 4), lit);
+        sleep(Duration::from_millis(1_000)).await;
+    }
+    assert_eq!(cabinet.outputs.lamp(Lamp::Ready).await, Ok(()));
+    assert_eq!(cabinet.outputs.release().await, Ok(()));
+    sleep(Duration::from_millis(1_100)).await;
+    assert!(!cabinet.fake.is_on(BOARD, 4));
 }
 
 // ---------------------------------------------------------------- inputs

@@ -1,6 +1,7 @@
 //! What happens to the simulated hardware and what the world refuses, with a sentence for each.
 
 use super::{KeyNo, SensorFault};
+use crate::cabinet::outcome::Lamp;
 use crate::cabinet::types::{DoorNo, SlotNo};
 use std::fmt;
 
@@ -16,6 +17,8 @@ pub enum Happening {
     Latch { slot: SlotNo, energised: bool },
     Led { slot: SlotNo, on: bool },
     Buzzer { on: bool },
+    Lamp { shows: Option<Lamp> },
+    Lockbox { open: bool },
     Load { load: u8, shed: bool },
     SensorFault { slot: SlotNo, fault: SensorFault },
     ContactFault { door: DoorNo, broken: bool },
@@ -40,6 +43,13 @@ impl fmt::Display for Happening {
             Self::Latch { slot, energised: on } => write!(f, "Latch of slot {slot} {}.", energised(on)),
             Self::Led { slot, on } => write!(f, "LED of slot {slot} {}.", if *on { "on" } else { "off" }),
             Self::Buzzer { on } => write!(f, "Buzzer {}.", if *on { "on" } else { "off" }),
+            Self::Lamp { shows: None } => f.write_str("Status lamp dark."),
+            Self::Lamp { shows: Some(Lamp::Ready) } => f.write_str("Status lamp lit: ready."),
+            Self::Lamp { shows: Some(Lamp::Attention) } => f.write_str("Status lamp blinks: attention."),
+            Self::Lamp { shows: Some(Lamp::Asleep) } => f.write_str("Status lamp flashes now and then: asleep."),
+            Self::Lockbox { open } => {
+                write!(f, "The cabinet key's lockbox is {}.", if *open { "opened" } else { "closed" })
+            }
             Self::Load { load, shed } => write!(f, "Switched load {load} {}.", if *shed { "off" } else { "on" }),
             Self::SensorFault { slot, fault: SensorFault::Stuck } => write!(f, "Sensor of slot {slot} is stuck."),
             Self::SensorFault { slot, fault: SensorFault::Dead } => write!(f, "Sensor of slot {slot} is dead."),
@@ -70,6 +80,10 @@ pub enum Refusal {
     AlreadyClosed { door: DoorNo },
     #[error("door {door} is locked: nobody was let in (badge and PIN first, or `sim door force`)")]
     Locked { door: DoorNo },
+    #[error("the lockbox of the cabinet key has no contact here (lockbox_contact under [cabinet])")]
+    NoLockbox,
+    #[error("the lockbox is already {}", if *open { "open" } else { "closed" })]
+    LockboxIsSo { open: bool },
     #[error("slot {slot} is empty")]
     Empty { slot: SlotNo },
     #[error("slot {slot} is taken: {label} (key {key}) hangs there")]
