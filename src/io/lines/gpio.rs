@@ -15,14 +15,15 @@
 //! What a line does when nobody holds it is the chip's: a resistor has to keep a relay at rest (`docs/wiring.md`).
 //!
 //! ```text
-//!   Driver ──▶ Hand, one for each place ──▶ Relays ──▶ Port (cdev | bcm | a test's fake)
-//!      └──▶ Senses ──▶ Bank ──▶ Port; ──▶ inbox ──▶ events
+//!   Driver ──▶ Hand, one for each place ──▶ Relays ──▶ Claim ──▶ Port (cdev | bcm | a test's fake)
+//!      └──▶ Senses ──▶ Bank ──▶ Claim ──▶ Port; ──▶ inbox ──▶ events
 //! ```
 
 mod bank;
 mod bcm;
 mod buzzer;
 mod cdev;
+mod claim;
 mod driver;
 mod hand;
 mod lamp;
@@ -49,34 +50,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
-
-/// The first and the longest pause before lines are claimed again.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// Lines that are not held: when they are claimed again, and what was said of it.
-#[derive(Debug)]
-struct Away {
-    again: Instant,
-    pause: Duration,
-    said: Option<PortError>,
-}
-
-impl Away {
-    /// To be claimed at once.
-    fn now() -> Self {
-        Self { again: Instant::now(), pause: PAUSE.0, said: None }
-    }
-
-    /// It failed: to be tried later. True if that is news.
-    fn later(&mut self, why: PortError) -> bool {
-        self.again = Instant::now() + self.pause;
-        self.pause = (self.pause * 2).min(PAUSE.1);
-        let is_news = self.said.as_ref() != Some(&why);
-        self.said = Some(why);
-        is_news
-    }
-}
 
 /// Starts the driver on threads of its own; it sends to `events`. Outputs are claimed, inactive, before any order.
 ///

@@ -1,6 +1,6 @@
 //! Inputs that were claimed together: their levels, the numbers of their edges, and whether their interrupt lives.
 
-use super::Away;
+use super::claim::{Claim, Tried};
 use super::port::{Ear, Edge, Port, PortError, Sensed};
 use crate::io::lines::wiring::{InputLine, Place, Signal};
 use crate::messages::tell;
@@ -21,13 +21,7 @@ const TOGETHER: Duration = Duration::from_millis(20);
 pub(super) struct Bank {
     place: Place,
     lines: Vec<InputLine>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Held(Held),
-    Away(Away),
+    claim: Claim<Held>,
 }
 
 struct Held {
@@ -67,31 +61,31 @@ impl Look {
 
 impl Bank {
     pub(super) fn new(place: Place, lines: Vec<InputLine>) -> Self {
-        Self { place, lines, state: State::Away(Away::now()) }
+        Self { place, lines, claim: Claim::due_now() }
     }
 
     /// When it has something to do.
     pub(super) fn due(&self) -> Instant {
-        match &self.state {
-            State::Held(held) => held.suspects.values().copied().fold(held.next_poll, Instant::min),
-            State::Away(away) => away.again,
+        match &self.claim {
+            Claim::Held(held) => held.suspects.values().copied().fold(held.next_poll, Instant::min),
+            Claim::Away(_) => self.claim.due().unwrap_or_else(Instant::now),
         }
     }
 
     /// Where it is, if a line of it changed without an interrupt.
     pub(super) fn dead(&self) -> Option<&Place> {
-        matches!(&self.state, State::Held(held) if !held.deaf.is_empty()).then_some(&self.place)
+        matches!(&self.claim, Claim::Held(held) if !held.deaf.is_empty()).then_some(&self.place)
     }
 
     pub(super) fn is_claim(&self, claim: u64) -> bool {
-        matches!(&self.state, State::Held(held) if held.claim == claim)
+        matches!(&self.claim, Claim::Held(held) if held.claim == claim)
     }
 
     /// What each line shows; none = it cannot be read.
     pub(super) fn levels(&self) -> impl Iterator<Item = (Signal, Option<bool>)> {
-        let levels = match &self.state {
-            State::Held(held) => held.levels.as_slice(),
-            State::Away(_) => &[],
+        let levels = match &self.claim {
+            Claim::Held(held) => held.levels.as_slice(),
+            Claim::Away(_) => &[],
         };
         self.lines.iter().enumerate().map(|(index, line)| (line.signal, levels.get(index).copied()))
     }
@@ -99,10 +93,11 @@ impl Bank {
     /// Does what is due: claims, polls, judges interrupts.
     pub(super) fn look(&mut self, port: &mut dyn Port, ear: impl FnOnce() -> Ear, poll: Duration) -> Look {
         let now = Instant::now();
-        match &mut self.state {
-            State::Away(away) if away.again <= now + TOGETHER => self.claim(port, ear(), poll),
-            State::Away(_) => Look::NOTHING,
-            State::Held(held) => {
+        let is_due = self.claim.due().is_some_and(|due| due <= now + TOGETHER);
+        match &mut self.claim {
+            Claim::Away(_) if is_due => self.take(port, ear(), poll),
+            Claim::Away(_) => Look::NOTHING,
+            Claim::Held(held) => {
                 let (dead, waiting): (BTreeMap<_, _>, BTreeMap<_, _>) =
                     std::mem::take(&mut held.suspects).into_iter().partition(|(_, until)| *until <= now);
                 held.suspects = waiting;
@@ -122,46 +117,32 @@ impl Bank {
         }
     }
 
-    fn claim(&mut self, port: &mut dyn Port, ear: Ear, poll: Duration) -> Look {
+    fn take(&mut self, port: &mut dyn Port, ear: Ear, poll: Duration) -> Look {
         let claim = ear.claim;
         let claimed = port.claim_inputs(&self.place, &self.lines, ear);
-        let read = claimed.and_then(|mut sensed| Ok((sensed.read()?, sensed)));
-        let State::Away(away) = &mut self.state else { return Look::NOTHING };
-        match read {
-            Ok((levels, sensed)) => {
-                if away.said.is_some() {
-                    tell!(LINES_BACK, "{} can be read again", self.words());
-                }
-                if !sensed.tells_edges() {
+        let held = claimed.and_then(|mut sensed| {
+            let levels = sensed.read()?;
+            let seqnos = vec![0; levels.len()];
+            let (next_poll, suspects, deaf) = (Instant::now() + poll, BTreeMap::new(), BTreeSet::new());
+            Ok(Held { sensed, claim, levels, seqnos, next_poll, suspects, deaf })
+        });
+        match self.claim.tried(held, self.lines.len(), &self.words(), "read") {
+            Tried::Held => {
+                if matches!(&self.claim, Claim::Held(held) if !held.sensed.tells_edges()) {
                     tell!(
                         POLLED,
                         "{} give no interrupts, so they are polled ten times a second; wire the chip's interrupt line",
                         self.words()
                     );
                 }
-                let seqnos = vec![0; levels.len()];
-                self.state = State::Held(Held {
-                    sensed,
-                    claim,
-                    levels,
-                    seqnos,
-                    next_poll: Instant::now() + poll,
-                    suspects: BTreeMap::new(),
-                    deaf: BTreeSet::new(),
-                });
                 self.pace(poll);
                 Look::Whole(Vec::new())
             }
-            Err(why) if why.is_one_lines() && self.lines.len() > 1 => {
+            Tried::Parted => {
                 let alone = |line: InputLine| Self::new(self.place.clone(), vec![line]);
                 Look::Parted(std::mem::take(&mut self.lines).into_iter().map(alone).collect())
             }
-            Err(why) => {
-                if away.later(why.clone()) {
-                    tell!(LINES_LOST, "{} cannot be read: {why}", self.words());
-                }
-                Look::NOTHING
-            }
+            Tried::Failed => Look::NOTHING,
         }
     }
 
@@ -175,7 +156,7 @@ impl Bank {
 
     /// When the levels are read next.
     fn pace(&mut self, poll: Duration) {
-        if let State::Held(held) = &mut self.state {
+        if let Claim::Held(held) = &mut self.claim {
             let blind = !held.sensed.tells_edges() || !held.deaf.is_empty();
             held.next_poll = Instant::now() + if blind { WITHOUT_EDGES.min(poll) } else { poll };
         }
@@ -183,7 +164,7 @@ impl Bank {
 
     /// Nobody could hear an edge for so long.
     pub(super) fn forgive(&mut self, blocked: Duration) {
-        if let State::Held(held) = &mut self.state {
+        if let Claim::Held(held) = &mut self.claim {
             for until in held.suspects.values_mut() {
                 *until += blocked;
             }
@@ -211,7 +192,7 @@ impl Bank {
 
     /// Reads the levels, with a second try for a glitch of the bus: what changed, of which an edge is expected still.
     fn compare(&mut self, edges_follow: bool) -> Result<Vec<(Signal, bool)>, PortError> {
-        let State::Held(held) = &mut self.state else { return Ok(Vec::new()) };
+        let Claim::Held(held) = &mut self.claim else { return Ok(Vec::new()) };
         let levels = held.sensed.read().or_else(|_| held.sensed.read())?;
         let mut changed = Vec::new();
         for (index, level) in levels.into_iter().enumerate() {
@@ -228,15 +209,13 @@ impl Bank {
     /// It does not answer any more.
     pub(super) fn lose(&mut self, why: PortError) -> Look {
         tell!(LINES_LOST, "{} cannot be read any more: {why}; claiming them again", self.words());
-        let mut away = Away::now();
-        away.later(why);
-        self.state = State::Away(away);
+        self.claim.lose(why);
         Look::Whole(Vec::new())
     }
 
     /// Edges, in their order.
     pub(super) fn hear(&mut self, edges: &[Edge]) -> Look {
-        let State::Held(held) = &mut self.state else { return Look::NOTHING };
+        let Claim::Held(held) = &mut self.claim else { return Look::NOTHING };
         let (mut changed, mut lost) = (Vec::new(), 0_u32);
         for edge in edges {
             let Some(index) = self.lines.iter().position(|line| line.at.line == edge.line) else { continue };

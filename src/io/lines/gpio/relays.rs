@@ -1,7 +1,7 @@
 //! Outputs that were claimed together.
 
+use super::claim::{Claim, Tried};
 use super::port::{Driven, Port, PortError};
-use super::{Away, port};
 use crate::cabinet::types::Output;
 use crate::io::lines::wiring::{OutputLine, Place, output_words};
 use crate::messages::tell;
@@ -13,13 +13,7 @@ use tokio::time::Instant;
 pub(super) struct Relays {
     place: Place,
     lines: Vec<OutputLine>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Held(Held),
-    Away(Away),
+    claim: Claim<Held>,
 }
 
 /// Whoever lets go of outputs drives them inactive first, whatever way that comes about.
@@ -43,38 +37,26 @@ impl Drop for Held {
 
 impl Relays {
     pub(super) fn new(place: Place, lines: Vec<OutputLine>) -> Self {
-        Self { place, lines, state: State::Away(Away::now()) }
+        Self { place, lines, claim: Claim::due_now() }
     }
 
     /// When it has something to do.
     pub(super) const fn due(&self) -> Option<Instant> {
-        match &self.state {
-            State::Held(_) => None,
-            State::Away(away) => Some(away.again),
-        }
+        self.claim.due()
     }
 
     /// Claims what is due. Gives back the parts that are to be claimed one by one, in the place of this one.
     pub(super) fn claim(&mut self, port: &mut dyn Port) -> Option<Vec<Self>> {
-        let State::Away(away) = &mut self.state else { return None };
-        match port.claim_outputs(&self.place, &self.lines) {
-            Ok(driven) => {
-                if away.said.is_some() {
-                    tell!(LINES_BACK, "the outputs at {} can be driven again", self.place);
-                }
-                self.state = State::Held(Held { driven, count: self.lines.len() });
-            }
-            Err(why) if why.is_one_lines() && self.lines.len() > 1 => {
+        self.claim.due()?;
+        let count = self.lines.len();
+        let claimed = port.claim_outputs(&self.place, &self.lines).map(|driven| Held { driven, count });
+        match self.claim.tried(claimed, count, &self.words(), "driven") {
+            Tried::Held | Tried::Failed => None,
+            Tried::Parted => {
                 let alone = |line: OutputLine| Self::new(self.place.clone(), vec![line]);
-                return Some(std::mem::take(&mut self.lines).into_iter().map(alone).collect());
-            }
-            Err(why) => {
-                if away.later(why.clone()) {
-                    tell!(LINES_LOST, "{} cannot be driven: {why}", self.words());
-                }
+                Some(std::mem::take(&mut self.lines).into_iter().map(alone).collect())
             }
         }
-        None
     }
 
     /// "door 1's lock", "16 outputs".
@@ -99,10 +81,10 @@ impl Relays {
 
     /// Drives one line; a glitch of the bus is given a second try.
     pub(super) fn drive(&mut self, index: usize, active: bool) -> Result<(), PortError> {
-        let held = match &mut self.state {
-            State::Held(held) => held,
-            State::Away(away) => {
-                let unknown = || port::PortError::Failed(self.place.to_string(), "it was not claimed yet".into());
+        let held = match &mut self.claim {
+            Claim::Held(held) => held,
+            Claim::Away(away) => {
+                let unknown = || PortError::Failed(self.place.to_string(), "it was not claimed yet".into());
                 return Err(away.said.clone().unwrap_or_else(unknown));
             }
         };
@@ -110,11 +92,7 @@ impl Relays {
             return Ok(());
         };
         tell!(LINES_LOST, "the outputs at {} do not follow any more: {why}; claiming them again", self.place);
-        // Letting go may hang as well: the pause begins after it.
-        self.state = State::Away(Away::now());
-        let mut away = Away::now();
-        away.later(why.clone());
-        self.state = State::Away(away);
+        self.claim.lose(why.clone());
         Err(why)
     }
 
