@@ -59,9 +59,11 @@ fn cabinet_weeks_under_the_laws() {
         sum.died += tally.died;
         sum.drills += tally.drills;
         sum.tests += tally.tests;
+        sum.reloads += tally.reloads;
     }
     println!("{days} cabinet-days: {sum:?}");
     assert!(sum.visits > 10 * days && sum.cuts > 0 && sum.failed_commits > 0 && sum.truths_compared > days, "{sum:?}");
+    assert!(sum.reloads > days / 7, "{sum:?}");
 }
 
 #[test]

@@ -66,8 +66,7 @@ impl Laws {
         }
     }
 
-    /// The config is another one from the next start on.
-    #[allow(dead_code, reason = "the simulation keeps its config")]
+    /// The config is another one from now on.
     pub fn reconfigured(&mut self, settings: Settings) {
         self.settings = settings;
     }

@@ -108,6 +108,8 @@ pub struct Tally {
     pub drills: u64,
     /// The battery was tested.
     pub tests: u64,
+    /// The config was read again.
+    pub reloads: u64,
     /// FNV-1a over all records.
     pub fingerprint: u64,
 }
@@ -311,6 +313,8 @@ impl World {
             }
             _ => {}
         }
+        // As the keeper does: rules count for a rebuild once their record is on the disk.
+        self.settings = self.cabinet.settings().clone();
         self.laws.committed();
         self.proof = Some(self.now().stamp());
         if self.life.bug != Bug::ActsBeforeCommit {
@@ -420,6 +424,7 @@ impl World {
         let first = self.cabinet.next_command();
         self.cabinet = Cabinet::restore(self.settings.clone(), books, self.store, first, self.now());
         self.core_is_new();
+        self.laws.reconfigured(self.settings.clone());
         self.laws.restored(&self.ledger, &self.cabinet, self.now())?;
         if self.life.bug == Bug::RepeatsAfterRestore
             && let Some(unlock) = self.last_unlock.clone()

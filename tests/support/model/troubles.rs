@@ -5,8 +5,9 @@ use crate::laws::Law;
 use crate::sample::{edit_user, sample_roster};
 use cabinetd::cabinet::Event;
 use cabinetd::cabinet::books::Presence;
-use cabinetd::cabinet::event::{Ask, KeyStep, Start, StoreState};
+use cabinetd::cabinet::event::{Ask, KeyStep, Reconfigured, Start, StoreState};
 use cabinetd::cabinet::fact::Alarm;
+use cabinetd::cabinet::roster::Window;
 use cabinetd::cabinet::types::{ClockQuality, Code, DoorNo, Input, KeyId, Level, Role, SlotNo, UserId};
 
 impl World {
@@ -40,6 +41,9 @@ impl World {
             if self.life.rough {
                 self.trouble()?;
             }
+            if self.dice.once_in(30) {
+                self.reload()?;
+            }
             if self.now().civil.day != day && self.supply.off.is_none() {
                 day = self.now().civil.day;
                 self.evening()?;
@@ -49,6 +53,49 @@ impl World {
         // The whole ledger, from its first record.
         self.laws.unmark();
         self.laws.restored(&self.ledger, &self.cabinet, self.now())
+    }
+
+    /// The config is read again, when nobody is here. What the file says of doors, slots and loads is for the next start.
+    fn reload(&mut self) -> Law {
+        self.flush()?;
+        if self.supply.off.is_some() || self.store == StoreState::Reserve || !self.cabinet.may_change_rules() {
+            return Ok(());
+        }
+        self.tally.reloads += 1;
+        let mut rules = self.settings.clone();
+        rules.sessions.fixed_return = self.dice.once_in(2);
+        rules.sessions.ask_required = self.dice.once_in(2);
+        rules.sessions.unlock_ms = u32::try_from(self.dice.between(4_000, 15_000)).expect("some seconds");
+        rules.alerts.inactive_days = u32::try_from(self.dice.between(0, 5)).expect("some days");
+        let to = if self.dice.once_in(2) { 19 * 60 } else { 18 * 60 };
+        rules.alerts.office_hours = vec![Window { weekdays: 0b001_1111, from: 7 * 60, to }];
+        let before = self.settings.clone();
+        let mut file = rules.clone();
+        file.doors.remove(&DoorNo(2));
+        file.slots.clear();
+        file.upstream = !file.upstream;
+        if let Some(power) = &mut file.power {
+            power.loads.clear();
+        }
+        let config_hash = format!("c{}", self.tally.reloads);
+        let (changed, after_restart) = (Vec::new(), Vec::new());
+        let reconfigured = Reconfigured { settings: file, config_hash, changed, after_restart };
+        self.laws.reconfigured(rules.clone());
+        self.event(Event::Reconfigured(Box::new(reconfigured)))?;
+        // Its commit may fail: then the rules are the old ones.
+        if self.batch.is_durable() && *self.cabinet.settings() != rules {
+            return Err(
+                "after a reload the rules in force are not those of the file, with the wiring of the start".into()
+            );
+        }
+        self.flush()?;
+        let in_force = self.cabinet.settings();
+        let named = self.cabinet.books().life.as_ref().map(|life| life.config_hash.as_str());
+        let is_new = named == Some(format!("c{}", self.tally.reloads).as_str());
+        if before != rules && is_new != (*in_force == rules) {
+            return Err(format!("after a reload the books name {named:?}, and other rules are in force"));
+        }
+        Ok(())
     }
 
     fn trouble(&mut self) -> Law {
