@@ -100,6 +100,7 @@ fn config(server: &Server, dir: &Path) -> UpstreamConfig {
         longest_pause_s: 1,
         batch_records: 50,
         flush_ms: 5_000,
+        roster_key: None,
         withheld: BTreeSet::new(),
     }
 }

@@ -10,6 +10,7 @@ use super::outcome::Answer;
 use super::power::state::PowerState;
 use super::power::{Supply, UpsFigures};
 use super::roster::{Difference, Key, Roster, User};
+use super::signed::Signed;
 use super::types::{
     Actor, AlarmId, DoorNo, Evidence, Input, KeyId, Origin, PinHash, Reason, RequestKey, SessionId, Shown, SlotNo,
     Stamp, UserId,
@@ -35,6 +36,7 @@ pub enum View {
     User(UserId),
     Key(KeyId),
     RosterVersion,
+    SignedRoster,
     /// A place in the ring of remembered answers.
     Answered(u8),
 }
@@ -58,6 +60,7 @@ pub enum Row {
     User(User),
     Key(Key),
     RosterVersion(u64),
+    SignedRoster(SignedState),
     Answered(Answered),
 }
 
@@ -258,13 +261,27 @@ impl Person {
     }
 }
 
-/// A code for one entry.
+/// A code for one entry, or for one enrolment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Vouched {
-    pub by: UserId,
+    /// Who stands for them; nobody for an enrolment, which is the account's that made the code.
+    pub by: Option<UserId>,
     pub code: PinHash,
     pub since: Stamp,
     pub for_minutes: u32,
+    /// It opens nothing, and they choose a PIN of their own with it.
+    #[serde(default)]
+    pub enrols: bool,
+}
+
+/// The signed roster in force.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct SignedState {
+    pub signed: Signed,
+    /// SHA-256 of what was signed, hex.
+    pub hash: String,
+    /// When it was taken.
+    pub since: Stamp,
 }
 
 /// An answer kept for a caller who asks again.
@@ -296,6 +313,7 @@ pub struct Books {
     pub vouched: BTreeMap<UserId, Vouched>,
     pub roster: Roster,
     pub roster_version: u64,
+    pub signed_roster: Option<SignedState>,
     pub answered: BTreeMap<u8, Answered>,
     /// The number of the next record.
     pub next_seq: u64,
@@ -331,6 +349,7 @@ impl Books {
                 (View::User(user), Row::User(row)) => drop(books.roster.users.insert(user, row)),
                 (View::Key(key), Row::Key(row)) => drop(books.roster.keys.insert(key, row)),
                 (View::RosterVersion, Row::RosterVersion(row)) => books.roster_version = row,
+                (View::SignedRoster, Row::SignedRoster(row)) => books.signed_roster = Some(row),
                 (View::Answered(place), Row::Answered(row)) => drop(books.answered.insert(place, row)),
                 // A row under a foreign address: the store built the address from the row, so this cannot be.
                 (_, _) => debug_assert!(false, "row and view differ"),
@@ -358,6 +377,7 @@ impl Books {
             View::User(user) => self.roster.users.get(user).cloned().map(Row::User),
             View::Key(key) => self.roster.keys.get(key).cloned().map(Row::Key),
             View::RosterVersion => Some(Row::RosterVersion(self.roster_version)),
+            View::SignedRoster => self.signed_roster.clone().map(Row::SignedRoster),
             View::Answered(place) => self.answered.get(place).cloned().map(Row::Answered),
         }
     }
@@ -374,7 +394,8 @@ impl Books {
         let views = (self.slots.keys().map(|id| View::Slot(*id)))
             .chain(self.custody.keys().map(|id| View::Custody(id.clone())))
             .chain(self.doors.keys().map(|id| View::Door(*id)))
-            .chain([View::Session, View::Life, View::Supply, View::Power, View::Throttle, View::RosterVersion])
+            .chain([View::Session, View::Life, View::Supply, View::Power, View::Throttle])
+            .chain([View::RosterVersion, View::SignedRoster])
             .chain(self.alarms.keys().map(|id| View::Alarm(*id)))
             .chain(self.faults.keys().map(|id| View::Fault(*id)))
             .chain(self.people.keys().map(|id| View::Person(id.clone())))
@@ -430,9 +451,14 @@ impl Books {
                     self.set_custody(key, Custody::Unaccounted { since: stamp, seq, let_in: let_in.clone() });
                 }
             }
-            Fact::RosterChanged { version, difference, .. } => {
+            Fact::RosterChanged { version, difference, signed, hash, .. } => {
                 self.roster_version = *version;
                 self.touch(View::RosterVersion);
+                if let Some(signed) = *signed {
+                    let hash = hash.clone().unwrap_or_default();
+                    self.signed_roster = Some(SignedState { signed, hash, since: stamp });
+                    self.touch(View::SignedRoster);
+                }
                 // A key that left the roster hangs nowhere any more, as far as the books go.
                 for gone in difference {
                     if let Difference::KeyRemoved(key) = gone {
@@ -441,7 +467,12 @@ impl Books {
                 }
             }
             // What these say of secrets is kept in rows that no record holds.
-            Fact::PinSet { .. } | Fact::Vouched { .. } => {}
+            Fact::PinSet { user, enrolled: true } => {
+                if self.vouched.remove(user).is_some() {
+                    self.touch(View::Vouched(user.clone()));
+                }
+            }
+            Fact::PinSet { .. } | Fact::Vouched { .. } | Fact::EnrolmentOffered { .. } => {}
             Fact::DarkCompared { .. } => self.with_life(|life| life.compared = true),
             Fact::Denied { charged: None, .. } | Fact::LockFault { .. } => {}
             Fact::Denied { user, count, charged: Some(shown), .. } => {

@@ -22,6 +22,8 @@ pub struct Settings {
     pub power: Option<PowerSettings>,
     /// Whether the ledger is copied upstream.
     pub upstream: bool,
+    /// Whether rosters count that are signed elsewhere.
+    pub signed_roster: bool,
 }
 
 /// A door.
@@ -135,6 +137,7 @@ impl Settings {
             },
             power: None,
             upstream: false,
+            signed_roster: false,
         }
     }
 }

@@ -383,6 +383,8 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::UpstreamAhead { .. }
                 | Alarm::CabinetCloned { .. }
                 | Alarm::RecordParked { .. }
+                | Alarm::RosterRefused { .. }
+                | Alarm::RosterOverdue { .. }
         ),
         _ => false,
     }

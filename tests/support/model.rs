@@ -365,6 +365,8 @@ impl World {
                 | Action::SwitchLoad { .. }
                 | Action::ReadLines
                 | Action::RetryUpstream
+                // Nobody enrols here.
+                | Action::HashPin { .. }
                 | Action::Sound(_) => {}
                 Action::Flush => {
                     // A network that is down answers nobody: the core's deadline ends it.

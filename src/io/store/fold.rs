@@ -114,7 +114,8 @@ fn derivable(books: &Books) -> BTreeMap<View, Row> {
         | Row::Power(_)
         | Row::Fault(_)
         | Row::Person(_)
-        | Row::RosterVersion(_)) => Some((view, row)),
+        | Row::RosterVersion(_)
+        | Row::SignedRoster(_)) => Some((view, row)),
     });
     rows.collect()
 }

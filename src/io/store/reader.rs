@@ -233,6 +233,7 @@ impl Reader {
                 | Row::Person(_)
                 | Row::Vouched(_)
                 | Row::RosterVersion(_)
+                | Row::SignedRoster(_)
                 | Row::Answered(_) => {}
             }
         }

@@ -25,6 +25,7 @@ pub fn address(view: &View) -> (&'static str, String) {
         View::User(user) => ("user", user.to_string()),
         View::Key(key) => ("key", key.to_string()),
         View::RosterVersion => ("roster-version", String::new()),
+        View::SignedRoster => ("signed-roster", String::new()),
         View::Answered(place) => ("answered", place.to_string()),
     }
 }
@@ -54,6 +55,7 @@ pub fn view_of(view: &str, id: &str) -> Option<View> {
         "user" => Some(View::User(id.into())),
         "key" => Some(View::Key(id.into())),
         "roster-version" => single(View::RosterVersion),
+        "signed-roster" => single(View::SignedRoster),
         "answered" => id.parse().ok().map(View::Answered),
         _ => None,
     }
@@ -100,6 +102,7 @@ mod tests {
             View::User("ana".into()),
             View::Key("204".into()),
             View::RosterVersion,
+            View::SignedRoster,
             View::Answered(63),
         ];
         for view in views {
