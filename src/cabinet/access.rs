@@ -216,9 +216,10 @@ impl Cabinet {
         }
         let until = turn.mono().plus_ms(self.settings.access.pin_timeout_ms);
         let has_pin = self.books.roster.users.get(&user).is_some_and(|user| user.pin.is_some());
+        let enrols = !has_pin && self.enrolment_stands(turn, &user);
         self.desk = Desk::AwaitingPin { user, shown, until };
         self.sound(turn, Sound::Next);
-        self.show(turn, if has_pin { Message::EnterPin } else { Message::EnterCode });
+        self.show(turn, if enrols { Message::EnterCode } else { Message::EnterPin });
     }
 
     /// Whether this person has hours or a validity that cannot be looked at now.

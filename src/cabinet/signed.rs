@@ -264,11 +264,15 @@ impl Cabinet {
             return;
         }
         turn.by = by;
-        if let Err(problems) = self.take_roster(turn, &roster) {
-            self.signed.refused = self.signed.refused.max(roster.version);
-            turn.by = Origin::cabinet();
-            let problems = problems.into_iter().take(PROBLEMS).collect();
-            self.roster_refused(turn, RosterFault::DoesNotFit { version: roster.version, problems });
+        let taken = self.take_roster(turn, &roster);
+        turn.by = Origin::cabinet();
+        match taken {
+            Ok(_) => self.look_at_roster_age(turn),
+            Err(problems) => {
+                self.signed.refused = self.signed.refused.max(roster.version);
+                let problems = problems.into_iter().take(PROBLEMS).collect();
+                self.roster_refused(turn, RosterFault::DoesNotFit { version: roster.version, problems });
+            }
         }
     }
 
@@ -286,7 +290,7 @@ impl Cabinet {
         };
         self.put_roster(turn, fact, next, &difference);
         self.signed.look = None;
-        self.resolve(turn, |alarm| matches!(alarm, Alarm::RosterRefused { .. }));
+        self.resolve(turn, |alarm| matches!(alarm, Alarm::RosterRefused { .. } | Alarm::RosterOverdue { .. }));
         if !rises.is_empty() {
             self.raise(turn, Alarm::PrivilegesRose { version, rises });
         }

@@ -193,6 +193,8 @@ impl Laws {
                 Fact::AlarmCleared { .. } => true,
                 // Whoever shows badge and PIN and is refused was here, too.
                 Fact::Denied { user: Some(refused), .. } => refused == user,
+                // And whoever chose a PIN, with a code.
+                Fact::PinSet { user: chose, enrolled: true } => chose == user,
                 Fact::AlarmRaised { alarm: Alarm::Duress { user: forced, .. } } => forced == user,
                 _ => self.fold.session.as_ref().is_some_and(|s| s.user == *user || s.second.as_ref() == Some(user)),
             };
