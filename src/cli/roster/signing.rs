@@ -201,3 +201,74 @@ fn new_file(path: &Path, content: &[u8]) -> Result<(), String> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(cannot)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::roster::{Expected, verify};
+
+    const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/roster-sample.toml");
+
+    fn args(dir: &Path, file: &str) -> SignArgs {
+        SignArgs {
+            files: vec![PathBuf::from(file)],
+            key: dir.join("roster.key"),
+            number: 7,
+            site: "Palm Court".to_owned(),
+            cabinet: "cabinet-1".to_owned(),
+            device_key: "07".repeat(32),
+            valid_days: 30,
+            time_zone: Some("UTC".to_owned()),
+            out: dir.join("signed.json"),
+        }
+    }
+
+    fn made(dir: &Path) -> [u8; 32] {
+        let told = keygen(&dir.join("roster.key")).expect("a key");
+        let public = told.split('"').nth(1).and_then(unhex);
+        public.expect("the line for the config")
+    }
+
+    #[test]
+    fn what_it_signs_counts_at_that_cabinet_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let roster_key = made(dir.path());
+        let told = sign_file(&args(dir.path(), SAMPLE), Wall(1_000)).expect("signed");
+        assert!(told.contains("version 7") && told.contains("for 30 days"), "{told}");
+        let signed = read_signed(&dir.path().join("signed.json")).expect("readable");
+        let identity = Identity { site: "Palm Court".to_owned(), cabinet: "cabinet-1".to_owned() };
+        let expected = Expected { roster_key, identity, device_key: [7; 32] };
+        let roster = verify("stick", signed.to_string().as_bytes(), &expected).expect("it counts");
+        assert_eq!((roster.version, roster.expires), (7, Wall(1_000 + 30 * DAY_MS)));
+        assert!(verify("stick", signed.to_string().as_bytes(), &Expected { device_key: [8; 32], ..expected }).is_err());
+        for name in ["roster.key", "signed.json"] {
+            let mode = std::fs::metadata(dir.path().join(name)).expect("it is there").mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn it_overwrites_nothing_and_says_what_is_wrong_before_anything_is_signed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        made(dir.path());
+        assert!(keygen(&dir.path().join("roster.key")).expect_err("it is there").contains("exists already"));
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            path.display().to_string()
+        };
+        let person = "[[users]]\nid = \"a\"\nname = \"A\"\nrole = \"staff\"\n";
+        let with_pin = file("pin.toml", &format!("keys = []\n{person}pin = \"482913\"\n"));
+        let refused = sign_file(&args(dir.path(), &with_pin), Wall(0)).expect_err("PINs do not travel");
+        assert!(refused.contains("PINs are never read from a file") && !refused.contains("482913"), "{refused}");
+        let half = file("half.toml", person);
+        let refused = sign_file(&args(dir.path(), &half), Wall(0)).expect_err("no keys");
+        assert!(refused.contains("whole"), "{refused}");
+        let short = SignArgs { device_key: "07".to_owned(), ..args(dir.path(), SAMPLE) };
+        assert!(sign_file(&short, Wall(0)).expect_err("no key").contains("roster device-key"));
+        std::fs::set_permissions(dir.path().join("roster.key"), std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .expect("done");
+        assert!(sign_file(&args(dir.path(), SAMPLE), Wall(0)).expect_err("exposed").contains("chmod 0600"));
+        assert!(!dir.path().join("signed.json").exists(), "nothing was signed");
+    }
+}
