@@ -82,7 +82,7 @@ fn roster(copied: &Copied) -> Option<Finding> {
     let id = Id::UpstreamRoster;
     if let Some(why) = copied.copy.as_ref().and_then(|copy| copy.roster_trouble.as_ref()) {
         let (what, remedy) = parted(why);
-        let what = format!("Upstream's roster for this cabinet does not count: {what}");
+        let what = format!("Upstream's roster for this cabinet is not taken: {what}");
         return Some(Finding::warning(id, sentence(&what), remedy));
     }
     let none = "No signed roster was taken yet.";

@@ -20,7 +20,7 @@ pub fn upstream(seen: &Snapshot, view: &View) -> String {
             }
             roster(&mut text, seen, view);
             if let Some(why) = &upstream.roster_trouble {
-                let words = format!("what upstream has counts for nothing: {}", clean(why));
+                let words = format!("the one that upstream has is not taken: {}", clean(why));
                 line(&mut text, view, "", &view.paint.tone(Tone::Doubt, &words));
             }
         }
