@@ -237,13 +237,15 @@ impl Cabinet {
 
     /// Newer, or the very one that is in force.
     fn is_newer(&self, roster: &SignedRoster) -> Result<bool, RosterFault> {
-        let Some(held) = &self.books.signed_roster else { return Ok(true) };
-        if roster.version > held.signed.version {
+        let held = self.books.signed_roster.as_ref();
+        // They count from 1.
+        let version = held.map_or(0, |held| held.signed.version);
+        if roster.version > version {
             Ok(true)
-        } else if roster.version == held.signed.version && roster.hash == held.hash {
+        } else if roster.version == version && held.is_some_and(|held| held.hash == roster.hash) {
             Ok(false)
         } else {
-            Err(RosterFault::NotNewer { version: roster.version, held: held.signed.version })
+            Err(RosterFault::NotNewer { version: roster.version, held: version })
         }
     }
 

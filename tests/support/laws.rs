@@ -213,6 +213,11 @@ impl Laws {
                 law!(self.fold.session.as_ref().is_some_and(|now| now.id == *session), "{}: no such session", said());
                 self.sessions.entry(*session).or_default().insert(user.clone());
             }
+            Fact::RosterChanged { signed: Some(signed), .. } => {
+                law!(self.fold.session.is_none(), "{}: a signed roster is taken in a visit", said());
+                let held = self.fold.signed_roster.as_ref().map_or(0, |held| held.signed.version);
+                law!(signed.version > held, "{}: it is not above {held}", said());
+            }
             Fact::SessionAuthorised { session, .. } | Fact::SessionClosed { session, .. } => {
                 law!(self.fold.session.as_ref().is_some_and(|now| now.id == *session), "{}: no such session", said());
             }

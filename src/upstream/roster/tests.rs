@@ -74,7 +74,7 @@ fn each_field_is_under_the_signature() {
         ("a badge", |all| all["roster"]["users"][0]["badge"] = "1".into()),
         ("a key", |all| {
             all["roster"]["keys"][0]["second_person"] =
-                (!all["roster"]["keys"][0]["second_person"].as_bool().unwrap_or(false)).into()
+                (!all["roster"]["keys"][0]["second_person"].as_bool().unwrap_or(false)).into();
         }),
         ("no keys", |all| all["roster"]["keys"] = json!([])),
         ("one more", |all| all["more"] = 1.into()),
