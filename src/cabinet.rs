@@ -3,6 +3,7 @@
 //! ```text
 //! Event ──▶ Cabinet::step(now, event) ──▶ Outcome { records, rows, commands }
 //!              │  access    who is it, may they            (identification, PINs, throttling)
+//!              │  enrol     a PIN of their own, with a code         (who has none yet)
 //!              │  pad       digits: login, PIN, answers    (the dialogue of a cabinet with only a keypad)
 //!              │  visit     one person's session           (ask, authorise, open, close)
 //!              │  door      contacts, left open            ┐
@@ -11,6 +12,7 @@
 //!              │  custody   overdue, closing time, a key's life
 //!              │  request   asks from outside, answered once
 //!              │  alarm     raised, acknowledged, cleared
+//!              │  signed    a roster from elsewhere: newer, fitting, not too old
 //!              ├  upstream  what alarms there, how long sleep waits for it
 //!              └  power     which supply, how long yet, when to sleep
 //! ```
@@ -25,6 +27,7 @@ mod alarm;
 pub mod books;
 mod custody;
 mod door;
+pub mod enrol;
 pub mod event;
 pub mod fact;
 mod lamp;
@@ -40,6 +43,7 @@ pub mod roster;
 mod sensing;
 pub mod sentence;
 pub mod settings;
+pub mod signed;
 mod slot;
 pub mod snapshot;
 pub mod types;
@@ -75,6 +79,7 @@ pub struct Cabinet {
     power: power::room::Room,
     /// Falling asleep waits for upstream to have everything.
     is_flushing: bool,
+    signed: signed::Waiting,
     /// When the display's last word has been read.
     idle_at: Option<Mono>,
     /// What the status lamp was told last.
@@ -99,6 +104,9 @@ enum Purpose {
         session: SessionId,
     },
     CheckPin {
+        user: UserId,
+    },
+    HashPin {
         user: UserId,
     },
     Sleep {
@@ -145,6 +153,8 @@ pub enum Reason {
     WordLapses,
     /// The display's last word has been read.
     DisplayIdle,
+    /// The signed roster may be past its age.
+    RosterAge,
     /// The power policy may have something new to say.
     Power,
     /// A test of the battery has had its time, or may be due.
@@ -187,6 +197,7 @@ impl Cabinet {
             watch: custody::Watch::default(),
             power,
             is_flushing: false,
+            signed: signed::Waiting::default(),
             idle_at: None,
             lamp_shows: None,
             pending: BTreeMap::new(),
@@ -276,10 +287,13 @@ impl Cabinet {
             Event::UpsRead(reading) => self.ups_read(turn_ref, &reading),
             Event::StoreChanged(state) => self.store_changed(turn_ref, state),
             Event::UpstreamSaid(news) => self.upstream_said(turn_ref, news),
+            Event::RosterArrived(roster) => self.roster_arrived(turn_ref, *roster),
+            Event::RosterRefused(fault) => self.roster_refused(turn_ref, fault),
             Event::Reconfigured(new) => self.reconfigured(turn_ref, *new),
             Event::Stopping { why } => self.stopping(turn_ref, why),
         }
         self.deadlines_passed(turn_ref);
+        self.take_offered(turn_ref);
         turn_ref.by = Origin::cabinet();
         self.drill_watches(turn_ref, read);
         self.ask_table(turn_ref);
@@ -302,6 +316,7 @@ impl Cabinet {
             self.watch.next_deadline(),
             self.opening.as_ref().map(opening::Opening::next_deadline),
             self.power.next_deadline(),
+            self.signed.next_deadline(),
             self.idle_at.map(|at| (at, Reason::DisplayIdle)),
             commands,
         ]
@@ -324,6 +339,7 @@ impl Cabinet {
         self.watch_deadlines(turn);
         self.clear_display(turn);
         self.upkeep_deadline(turn);
+        self.look_at_roster_age(turn);
         let overdue: Vec<CommandId> =
             self.pending.iter().filter(|(_, pending)| pending.deadline <= turn.mono()).map(|(id, _)| *id).collect();
         for id in overdue {
@@ -388,13 +404,14 @@ impl Cabinet {
         let Some(pending) = self.pending.remove(&id) else { return };
         match pending.purpose {
             Purpose::Unlock { door, session } => match result {
-                CommandResult::Done | CommandResult::Pin(_) => {
+                CommandResult::Done | CommandResult::Pin(_) | CommandResult::Hashed(_) => {
                     self.drill_sees_lock(turn);
                     self.lock_energised(turn, door);
                 }
                 CommandResult::Failed(_) | CommandResult::Unknown => self.lock_failed(turn, door, session),
             },
             Purpose::CheckPin { user } => self.pin_checked(turn, &user, result),
+            Purpose::HashPin { user } => self.pin_hashed(turn, &user, result),
             Purpose::Sleep { method } => self.sleep_ordered(method, result),
             Purpose::TestBattery => self.test_ordered(turn, result),
             Purpose::Flush => self.flush_ended(),
@@ -475,6 +492,7 @@ impl Cabinet {
             | fact::Alarm::CabinetKeyOnly
             | fact::Alarm::ReplaceBattery => settings.power.is_none(),
             fact::Alarm::UpstreamAhead { .. } | fact::Alarm::CabinetCloned { .. } => !settings.upstream,
+            fact::Alarm::RosterRefused { .. } | fact::Alarm::RosterOverdue { .. } => !settings.signed_roster,
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,
         });

@@ -87,7 +87,8 @@ enum Command {
         cabinetd roster import roster.toml --dry-run         what would change\n  \
         cabinetd roster import roster.toml --generate-pins   imports, and makes the missing PINs\n  \
         cabinetd roster import users.csv                     only people; the keys stay\n  \
-        cabinetd roster export --format csv --out roster\n\n\
+        cabinetd roster export --format csv --out roster\n  \
+        cabinetd roster import signed.json                   one that was signed elsewhere, brought on a stick\n\n\
         FILE: TOML, CSV or a folder with users.csv and keys.csv; config/roster-sample* in the sources are samples."
     )]
     Roster(roster::RosterCommand),
@@ -99,6 +100,7 @@ enum Command {
         cabinetd user pin painter                    a new PIN, printed once\n  \
         cabinetd user pin painter --duress           a second one: it opens, and alarms silently\n  \
         cabinetd user vouch painter --by manager     a code for one entry\n  \
+        cabinetd user enrol painter                  a code to choose a PIN with, at the cabinet\n  \
         cabinetd user revoke painter                 lets nobody in with it from now on\n\n\
         ID is a person's short name in the roster; `cabinetd user list` shows them all."
     )]
@@ -171,6 +173,7 @@ pub fn main() -> ExitCode {
             Ok(place) => live::run(command, &place),
             Err(error) => unusable(&error),
         },
+        Command::Roster(roster::RosterCommand::Signing(command)) => roster::signing::run(&command, config),
         Command::Roster(command) => with_config(config, |config| at_desk(&config, |desk| roster::run(command, desk))),
         Command::User(command) => with_config(config, |config| at_desk(&config, |desk| user::run(command, desk))),
         Command::Key(command) => with_config(config, |config| at_desk(&config, |desk| key::run(command, desk))),

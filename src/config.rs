@@ -129,6 +129,8 @@ pub struct UpstreamConfig {
     pub batch_records: usize,
     /// How long falling asleep waits for upstream.
     pub flush_ms: u64,
+    /// The public key that may sign rosters for this site. None: no roster is asked for.
+    pub roster_key: Option<[u8; 32]>,
     /// Kinds whose payloads stay here.
     pub withheld: BTreeSet<String>,
 }
@@ -146,6 +148,7 @@ impl UpstreamConfig {
             longest_pause_s: 0,
             batch_records: 0,
             flush_ms: 0,
+            roster_key: None,
             withheld: BTreeSet::new(),
         })
     }
@@ -332,6 +335,7 @@ impl Config {
             alerts: AlertRules { overdue_ms: BTreeMap::new(), office_hours: Vec::new(), inactive_days: 0 },
             power: None,
             upstream: false,
+            signed_roster: false,
         };
         Self {
             settings,
@@ -479,6 +483,7 @@ impl Config {
         upstream.ca_file = upstream.ca_file.map(|path| around.folder.join(path));
         self.power.rules.flush_ms = upstream.flush_ms;
         self.settings.upstream = true;
+        self.settings.signed_roster = upstream.roster_key.is_some();
         self.upstream = Some(upstream);
     }
 

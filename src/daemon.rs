@@ -24,7 +24,7 @@ mod sleeper;
 mod start;
 
 use crate::cabinet::Event;
-use crate::cabinet::event::StoreState;
+use crate::cabinet::event::{Ask, StoreState};
 use crate::cabinet::fact::Record;
 use crate::cabinet::outcome::{Action, Answer, Command, CommandResult, Denial};
 use crate::cabinet::power::UpsReading;
@@ -35,7 +35,7 @@ use crate::config::{Config, ConfigError, Lines};
 use crate::io::clock::Clock;
 use crate::io::control::{Inbound, LocalAsk, Unhashed};
 use crate::io::credentials::Pepper;
-use crate::io::credentials::pin::{hash_pin, set_pin};
+use crate::io::credentials::pin::{PinError, hash_pin, set_pin};
 use crate::io::journal::Log;
 use crate::io::lines::Outputs;
 use crate::io::lines::wiring::Wiring;
@@ -43,6 +43,7 @@ use crate::io::store::{Head, StoreError};
 use crate::io::systemd;
 use crate::io::ups::Poller;
 use crate::messages::tell;
+use crate::upstream::roster::{self, Expected};
 use crate::upstream::{Link, Pace};
 use clerk::Clerk;
 use guard::Guard;
@@ -157,6 +158,8 @@ struct Daemon {
     poller: Option<Poller>,
     /// None: the ledger is copied nowhere.
     upstream: Option<Link>,
+    /// Whom a roster must be signed by, and for. None: no signed roster counts.
+    signers: Option<Arc<Expected>>,
     /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
     reading: Option<UpsReading>,
     /// In standby, or out of power: as little as possible is done.
@@ -356,6 +359,9 @@ impl Daemon {
                 if durable {
                     self.recorded();
                 }
+                if let Some(upstream) = &self.upstream {
+                    upstream.roster_settled(self.keeper.cabinet().settled_roster());
+                }
                 let (answers, deeds): (Vec<Command>, Vec<Command>) =
                     commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
                 for command in deeds {
@@ -478,21 +484,37 @@ impl Daemon {
         }
     }
 
-    /// Hashes plain digits off the loop; the request then comes in like any other.
+    /// Hashes plain digits, or looks at a signature, off the loop; the request then comes in like any other.
     fn hash(&self, unhashed: Unhashed) {
         let (pepper, inbound) = (Arc::clone(&self.pepper), self.inbound.clone());
         let roster = Arc::clone(&self.roster.borrow());
+        let signers = self.signers.clone();
         tokio::task::spawn_blocking(move || {
-            let hash = match &unhashed.ask {
+            let wrong = |error: PinError| error.to_string();
+            let ask = match unhashed.ask.clone() {
                 LocalAsk::SetPin { user, pin, duress } => {
-                    let old = roster.users.get(user).and_then(|user| user.pin.as_ref());
-                    set_pin(&pepper, old, pin.as_ref(), duress.as_ref())
+                    let old = roster.users.get(&user).and_then(|user| user.pin.as_ref());
+                    let hash = set_pin(&pepper, old, pin.as_ref(), duress.as_ref()).map_err(wrong);
+                    hash.map(|pin| Ask::SetPin { user, pin })
                 }
-                LocalAsk::Vouch { code, .. } => hash_pin(&pepper, code, None),
+                LocalAsk::Vouch { user, by, code, for_minutes } => {
+                    let hash = hash_pin(&pepper, &code, None).map_err(wrong);
+                    hash.map(|code| Ask::Vouch { user, by, code, for_minutes })
+                }
+                LocalAsk::Enrol { user, code, for_minutes } => {
+                    let hash = hash_pin(&pepper, &code, None).map_err(wrong);
+                    hash.map(|code| Ask::Enrol { user, code, for_minutes })
+                }
+                LocalAsk::TakeRoster { name, signed, dry_run } => match &signers {
+                    None => Err("this needs roster_key under [upstream] in the config".to_owned()),
+                    Some(signers) => roster::verify_value(&name, &signed.0, signers)
+                        .map(|roster| Ask::TakeRoster { roster: Box::new(roster), dry_run })
+                        .map_err(|fault| format!("{name}: {fault}")),
+                },
             };
-            match hash {
-                Ok(hash) => drop(inbound.blocking_send(unhashed.into_inbound(hash))),
-                Err(error) => drop(unhashed.reply.send(Answer::Problems(vec![error.to_string()]))),
+            match ask {
+                Ok(ask) => drop(inbound.blocking_send(unhashed.into_inbound(ask))),
+                Err(why) => drop(unhashed.reply.send(Answer::Problems(vec![why]))),
             }
         });
     }

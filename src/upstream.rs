@@ -7,14 +7,16 @@
 //! ```
 //!
 //! There is no outbox: what is to be sent *is* the ledger behind what upstream has, read through a connection that can only read. [`sync`]
-//! decides what to send, [`wire`] has the contract's words (`docs/upstream.openapi.yaml`), [`client`] speaks, [`link`] is the thread.
+//! decides what to send, [`wire`] has the contract's words (`docs/upstream.openapi.yaml`), [`client`] speaks, [`link`] is the thread. The
+//! other way comes one thing: a roster that somebody signed offline ([`roster`]).
 //!
 //! Promises: the loop never waits for any of this; every request ends; with the network gone for days nothing is kept but the ledger.
 //!
-//! **Does not** take orders: nothing that upstream says can open anything.
+//! **Does not** take orders: nothing that upstream says can open anything. A roster counts by its signature, whoever hands it over.
 
 pub mod client;
 pub mod link;
+pub mod roster;
 pub mod sync;
 pub mod wire;
 

@@ -298,7 +298,7 @@ fn plain_digits_go_to_the_hashing_and_nowhere_else() {
     assert!(!format!("{unhashed:?}").contains("482913"));
     assert_eq!(unhashed.ask, LocalAsk::SetPin { user: "ana".into(), pin: Some(Pin::new("482913")), duress: None });
     let hash = PinHash { salt: "5a17".into(), cost: (1, 1, 1), tag: "7a9".into(), duress_tag: None };
-    let inbound = unhashed.into_inbound(hash.clone());
+    let inbound = unhashed.into_inbound(CoreAsk::SetPin { user: "ana".into(), pin: hash.clone() });
     let Event::Requested(request) = inbound.event else { panic!() };
     assert_eq!(request.ask, CoreAsk::SetPin { user: "ana".into(), pin: hash });
     assert_eq!(request.origin.request, Some(RequestKey("k1".into())));

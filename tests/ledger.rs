@@ -630,7 +630,15 @@ fn the_log_of_a_key_or_person_shows_only_their_part_of_a_change_of_the_roster() 
         Difference::KeyAdded("k204".into()),
         Difference::KeyAdded("k205".into()),
     ];
-    let fact = Fact::RosterChanged { source: "roster.toml".into(), hash: None, version: 2, replace: true, difference };
+    let fact = Fact::RosterChanged {
+        source: "roster.toml".into(),
+        hash: None,
+        version: 2,
+        replace: true,
+        difference,
+        signed: None,
+        rises: vec![],
+    };
     let records = vec![Record { fact, ..record(11) }];
     store.commit_blocking(records, vec![], false).expect("committed");
     let (_, out, _) = ledger(dir.path(), &["show", "--unit", "204", "--last", "1"]);

@@ -5,8 +5,10 @@
 mod demo;
 
 use cabinetd::cabinet::Event;
-use cabinetd::cabinet::outcome::Action;
+use cabinetd::cabinet::outcome::{Action, CommandResult};
 use cabinetd::cabinet::types::{Code, Pin, PinHash};
+use cabinetd::io::control::LocalAsk;
+use cabinetd::io::control::wire::SignedFile;
 use demo::{Demo, cabinetd, cabinetd_with, until};
 use serde_json::{Value, json};
 use std::fs;
@@ -234,9 +236,14 @@ fn the_cores_values_print_nothing_of_a_secret() {
     let (salt, tag) = ("5c".repeat(16), "7e".repeat(32));
     let secrets: Vec<String> = secrets.into_iter().chain([salt.clone(), tag.clone()]).collect();
     let hash = PinHash { salt, cost: (19_456, 2, 1), tag: tag.clone(), duress_tag: Some(tag) };
+    let hashed = CommandResult::Hashed(hash.clone());
+    let hashing = Action::HashPin { user: "leasing".into(), pin: Pin::new(CHOSEN_PIN), old: Some(hash.clone()) };
+    let file = SignedFile(json!({ "roster": { "users": [{ "badge": BADGE }] } }));
+    let code = LocalAsk::Enrol { user: "leasing".into(), code: Pin::new(CHOSEN_PIN), for_minutes: 60 };
+    let brought = LocalAsk::TakeRoster { name: "x.json".into(), signed: file.clone(), dry_run: false };
     let action = Action::CheckPin { user: "leasing".into(), pin: Pin::new(CHOSEN_PIN), hash };
     let printed = format!(
-        "{:?} {:?} {:?} {action:?} {:#?}",
+        "{hashed:?} {hashing:?} {file:?} {code:?} {brought:?} {:?} {:?} {:?} {action:?} {:#?}",
         Event::CodeRead(Code::new(BADGE)),
         Event::LoginTyped(Code::new(BADGE)),
         Event::PinTyped(Pin::new(CHOSEN_PIN)),

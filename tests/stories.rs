@@ -20,6 +20,8 @@ mod cabinet_life;
 mod doors;
 #[path = "stories/drill.rs"]
 mod drill;
+#[path = "stories/enrolment.rs"]
+mod enrolment;
 #[path = "stories/keypad.rs"]
 mod keypad;
 #[path = "stories/keys.rs"]
@@ -46,6 +48,8 @@ mod requests;
 mod returns;
 #[path = "stories/sensors.rs"]
 mod sensors;
+#[path = "stories/signed_roster.rs"]
+mod signed_roster;
 #[path = "stories/upstream.rs"]
 mod upstream;
 #[path = "stories/visits.rs"]

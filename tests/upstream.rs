@@ -13,13 +13,15 @@ use cabinetd::cabinet::Event;
 use cabinetd::cabinet::event::UpstreamNews;
 use cabinetd::cabinet::fact::{Fact, Record};
 use cabinetd::cabinet::power::Mode;
+use cabinetd::cabinet::signed::RosterFault;
 use cabinetd::cabinet::types::{BootId, ClockQuality, DoorNo, Mono, Origin, Stamp, Wall};
 use cabinetd::config::UpstreamConfig;
 use cabinetd::io::store::{Identity, OpenOptions, Reader, Report, Store, Stored, verify};
+use cabinetd::upstream::roster::{self, Terms};
 use cabinetd::upstream::{Link, Setup};
 use ed25519_dalek::SigningKey;
 use receiver::Cabinet;
-use server::{Fault, Server};
+use server::{Fault, Rosters, Server};
 use std::collections::BTreeSet;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -100,6 +102,7 @@ fn config(server: &Server, dir: &Path) -> UpstreamConfig {
         longest_pause_s: 1,
         batch_records: 50,
         flush_ms: 5_000,
+        roster_key: None,
         withheld: BTreeSet::new(),
     }
 }
@@ -496,6 +499,82 @@ fn a_token_lets_in_and_a_wrong_one_is_said() {
     late.until("it says so", |copying| copying.link.state().trouble.is_some_and(|why| why.contains("is missing")));
     token("swordfish-4711");
     late.until_acknowledged(4);
+}
+
+/// A signed roster of this version, for the cabinet with that device key.
+fn signed_roster(version: u64, device_key: [u8; 32]) -> String {
+    let terms = Terms { version, identity: identity(), device_key, expires: Wall(1_800_000_000_000) };
+    roster::sign(&terms, &[], &[], &roster_signer()).to_string()
+}
+
+fn roster_signer() -> SigningKey {
+    SigningKey::from_bytes(&[9; 32])
+}
+
+fn with_rosters(server: &Server, state: &Path) -> UpstreamConfig {
+    let roster_key = Some(roster_signer().verifying_key().to_bytes());
+    UpstreamConfig { roster_key, heartbeat_s: 0, ..config(server, state) }
+}
+
+#[test]
+fn a_roster_is_handed_over_until_it_is_settled_and_then_its_etag_does() {
+    let (dir, server, ledger) = site(5);
+    let state = dir.path().join("state");
+    server.lay_down(&cabinet(), "", &signed_roster(7, key().verifying_key().to_bytes())).expect("laid down");
+    let mut copying = copying(&ledger, &state, with_rosters(&server, &state), "m1");
+    let next = |copying: &mut Copying| {
+        copying.until("a roster", |copying| !copying.said.is_empty());
+        match copying.said.try_recv() {
+            Ok(Event::RosterArrived(roster)) => Ok(roster.version),
+            Ok(Event::RosterRefused(fault)) => Err(fault),
+            Ok(Event::UpstreamSaid(UpstreamNews::Agrees)) => Ok(0),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(next(&mut copying), Ok(0));
+    assert_eq!((next(&mut copying), next(&mut copying)), (Ok(7), Ok(7)), "nobody said that it was taken");
+    copying.link.roster_settled(7);
+    // Those that were on their way.
+    std::thread::sleep(Duration::from_millis(200));
+    while copying.said.try_recv().is_ok() {}
+    let (sent, requests) = (server.rosters_sent(), server.requests());
+    copying.until("it is asked again and again", |_| server.requests() > requests + 6);
+    assert_eq!(server.rosters_sent(), sent, "304");
+    assert!(copying.said.is_empty());
+
+    // Each thing that counts for nothing is told once, and the copying goes on.
+    let other = signed_roster(8, [1; 32]);
+    server.lay_down(&cabinet(), ".other", &other).expect("laid down");
+    for (rosters, fault) in [
+        (Rosters::Forged, RosterFault::BadSignature),
+        (Rosters::OtherDevice, RosterFault::OtherDevice),
+        (Rosters::Oversized, RosterFault::TooLarge),
+    ] {
+        server.serve(rosters);
+        assert_eq!(next(&mut copying), Err(fault.clone()));
+        let requests = server.requests();
+        copying.until("it is asked again", |_| server.requests() > requests + 4);
+        assert!(copying.said.is_empty(), "{fault:?} is told once");
+        let state = copying.link.state();
+        assert_eq!((state.roster_trouble, state.trouble), (Some(fault.to_string()), None));
+    }
+    // None is meant for it any more.
+    server.serve(Rosters::Older);
+    copying.until("no trouble", |copying| copying.link.state().roster_trouble.is_none());
+    server.serve(Rosters::Honest);
+    assert_eq!(next(&mut copying), Ok(7));
+    assert_eq!(all_there(&server, 5), 5);
+}
+
+#[test]
+fn without_a_key_no_roster_is_asked_for() {
+    let (dir, server, ledger) = site(5);
+    let state = dir.path().join("state");
+    server.lay_down(&cabinet(), "", &signed_roster(7, key().verifying_key().to_bytes())).expect("laid down");
+    let none = UpstreamConfig { roster_key: None, ..with_rosters(&server, &state) };
+    let mut copying = copying(&ledger, &state, none, "m1");
+    copying.until("heartbeats", |_| server.requests() > 8);
+    assert_eq!((server.rosters_sent(), copying.news()), (0, vec![]));
 }
 
 /// Three days offline, then a connection that fails in every way at random: all arrive exactly once, in order.

@@ -88,6 +88,7 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         longest_pause_s: 1,
         batch_records: BATCH,
         flush_ms: 1_000,
+        roster_key: None,
         withheld: BTreeSet::new(),
     };
     let setup = Setup {

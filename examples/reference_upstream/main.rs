@@ -6,13 +6,14 @@
 //! misbehave, each for one request: `drop`, `lose-answer`, `truncate`, `twice`, `garbage`, `lie`, `break-tls`, `redirect`, `status 503`,
 //! `retry-after 429 30`, `slow 5000`, `hang 60000`, `partial 10`; `refuse SEQ` and `accept SEQ` are for a record, `lose SITE CABINET SEQ`
 //! forgets everything behind one. `down` and `up`, `by-chance` and `by-chance off` stay; `sink on` throws records away unseen, for measuring.
-//! `verify SITE CABINET` says what is there.
+//! `verify SITE CABINET` says what is there. `roster SITE CABINET FILE` lays a signed roster down for a cabinet, which is a file `SITE+CABINET.json` in
+//! DIR; `roster forged`, `older` (its `.older.json`), `other-device` (its `.other.json`), `oversized` serve another one until `roster honest`.
 
 mod receiver;
 mod server;
 
 use receiver::Cabinet;
-use server::{Fault, Server};
+use server::{Fault, Rosters, Server};
 use std::io::BufRead as _;
 use std::path::Path;
 
@@ -33,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     for line in std::io::stdin().lock().lines() {
         match obey(&server, line?.trim()) {
-            Ok(()) => println!("ok, {} requests so far", server.requests()),
+            Ok(()) => println!("ok, {} requests so far, {} rosters sent", server.requests(), server.rosters_sent()),
             Err(why) => println!("{why}"),
         }
     }
@@ -89,6 +90,18 @@ fn set(
             })));
         }
         ["by-chance", "off"] => server.by_chance(None),
+        ["roster", which] => server.serve(match *which {
+            "honest" => Rosters::Honest,
+            "forged" => Rosters::Forged,
+            "older" => Rosters::Older,
+            "other-device" => Rosters::OtherDevice,
+            "oversized" => Rosters::Oversized,
+            _ => return Err("honest, forged, older, other-device or oversized".to_owned()),
+        }),
+        ["roster", site, name, file] => {
+            let signed = std::fs::read_to_string(file).map_err(|why| why.to_string())?;
+            server.lay_down(&of(site, name), "", &signed).map_err(|why| why.to_string())?;
+        }
         ["sink", is] => server.set_sink(*is == "on"),
         ["refuse", seq] => drop(server.policy().refused.insert(number(seq)?)),
         ["accept", seq] => drop(server.policy().refused.remove(&number(seq)?)),

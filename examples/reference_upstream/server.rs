@@ -2,6 +2,8 @@
 //! owners.
 
 use super::receiver::{Cabinet, Policy, Receiver, Reply, problem};
+use cabinetd::hex::hex;
+use cabinetd::io::store::envelope::digest;
 use flate2::read::GzDecoder;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -9,7 +11,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,6 +52,20 @@ pub enum Fault {
     Redirect,
 }
 
+/// Which roster is served in the place of the right one, until told otherwise. Each is a file beside the right one.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Rosters {
+    #[default]
+    Honest,
+    /// With a letter of its signature changed.
+    Forged,
+    /// `….older.json`
+    Older,
+    /// `….other.json`, which is for another device.
+    OtherDevice,
+    Oversized,
+}
+
 /// What goes wrong when.
 pub type Chance = Box<dyn FnMut() -> Option<Fault> + Send>;
 
@@ -63,6 +79,11 @@ struct Shared {
     is_down: AtomicBool,
     /// Bodies are read and thrown away, for measuring.
     is_sink: AtomicBool,
+    /// Where the rosters are.
+    dir: PathBuf,
+    rosters: Mutex<Rosters>,
+    /// Rosters that were sent whole.
+    rosters_sent: AtomicU64,
 }
 
 /// A running server; it ends with the process.
@@ -92,6 +113,9 @@ impl Server {
             requests: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
             is_sink: AtomicBool::new(false),
+            dir: dir.to_owned(),
+            rosters: Mutex::default(),
+            rosters_sent: AtomicU64::new(0),
         });
         let server = Self { address: listener.local_addr()?, ca, shared: Arc::clone(&shared) };
         std::thread::Builder::new().name("reference-upstream".to_owned()).spawn(move || {
@@ -134,6 +158,21 @@ impl Server {
     /// Nobody is answered.
     pub fn set_down(&self, is_down: bool) {
         self.shared.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Lays down what is served as the roster of a cabinet. `which`: empty, or `.older`, `.other` for what it serves when it misbehaves.
+    pub fn lay_down(&self, of: &Cabinet, which: &str, signed: &str) -> io::Result<()> {
+        std::fs::write(roster_file(&self.shared.dir, of, which), signed)
+    }
+
+    /// Which roster is served from now on.
+    pub fn serve(&self, rosters: Rosters) {
+        *lock(&self.shared.rosters) = rosters;
+    }
+
+    /// Rosters that were sent whole so far.
+    pub fn rosters_sent(&self) -> u64 {
+        self.shared.rosters_sent.load(Ordering::SeqCst)
     }
 
     /// Bodies are counted and thrown away.
@@ -180,10 +219,46 @@ fn certificates(dir: &Path) -> io::Result<(String, Arc<ServerConfig>)> {
 
 type Stream = BufReader<StreamOwned<ServerConnection, TcpStream>>;
 
+/// A cabinet's file: `SITE+CABINET.json`, with what no file can be called escaped.
+fn roster_file(dir: &Path, of: &Cabinet, which: &str) -> PathBuf {
+    let plain = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| {
+                if byte.is_ascii_alphanumeric() || byte == b'-' {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02x}")
+                }
+            })
+            .collect()
+    };
+    dir.join(format!("{}+{}{which}.json", plain(&of.site), plain(&of.name)))
+}
+
+/// The roster that is meant for a cabinet, and its `ETag`; none if it has no file.
+fn roster(shared: &Shared, of: &Cabinet) -> Option<(String, String)> {
+    let read = |which: &str| std::fs::read_to_string(roster_file(&shared.dir, of, which)).ok();
+    let body = match *lock(&shared.rosters) {
+        Rosters::Honest => read("")?,
+        Rosters::Forged => {
+            let right = read("")?;
+            let at = right.find("\"signature\":\"")? + 13;
+            let digit = if right[at..].starts_with('0') { "1" } else { "0" };
+            format!("{}{digit}{}", &right[..at], &right[at + 1..])
+        }
+        Rosters::Older => read(".older")?,
+        Rosters::OtherDevice => read(".other")?,
+        Rosters::Oversized => format!("{{\"roster\":\"{}\"}}", "x".repeat(5 << 20)),
+    };
+    let etag = format!("\"{}\"", hex(&digest(&[0; 16], body.as_bytes())[..8]));
+    Some((etag, body))
+}
+
 /// A request as far as it is of interest.
 struct Request {
     method: String,
     path: String,
+    known: Option<String>,
     token: Option<String>,
     body: Vec<u8>,
 }
@@ -215,6 +290,9 @@ fn answer(shared: &Shared, request: &Request, fault: Option<Fault>, stream: &mut
         let (status, length) = (reply.status, body.len());
         format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{extra}\r\n{body}")
     };
+    if fault.is_none() && request.method == "GET" && request.path.ends_with("/roster") {
+        return serve_roster(shared, request, stream.get_mut());
+    }
     let out = stream.get_mut();
     let mut say = |text: &str| out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match fault {
@@ -271,17 +349,53 @@ fn answer(shared: &Shared, request: &Request, fault: Option<Fault>, stream: &mut
     Ok(true)
 }
 
-fn perform(shared: &Shared, request: &Request, most: Option<usize>) -> Reply {
+/// `GET roster`: the only answer with a header of its own. What comes too large is cut off by the other side.
+fn serve_roster(shared: &Shared, request: &Request, out: &mut impl Write) -> io::Result<bool> {
+    let refused = match cabinet_of(shared, request) {
+        Ok((of, _)) => match roster(shared, &of) {
+            Some((etag, _)) if request.known.as_ref() == Some(&etag) => {
+                write!(out, "HTTP/1.1 304 X\r\netag: {etag}\r\n\r\n")?;
+                return out.flush().map(|()| true);
+            }
+            Some((etag, body)) => {
+                shared.rosters_sent.fetch_add(1, Ordering::SeqCst);
+                let length = body.len();
+                write!(out, "HTTP/1.1 200 X\r\netag: {etag}\r\ncontent-type: application/json\r\n")?;
+                write!(out, "content-length: {length}\r\n\r\n{body}")?;
+                return out.flush().map(|()| true);
+            }
+            None => problem(404, "no roster is meant for it"),
+        },
+        Err(refused) => refused,
+    };
+    let (status, body) = (refused.status, refused.body.to_string());
+    write!(
+        out,
+        "HTTP/1.1 {status} X\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    out.flush().map(|()| true)
+}
+
+/// Whose ledger a request is about, and what of it, if its token lets it in.
+fn cabinet_of(shared: &Shared, request: &Request) -> Result<(Cabinet, String), Reply> {
     if shared.token.is_some() && request.token != shared.token {
-        return problem(401, "the token is not the one of this cabinet");
+        return Err(problem(401, "the token is not the one of this cabinet"));
     }
     let parts: Vec<String> = request.path.split('/').skip(1).map(unescaped).collect();
     let ["v1", "cabinets", site, name, what] = &parts.iter().map(String::as_str).collect::<Vec<_>>()[..] else {
-        return problem(404, "there is no such path");
+        return Err(problem(404, "there is no such path"));
     };
-    let of = Cabinet { site: (*site).to_owned(), name: (*name).to_owned() };
+    Ok((Cabinet { site: (*site).to_owned(), name: (*name).to_owned() }, (*what).to_owned()))
+}
+
+fn perform(shared: &Shared, request: &Request, most: Option<usize>) -> Reply {
+    let (of, what) = match cabinet_of(shared, request) {
+        Ok(found) => found,
+        Err(refused) => return refused,
+    };
     let text = String::from_utf8_lossy(&request.body);
-    if *what == "records" && shared.is_sink.load(Ordering::SeqCst) {
+    if what == "records" && shared.is_sink.load(Ordering::SeqCst) {
         // The last record's head is what the first line says.
         let first: serde_json::Value =
             text.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
@@ -292,7 +406,7 @@ fn perform(shared: &Shared, request: &Request, most: Option<usize>) -> Reply {
     let mut policy = lock(&shared.policy).clone();
     policy.most = most.or(policy.most);
     let mut receiver = lock(&shared.receiver);
-    let done = match (request.method.as_str(), *what) {
+    let done = match (request.method.as_str(), what.as_str()) {
         ("GET", "head") => receiver.head(&of),
         ("POST", "records") => receiver.records(&of, &text, &policy),
         ("POST", "payloads") => receiver.payloads(&of, &serde_json::from_str(&text).unwrap_or_default(), &policy),
@@ -311,7 +425,8 @@ fn read_request(stream: &mut Stream) -> io::Result<Option<Request>> {
     }
     let mut words = line.split_whitespace();
     let (Some(method), Some(path)) = (words.next(), words.next()) else { return Err(broken()) };
-    let mut request = Request { method: method.to_owned(), path: path.to_owned(), token: None, body: Vec::new() };
+    let (method, path) = (method.to_owned(), path.to_owned());
+    let mut request = Request { method, path, known: None, token: None, body: Vec::new() };
     let (mut length, mut is_packed) = (0, false);
     loop {
         let mut header = String::new();
@@ -325,6 +440,7 @@ fn read_request(stream: &mut Stream) -> io::Result<Option<Request>> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().map_err(|_| broken())?,
             "content-encoding" => is_packed = value == "gzip",
+            "if-none-match" => request.known = Some(value.to_owned()),
             "authorization" => request.token = value.strip_prefix("Bearer ").map(str::to_owned),
             _ => {}
         }

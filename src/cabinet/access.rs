@@ -1,4 +1,5 @@
-//! Who is it, and may they come in: badge or login number, PIN or vouched code, validity, hours, and the charge for failures.
+//! Who is it, and may they come in: badge or login number, PIN or vouched code, validity, hours, and the charge for failures. Who has the code of
+//! an enrolment goes on in `enrol`.
 //!
 //! Only failures are charged. A person's delay grows with each failure in a row; the device as a whole bears some failures an
 //! hour, and when these are used up a badge that has not failed itself still gets its chance, so that ten wrong tries lock
@@ -6,11 +7,12 @@
 //! warn but do not deny; a revocation always denies.
 
 use super::books::{Charge, Vouched, leaked};
+use super::enrol::Choice;
 use super::event::StoreState;
 use super::fact::{Alarm, Fact};
 use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
 use super::roster::User;
-use super::types::{Code, Mono, Origin, Pin, PinHash, Shown, UserId, VOUCHED_DIGITS};
+use super::types::{Code, Mono, Origin, Pin, Shown, UserId, VOUCHED_DIGITS};
 use super::{Cabinet, Purpose, Reason, Turn};
 
 /// A denial of the same kind is written at most once in this time; further ones are counted.
@@ -67,8 +69,21 @@ pub(super) enum Desk {
     Checking {
         user: UserId,
         shown: Shown,
-        vouched: bool,
+        by: Proof,
     },
+    /// The enrolment's code was right; a PIN of their own is awaited, or the same once more.
+    Choosing(Choice),
+    /// That one is being hashed.
+    Hashing(Choice),
+}
+
+/// What was typed as proof.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Proof {
+    OwnPin,
+    Vouched,
+    /// The code with which a PIN is chosen.
+    Enrolment(Pin),
 }
 
 impl Desk {
@@ -78,8 +93,10 @@ impl Desk {
 
     pub(super) const fn next_deadline(&self) -> Option<(Mono, Reason)> {
         match self {
-            Self::AwaitingPin { until, .. } => Some((*until, Reason::PinTimeout)),
-            Self::Idle | Self::Checking { .. } => None,
+            Self::AwaitingPin { until, .. } | Self::Choosing(Choice { until, .. }) => {
+                Some((*until, Reason::PinTimeout))
+            }
+            Self::Idle | Self::Checking { .. } | Self::Hashing(_) => None,
         }
     }
 }
@@ -174,8 +191,11 @@ impl Cabinet {
     }
 
     fn identify(&mut self, turn: &mut Turn, user: UserId, shown: Shown) {
-        if matches!(self.desk, Desk::Checking { .. }) {
-            return self.show(turn, Message::Checking);
+        match &self.desk {
+            Desk::Checking { .. } | Desk::Hashing(_) => return self.show(turn, Message::Checking),
+            // The badge still lies there.
+            Desk::Choosing(choice) if choice.user == user => return,
+            Desk::Choosing(_) | Desk::AwaitingPin { .. } | Desk::Idle => {}
         }
         if let Some(session) = &self.books.session {
             let (visitor, wants_second) = (session.user.clone(), self.visit.wants_second());
@@ -195,9 +215,11 @@ impl Cabinet {
             return self.admitted(turn, &user, false, false);
         }
         let until = turn.mono().plus_ms(self.settings.access.pin_timeout_ms);
+        let has_pin = self.books.roster.users.get(&user).is_some_and(|user| user.pin.is_some());
+        let enrols = !has_pin && self.enrolment_stands(turn, &user);
         self.desk = Desk::AwaitingPin { user, shown, until };
         self.sound(turn, Sound::Next);
-        self.show(turn, Message::EnterPin);
+        self.show(turn, if enrols { Message::EnterCode } else { Message::EnterPin });
     }
 
     /// Whether this person has hours or a validity that cannot be looked at now.
@@ -241,7 +263,8 @@ impl Cabinet {
     pub(super) fn pin_typed(&mut self, turn: &mut Turn, pin: Pin) {
         let (user, shown) = match &self.desk {
             Desk::AwaitingPin { user, shown, .. } => (user.clone(), *shown),
-            Desk::Checking { .. } => return self.show(turn, Message::Checking),
+            Desk::Checking { .. } | Desk::Hashing(_) => return self.show(turn, Message::Checking),
+            Desk::Choosing(_) => return self.pin_chosen(turn, pin),
             // Digits in the middle of a visit are a slip.
             Desk::Idle if self.books.session.is_some() => return,
             Desk::Idle => return self.show(turn, Message::BadgeFirst),
@@ -251,35 +274,43 @@ impl Cabinet {
         if let Err(denial) = self.may_enter(turn, &user, shown) {
             return self.deny(turn, Some(user), denial, None);
         }
-        let vouched = (pin.expose().len() == VOUCHED_DIGITS).then(|| self.vouched_code(turn, &user)).flatten();
-        let is_vouched = vouched.is_some();
-        let own = self.books.roster.users.get(&user).and_then(|user| user.pin.clone());
-        let Some(hash) = vouched.or(own) else { return self.deny(turn, Some(user), Denial::NoPin, None) };
-        self.desk = Desk::Checking { user: user.clone(), shown, vouched: is_vouched };
+        let code = (pin.expose().len() == VOUCHED_DIGITS).then(|| self.vouched_code(turn, &user)).flatten();
+        let own = self.books.roster.users.get(&user).and_then(|user| user.pin.as_ref());
+        let (by, hash) = match (code, own) {
+            (Some(code), _) if code.enrols => (Proof::Enrolment(pin.clone()), code.code.clone()),
+            (Some(code), _) => (Proof::Vouched, code.code.clone()),
+            (None, Some(own)) => (Proof::OwnPin, own.clone()),
+            (None, None) => return self.deny(turn, Some(user), Denial::NoPin, None),
+        };
+        self.desk = Desk::Checking { user: user.clone(), shown, by };
         self.show(turn, Message::Checking);
         let purpose = Purpose::CheckPin { user: user.clone() };
         self.command(turn, Action::CheckPin { user, pin, hash }, purpose);
     }
 
     pub(super) fn pin_checked(&mut self, turn: &mut Turn, user: &UserId, result: &CommandResult) {
-        let (shown, vouched) = match &self.desk {
-            Desk::Checking { user: checked, shown, vouched } if checked == user => (*shown, *vouched),
-            Desk::Checking { .. } | Desk::Idle | Desk::AwaitingPin { .. } => return,
+        let (shown, by) = match std::mem::replace(&mut self.desk, Desk::Idle) {
+            Desk::Checking { user: checked, shown, by } if checked == *user => (shown, by),
+            other => {
+                self.desk = other;
+                return;
+            }
         };
-        self.desk = Desk::Idle;
         match result {
             CommandResult::Pin(verdict @ (PinVerdict::Match | PinVerdict::Duress)) => {
                 // Asked once more: a manager may have revoked, or the disk filled, while it was being hashed.
-                match self.is_welcome(turn, user).err() {
-                    None => self.admitted(turn, user, vouched, *verdict == PinVerdict::Duress),
-                    Some(denial) => self.deny(turn, Some(user.clone()), denial, None),
+                match (self.is_welcome(turn, user).err(), by) {
+                    (Some(denial), _) => self.deny(turn, Some(user.clone()), denial, None),
+                    (None, Proof::Enrolment(code)) => self.choose_pin(turn, user, code),
+                    (None, Proof::Vouched) => self.admitted(turn, user, true, *verdict == PinVerdict::Duress),
+                    (None, Proof::OwnPin) => self.admitted(turn, user, false, *verdict == PinVerdict::Duress),
                 }
             }
             CommandResult::Pin(PinVerdict::Mismatch) => {
                 self.deny(turn, Some(user.clone()), Denial::WrongPin, Some(shown));
             }
             // It could not be checked: nobody's fault, nobody is charged.
-            CommandResult::Done | CommandResult::Failed(_) | CommandResult::Unknown => {
+            CommandResult::Done | CommandResult::Hashed(_) | CommandResult::Failed(_) | CommandResult::Unknown => {
                 self.show(turn, Message::TimedOut);
             }
         }
@@ -303,11 +334,11 @@ impl Cabinet {
     pub(super) fn cancel_pressed(&mut self, turn: &mut Turn) {
         self.opening = None;
         match &self.desk {
-            Desk::AwaitingPin { .. } => {
+            Desk::AwaitingPin { .. } | Desk::Choosing(_) => {
                 self.desk = Desk::Idle;
                 self.show(turn, Message::TimedOut);
             }
-            Desk::Idle | Desk::Checking { .. } => {
+            Desk::Idle | Desk::Checking { .. } | Desk::Hashing(_) => {
                 self.forget_answer();
                 drop(self.cancel_visit(turn));
             }
@@ -315,7 +346,7 @@ impl Cabinet {
     }
 
     pub(super) fn forget_pin(&mut self, turn: &mut Turn) {
-        if let Desk::AwaitingPin { until, .. } = &self.desk
+        if let Desk::AwaitingPin { until, .. } | Desk::Choosing(Choice { until, .. }) = &self.desk
             && *until <= turn.mono()
         {
             self.desk = Desk::Idle;
@@ -354,12 +385,21 @@ impl Cabinet {
         (level > bearable).then(|| seconds((level - bearable) * 3_600 / u64::from(rate.max(1))))
     }
 
-    fn vouched_code(&self, turn: &Turn, user: &UserId) -> Option<PinHash> {
-        let Vouched { code, since, for_minutes, .. } = self.books.vouched.get(user)?;
-        // It lives in one boot: after a restart of the machine nobody knows how long that took.
-        let fresh =
-            since.boot == turn.now.boot && since.elapsed_ms(turn.now.stamp()) < u64::from(*for_minutes) * 60_000;
-        fresh.then(|| code.clone())
+    fn vouched_code(&self, turn: &Turn, user: &UserId) -> Option<&Vouched> {
+        let vouched = self.books.vouched.get(user)?;
+        let Vouched { since, for_minutes, enrols, .. } = vouched;
+        // One for an entry lives in one boot, one for an enrolment as long as its age is known: after a restart of the machine nobody
+        // knows how long that took, unless two clocks say so.
+        let is_known =
+            since.boot == turn.now.boot || *enrols && since.clock.is_trusted() && turn.now.clock.is_trusted();
+        let is_fresh = is_known && since.elapsed_ms(turn.now.stamp()) < u64::from(*for_minutes) * 60_000;
+        // A second person is known already, or is none.
+        (is_fresh && !(*enrols && self.books.session.is_some())).then_some(vouched)
+    }
+
+    /// Whether there is a code with which this person may choose a PIN.
+    pub(super) fn enrolment_stands(&self, turn: &Turn, user: &UserId) -> bool {
+        self.vouched_code(turn, user).is_some_and(|code| code.enrols)
     }
 
     // ------------------------------------------------------------ denials

@@ -20,7 +20,9 @@ impl Alarm {
             | Self::Duress { .. }
             | Self::SleepFailed { .. }
             | Self::RecordsMissing { .. }
-            | Self::UpstreamLostData { .. } => true,
+            | Self::UpstreamLostData { .. }
+            | Self::RosterRefused { .. }
+            | Self::PrivilegesRose { .. } => true,
             Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }
@@ -41,6 +43,7 @@ impl Alarm {
             | Self::UpstreamAhead { .. }
             | Self::CabinetCloned { .. }
             | Self::RecordParked { .. }
+            | Self::RosterOverdue { .. }
             | Self::UpsUnreachable => false,
         }
     }
@@ -91,6 +94,11 @@ impl Cabinet {
             self.record(turn, Fact::AlarmCleared { alarm, why, name: None });
         }
         turn.by = by;
+    }
+
+    /// Whether it says that somebody got more than before.
+    pub(super) fn is_of_privileges(&self, id: AlarmId) -> bool {
+        self.books.alarms.get(&id).is_some_and(|open| matches!(open.alarm, Alarm::PrivilegesRose { .. }))
     }
 
     /// A person takes note of an alarm.

@@ -36,6 +36,7 @@ pub enum View {
     Key(KeyId),
     RosterVersion,
     Hidden,
+    SignedRoster,
     /// A place in the ring of remembered answers.
     Answered(u8),
 }
@@ -60,6 +61,7 @@ pub enum Row {
     Key(Key),
     RosterVersion(u64),
     Hidden(Hidden),
+    SignedRoster(SignedState),
     Answered(Answered),
 }
 
@@ -85,6 +87,7 @@ pub struct Books {
     pub roster_version: u64,
     /// The records of silent alarms, which no number counts.
     pub hidden: Hidden,
+    pub signed_roster: Option<SignedState>,
     pub answered: BTreeMap<u8, Answered>,
     /// The number of the next record.
     pub next_seq: u64,
@@ -121,6 +124,7 @@ impl Books {
                 (View::Key(key), Row::Key(row)) => drop(books.roster.keys.insert(key, row)),
                 (View::RosterVersion, Row::RosterVersion(row)) => books.roster_version = row,
                 (View::Hidden, Row::Hidden(row)) => books.hidden = row,
+                (View::SignedRoster, Row::SignedRoster(row)) => books.signed_roster = Some(row),
                 (View::Answered(place), Row::Answered(row)) => drop(books.answered.insert(place, row)),
                 // A row under a foreign address: the store built the address from the row, so this cannot be.
                 (_, _) => debug_assert!(false, "row and view differ"),
@@ -149,6 +153,7 @@ impl Books {
             View::Key(key) => self.roster.keys.get(key).cloned().map(Row::Key),
             View::RosterVersion => Some(Row::RosterVersion(self.roster_version)),
             View::Hidden => (!self.hidden.is_empty()).then(|| Row::Hidden(self.hidden.clone())),
+            View::SignedRoster => self.signed_roster.clone().map(Row::SignedRoster),
             View::Answered(place) => self.answered.get(place).cloned().map(Row::Answered),
         }
     }
@@ -166,7 +171,7 @@ impl Books {
             .chain(self.custody.keys().map(|id| View::Custody(id.clone())))
             .chain(self.doors.keys().map(|id| View::Door(*id)))
             .chain([View::Session, View::Life, View::Supply, View::Power, View::Throttle])
-            .chain([View::RosterVersion, View::Hidden])
+            .chain([View::RosterVersion, View::Hidden, View::SignedRoster])
             .chain(self.alarms.keys().map(|id| View::Alarm(*id)))
             .chain(self.faults.keys().map(|id| View::Fault(*id)))
             .chain(self.people.keys().map(|id| View::Person(id.clone())))
@@ -231,9 +236,14 @@ impl Books {
                     self.set_custody(key, Custody::Unaccounted { since: stamp, seq, let_in: let_in.clone() });
                 }
             }
-            Fact::RosterChanged { version, difference, .. } => {
+            Fact::RosterChanged { version, difference, signed, hash, .. } => {
                 self.roster_version = *version;
                 self.touch(View::RosterVersion);
+                if let Some(signed) = *signed {
+                    let hash = hash.clone().unwrap_or_default();
+                    self.signed_roster = Some(SignedState { signed, hash, since: stamp });
+                    self.touch(View::SignedRoster);
+                }
                 // A key that left the roster hangs nowhere any more, as far as the books go.
                 for gone in difference {
                     if let Difference::KeyRemoved(key) = gone {
@@ -242,7 +252,12 @@ impl Books {
                 }
             }
             // What these say of secrets is kept in rows that no record holds.
-            Fact::PinSet { .. } | Fact::Vouched { .. } => {}
+            Fact::PinSet { user, enrolled: true } => {
+                if self.vouched.remove(user).is_some() {
+                    self.touch(View::Vouched(user.clone()));
+                }
+            }
+            Fact::PinSet { .. } | Fact::Vouched { .. } | Fact::EnrolmentOffered { .. } => {}
             Fact::DarkCompared { .. } => self.with_life(|life| life.compared = true),
             Fact::Denied { charged: None, .. } | Fact::LockFault { .. } => {}
             Fact::Denied { user, count, charged: Some(shown), .. } => {

@@ -6,6 +6,7 @@ use super::power::state::{PowerOrder, Told};
 use super::power::{Method, UpsReading};
 use super::roster::RosterChange;
 use super::settings::Settings;
+use super::signed::{RosterFault, SignedRoster};
 use super::types::{
     AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
 };
@@ -48,6 +49,10 @@ pub enum Event {
     Reconfigured(Box<Reconfigured>),
     /// Copying the ledger upstream came upon something that somebody has to know.
     UpstreamSaid(UpstreamNews),
+    /// Upstream has a roster for this cabinet that is rightly signed. Whether it is newer, and fits, is the core's to say.
+    RosterArrived(Box<SignedRoster>),
+    /// Upstream has one that counts for nothing.
+    RosterRefused(RosterFault),
     /// A deadline of the core may have come.
     Tick,
     /// The process was told to end.
@@ -155,6 +160,11 @@ pub enum Ask {
         change: RosterChange,
         dry_run: bool,
     },
+    /// A signed roster, brought on a stick and rightly signed. `dry_run` answers with the difference and changes nothing.
+    TakeRoster {
+        roster: Box<SignedRoster>,
+        dry_run: bool,
+    },
     /// A new PIN for somebody, already hashed.
     SetPin {
         user: UserId,
@@ -164,6 +174,12 @@ pub enum Ask {
     Vouch {
         user: UserId,
         by: UserId,
+        code: PinHash,
+        for_minutes: u32,
+    },
+    /// A code, already hashed, with which somebody chooses a PIN at the cabinet, once.
+    Enrol {
+        user: UserId,
         code: PinHash,
         for_minutes: u32,
     },

@@ -11,6 +11,7 @@ use super::power::selftest::Verdict;
 use super::power::state::{DrillEnd, OutageId, PowerOrder, Replaced, Sight, SwitchFigures, Told};
 use super::power::{Supply, UpsFigures};
 use super::roster::Difference;
+use super::signed::{Rise, RosterFault, Signed};
 use super::types::{
     AlarmId, BootId, DoorNo, Evidence, Input, KeyId, Origin, Reason, SessionId, Shown, SlotNo, Stamp, UserId,
 };
@@ -86,9 +87,23 @@ pub enum Fact {
         version: u64,
         replace: bool,
         difference: Vec<Difference>,
+        /// It was signed elsewhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed>,
+        /// Whom that roster gives more than before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rises: Vec<Rise>,
     },
     PinSet {
         user: UserId,
+        /// They chose it themselves, at the cabinet.
+        #[serde(default, skip_serializing_if = "is_false")]
+        enrolled: bool,
+    },
+    /// A code was made with which this person may choose a PIN, once.
+    EnrolmentOffered {
+        user: UserId,
+        for_minutes: u32,
     },
     /// `by` stands for `user` with a code for one entry.
     Vouched {
@@ -497,6 +512,19 @@ pub enum Alarm {
     /// Upstream refuses what is in this record.
     RecordParked {
         record: u64,
+    },
+    /// The roster that upstream has for this cabinet counts for nothing.
+    RosterRefused {
+        fault: RosterFault,
+    },
+    /// The signed roster in force is past its age. Nobody is locked out for it.
+    RosterOverdue {
+        version: u64,
+    },
+    /// A signed roster gives somebody more than before: somebody here has to take note.
+    PrivilegesRose {
+        version: u64,
+        rises: Vec<Rise>,
     },
 }
 

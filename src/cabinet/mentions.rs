@@ -3,6 +3,7 @@
 use super::fact::{Alarm, Fact};
 use super::outcome::Denial;
 use super::roster::Difference;
+use super::signed::Rise;
 use super::types::{AlarmId, KeyId, SessionId, UserId};
 
 /// What a fact names.
@@ -68,7 +69,10 @@ impl Fact {
                     }
                 }
             }
-            Self::OpeningOrdered { user, .. } | Self::PinSet { user } | Self::SessionStarted { user, .. } => {
+            Self::OpeningOrdered { user, .. }
+            | Self::PinSet { user, .. }
+            | Self::EnrolmentOffered { user, .. }
+            | Self::SessionStarted { user, .. } => {
                 said.users.push(user);
             }
             Self::Vouched { user, by, .. } => said.users.extend([user, by]),
@@ -143,7 +147,13 @@ impl Alarm {
             | Self::UpstreamLostData { .. }
             | Self::UpstreamAhead { .. }
             | Self::CabinetCloned { .. }
-            | Self::RecordParked { .. } => {}
+            | Self::RecordParked { .. }
+            | Self::RosterRefused { .. }
+            | Self::RosterOverdue { .. } => {}
+            Self::PrivilegesRose { rises, .. } => {
+                said.users.extend(rises.iter().filter_map(Rise::user));
+                said.keys.extend(rises.iter().filter_map(Rise::key));
+            }
             Self::WrongKey { key, session, .. } => {
                 said.keys.extend(key);
                 said.session = *session;

@@ -3,6 +3,7 @@
 //! The two lists are apart so that the order can be seen: **record, then act**.
 
 use super::books::{Row, View};
+use super::enrol::BadPin;
 use super::fact::Record;
 use super::power::Method;
 use super::roster::Difference;
@@ -72,6 +73,8 @@ pub enum Action {
     Show(Message),
     /// Hash a PIN off the event loop and compare.
     CheckPin { user: UserId, pin: Pin, hash: PinHash },
+    /// Hash a new PIN off the event loop, by the rules for PINs; the duress PIN of `old` stays.
+    HashPin { user: UserId, pin: Pin, old: Option<PinHash> },
     /// A switched load (from 1, in the order of the config). Off = shed, which is the energised relay.
     SwitchLoad { load: u8, on: bool },
     /// How often the UPS is asked and life is proved.
@@ -108,6 +111,7 @@ pub enum CommandResult {
     Done,
     Failed(String),
     Pin(PinVerdict),
+    Hashed(PinHash),
     /// Nobody knows: the core was rebuilt, or the deadline passed.
     Unknown,
 }
@@ -260,7 +264,9 @@ impl fmt::Display for Denial {
             Self::UnknownBadge => f.write_str("this badge is not in the roster; ask a manager"),
             Self::UnknownLogin => f.write_str("this number is not in the roster; ask a manager"),
             Self::WrongPin => f.write_str("wrong PIN"),
-            Self::NoPin => f.write_str("no PIN is set for this person; an admin sets one with `cabinetd user pin`"),
+            Self::NoPin => f.write_str(
+                "no PIN is set for this person; an admin sets one with `cabinetd user pin`, or makes a code with `cabinetd user enrol`",
+            ),
             Self::Revoked => f.write_str("access was revoked; ask a manager"),
             Self::NotYetValid => f.write_str("access is not valid yet; ask a manager"),
             Self::Expired => f.write_str("access has expired; ask a manager"),
@@ -342,6 +348,18 @@ pub enum Message {
     /// Nobody is here.
     Ready,
     EnterPin,
+    /// They have no PIN yet, and a code to choose one with.
+    EnterCode,
+    ChoosePin,
+    ChoosePinAgain,
+    PinUnfit {
+        bad: BadPin,
+    },
+    PinsDiffer,
+    /// The PIN is theirs now.
+    Enrolled {
+        name: String,
+    },
     /// An admin lets this person in: one press (of the pad, where there is no button), or their badge.
     PressToOpen {
         name: String,
@@ -442,6 +460,16 @@ impl fmt::Display for Message {
             Self::FinishNow => f.write_str("The battery ends: please finish, and close the door within a minute."),
             Self::BadgeLeft => f.write_str("Please take the badge off the reader."),
             Self::EnterPin => f.write_str("Enter your PIN."),
+            Self::EnterCode => f.write_str("Enter the code that you were given."),
+            Self::ChoosePin => f.write_str("Choose a PIN of 4 to 8 digits, then Enter."),
+            Self::ChoosePinAgain => f.write_str("The same PIN once more, please."),
+            Self::PinUnfit { bad: BadPin::Shape } => f.write_str("A PIN has 4 to 8 digits. Choose one."),
+            Self::PinUnfit { bad: BadPin::Trivial } => {
+                f.write_str("No runs and no repetitions, everybody tries those. Choose another PIN.")
+            }
+            Self::PinUnfit { bad: BadPin::Taken } => f.write_str("This one will not do. Choose another PIN."),
+            Self::PinsDiffer => f.write_str("The two were not the same. Choose a PIN, then type it again."),
+            Self::Enrolled { name } => write!(f, "{name}, the PIN is yours. Come in with it from now on."),
             Self::Checking => f.write_str("Checking…"),
             Self::Welcome { name } => write!(f, "Welcome, {name}."),
             Self::SayWhatYouWant { name } => write!(f, "Welcome, {name}. Which key, and why?"),

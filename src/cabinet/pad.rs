@@ -77,8 +77,10 @@ impl Cabinet {
         let is_empty = digits.expose().is_empty();
         match &self.desk {
             // Enter alone is a slip, not a wrong PIN.
-            Desk::AwaitingPin { .. } | Desk::Checking { .. } if is_empty => {}
-            Desk::AwaitingPin { .. } | Desk::Checking { .. } => self.pin_typed(turn, digits),
+            Desk::AwaitingPin { .. } | Desk::Checking { .. } | Desk::Choosing(_) | Desk::Hashing(_) if is_empty => {}
+            Desk::AwaitingPin { .. } | Desk::Checking { .. } | Desk::Choosing(_) | Desk::Hashing(_) => {
+                self.pin_typed(turn, digits);
+            }
             Desk::Idle if self.books.session.is_some() && !self.visit.wants_second() => {
                 self.answered(turn, digits.expose());
             }

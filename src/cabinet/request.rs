@@ -5,7 +5,7 @@ use super::books::{Answered, Vouched};
 use super::event::{Ask, Request, StoreState};
 use super::fact::Fact;
 use super::outcome::{Action, Answer, Denial};
-use super::roster::{Difference, RosterChange};
+use super::roster::{Difference, Roster, RosterChange};
 use super::slot::is_question_of;
 use super::types::{Evidence, KeyId, PinHash, RequestKey, Role, SlotNo, UserId};
 use super::{Cabinet, Turn};
@@ -64,6 +64,8 @@ impl Cabinet {
             // The ask of the person at the cabinet, who has shown badge and PIN: whose terminal it is does not matter.
             Ask::Pull(_) | Ask::Return { .. } | Ask::Cancel => None,
             Ask::Declare { .. } => Some(rules.declare),
+            // More for somebody than before is for whoever may give it.
+            Ask::AlarmAcknowledge { alarm } if self.is_of_privileges(*alarm) => Some(rules.manage_roster),
             Ask::AlarmAcknowledge { .. } => Some(rules.acknowledge),
             Ask::Countersign { .. }
             | Ask::Vouch { .. }
@@ -72,7 +74,9 @@ impl Cabinet {
             | Ask::RetryUpstream
             | Ask::Drill(_) => Some(Role::Manager),
             Ask::Open { .. } => Some(Role::Admin),
-            Ask::ChangeRoster { .. } | Ask::SetPin { .. } => Some(rules.manage_roster),
+            Ask::ChangeRoster { .. } | Ask::TakeRoster { .. } | Ask::SetPin { .. } | Ask::Enrol { .. } => {
+                Some(rules.manage_roster)
+            }
             Ask::TellOutage(_) | Ask::OrderPower(_) => Some(Role::Assistant),
         };
         if let Some(needed) = needed
@@ -104,6 +108,8 @@ impl Cabinet {
                 }
                 Ok(self.change_roster(turn, &change, dry_run))
             }
+            Ask::TakeRoster { roster, dry_run } => self.bring_roster(turn, *roster, dry_run),
+            Ask::Enrol { user, code, for_minutes } => self.offer_enrolment(turn, user, code, for_minutes).map(done),
             Ask::SetPin { user, pin } => self.set_pin(turn, user, pin).map(done),
             Ask::Vouch { user, by, code, for_minutes } => self.vouch(turn, user, by, code, for_minutes).map(done),
             Ask::KeyLife { key, step, note } => self.step_key(turn, &key, step, note).map(done),
@@ -117,11 +123,30 @@ impl Cabinet {
     }
 
     fn change_roster(&mut self, turn: &mut Turn, change: &RosterChange, dry_run: bool) -> Answer {
-        let slots: BTreeSet<SlotNo> = self.settings.slots.keys().copied().collect();
-        let (next, lines) = match self.books.roster.after(change, &slots) {
+        let (next, lines) = match self.weigh_change(change) {
             Ok(next) => next,
             Err(problems) => return Answer::Problems(problems),
         };
+        if dry_run || lines.is_empty() {
+            return Answer::Difference { lines, applied: false };
+        }
+        let fact = Fact::RosterChanged {
+            source: change.source.clone(),
+            hash: change.hash.clone(),
+            version: self.books.roster_version + 1,
+            replace: change.replace,
+            difference: lines.clone(),
+            signed: None,
+            rises: Vec::new(),
+        };
+        self.put_roster(turn, fact, next, &lines);
+        Answer::Difference { lines, applied: true }
+    }
+
+    /// The roster after a change and how it differs; or why it cannot be made: it is not sound, or keys are out.
+    pub(super) fn weigh_change(&self, change: &RosterChange) -> Result<(Roster, Vec<Difference>), Vec<String>> {
+        let slots: BTreeSet<SlotNo> = self.settings.slots.keys().copied().collect();
+        let (next, lines) = self.books.roster.after(change, &slots)?;
         let gone: Vec<KeyId> =
             self.books.roster.keys.keys().filter(|key| !next.keys.contains_key(*key)).cloned().collect();
         let out: Vec<String> = (gone.iter())
@@ -138,25 +163,16 @@ impl Cabinet {
             )
         });
         let refused: Vec<String> = out.into_iter().chain(holding).collect();
-        if !refused.is_empty() {
-            return Answer::Problems(refused);
-        }
-        if dry_run || lines.is_empty() {
-            return Answer::Difference { lines, applied: false };
-        }
-        let fact = Fact::RosterChanged {
-            source: change.source.clone(),
-            hash: change.hash.clone(),
-            version: self.books.roster_version + 1,
-            replace: change.replace,
-            difference: lines.clone(),
-        };
-        self.record(turn, fact);
+        if refused.is_empty() { Ok((next, lines)) } else { Err(refused) }
+    }
+
+    /// Makes this the roster, with its record, and does what follows.
+    pub(super) fn put_roster(&mut self, turn: &mut Turn, changed: Fact, next: Roster, lines: &[Difference]) {
+        self.record(turn, changed);
         self.books.set_roster(next);
-        self.name_new_keys(turn, &lines);
+        self.name_new_keys(turn, lines);
         self.forget_inactive(turn);
         self.end_visit_of_revoked(turn);
-        Answer::Difference { lines, applied: true }
     }
 
     /// A key that is new in the roster and whose home is occupied by something unnamed is taken to hang there.
@@ -184,7 +200,7 @@ impl Cabinet {
         let Some(person) = roster.users.get_mut(&user) else { return Err(Denial::UserUnknown { user }) };
         person.pin = Some(pin);
         let text = format!("the PIN of {} is set", person.name);
-        self.record(turn, Fact::PinSet { user });
+        self.record(turn, Fact::PinSet { user, enrolled: false });
         self.books.set_roster(roster);
         Ok(text)
     }
@@ -213,7 +229,8 @@ impl Cabinet {
         let for_minutes = for_minutes.clamp(1, LONGEST_VOUCH_MINUTES);
         let text = format!("{} may enter once within {for_minutes} minutes with the code", person.name);
         self.record(turn, Fact::Vouched { user: user.clone(), by: by.clone(), for_minutes });
-        self.books.set_vouched(user, Vouched { by, code, since: turn.now.stamp(), for_minutes });
+        self.books
+            .set_vouched(user, Vouched { by: Some(by), code, since: turn.now.stamp(), for_minutes, enrols: false });
         Ok(text)
     }
 }

@@ -123,6 +123,11 @@ impl Names<'_> {
                 format!("another machine sent upstream records up to {seq} under this cabinet's name")
             }
             Alarm::RecordParked { record } => format!("upstream refuses what is in record {record}"),
+            Alarm::RosterRefused { fault } => format!("the roster that upstream has counts for nothing: {fault}"),
+            Alarm::RosterOverdue { version } => format!("signed roster {version} is past its age"),
+            Alarm::PrivilegesRose { version, rises } => {
+                format!("signed roster {version} gives more than before: {}", self.rises(rises))
+            }
         }
     }
 }
@@ -186,19 +191,34 @@ impl Display for Sentence<'_> {
             }
             Fact::LinesLost => f.write_str("The sensors cannot be read any more: nobody sees the slots."),
             Fact::LinesBack => f.write_str("The sensors can be read again."),
-            Fact::RosterChanged { source, hash, version, replace, difference } => {
+            Fact::RosterChanged { source, hash, version, replace, difference, signed, rises } => {
                 let how = if *replace { "imported" } else { "edited" };
                 write!(
                     f,
                     "The roster was {how} from {source} (version {version}): {}.",
                     count(difference.len() as u32, "change")
                 )?;
+                if let Some(signed) = signed {
+                    write!(f, " It is signed, as {}.", signed.version)?;
+                }
                 for line in difference {
                     write!(f, " [{line}]")?;
                 }
+                if !rises.is_empty() {
+                    write!(f, " It gives more than before: {}.", names.rises(rises))?;
+                }
                 hash.as_ref().map_or(Ok(()), |hash| write!(f, " SHA-256 {hash}."))
             }
-            Fact::PinSet { user } => write!(f, "{} got a new PIN.", names.user(user)),
+            Fact::PinSet { user, enrolled: false } => write!(f, "{} got a new PIN.", names.user(user)),
+            Fact::PinSet { user, enrolled: true } => {
+                write!(f, "{} enrolled at the cabinet and chose a PIN.", names.user(user))
+            }
+            Fact::EnrolmentOffered { user, for_minutes } => write!(
+                f,
+                "A code was made for {} to enrol with, within {}.",
+                names.user(user),
+                duration(u64::from(*for_minutes) * 60_000)
+            ),
             Fact::Vouched { user, by, for_minutes } => write!(
                 f,
                 "{} vouched for {}: one entry with a code, within {for_minutes} min.",

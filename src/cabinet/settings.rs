@@ -28,6 +28,8 @@ pub struct Settings {
     pub power: Option<PowerSettings>,
     /// Whether the ledger is copied upstream.
     pub upstream: bool,
+    /// Whether rosters count that are signed elsewhere.
+    pub signed_roster: bool,
 }
 
 /// A door.
@@ -144,6 +146,7 @@ impl Settings {
             },
             power: None,
             upstream: false,
+            signed_roster: false,
         }
     }
 }

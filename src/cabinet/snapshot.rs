@@ -48,6 +48,9 @@ pub struct Snapshot {
     /// The copy of the ledger elsewhere. None if there is none.
     #[serde(default)]
     pub upstream: Option<UpstreamView>,
+    /// The signed roster. None: no roster that is signed elsewhere was taken, and none waits.
+    #[serde(default)]
+    pub signed_roster: Option<SignedRosterView>,
     /// Every key that does not hang in the cabinet, retired ones apart.
     pub away: Vec<Away>,
     /// Slots by number. Empty for readers who may not see them.
@@ -271,6 +274,20 @@ pub struct SupplyView {
     pub figures_ago_ms: u64,
 }
 
+/// The roster that was signed elsewhere.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct SignedRosterView {
+    /// Of the one that was taken last; none was yet if this is absent.
+    pub version: Option<u64>,
+    pub since: Option<Moment>,
+    /// Milliseconds since 1970: after it the cabinet warns.
+    pub expires: Option<Wall>,
+    /// Whether that is over. None: the clock is not trusted.
+    pub is_overdue: Option<bool>,
+    /// A newer one, that waits for nobody to be at the cabinet.
+    pub waiting: Option<u64>,
+}
+
 /// How the ledger's copy upstream stands.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct UpstreamView {
@@ -287,6 +304,9 @@ pub struct UpstreamView {
     pub parked: Vec<u64>,
     /// What went wrong last.
     pub trouble: Option<String>,
+    /// Why its roster counts for nothing, or is not to be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roster_trouble: Option<String>,
 }
 
 /// Whether the copy goes on.
@@ -310,7 +330,15 @@ impl Snapshot {
     #[must_use]
     pub fn taken(cabinet: &Cabinet, now: Now) -> Self {
         let seen = Self::of(cabinet.books(), cabinet.settings(), now, cabinet.store_state());
-        Self { power: cabinet.power_view(now), ..seen }
+        let signed_roster = match (seen.signed_roster, cabinet.waiting_roster()) {
+            (None, None) => None,
+            (held, waiting) => {
+                let none =
+                    SignedRosterView { version: None, since: None, expires: None, is_overdue: None, waiting: None };
+                Some(SignedRosterView { waiting, ..held.unwrap_or(none) })
+            }
+        };
+        Self { power: cabinet.power_view(now), signed_roster, ..seen }
     }
 
     /// The books as others may see them; nothing of the power policy, which is more than books.
@@ -343,6 +371,7 @@ impl Snapshot {
             }),
             power: None,
             upstream: None,
+            signed_roster: eye.signed_roster(),
             away,
             slots,
         }
@@ -571,6 +600,18 @@ impl Eye<'_> {
                 acknowledged_by: open.acknowledged.as_ref().map(|origin| named(&origin.actor)),
             })
             .collect()
+    }
+
+    fn signed_roster(&self) -> Option<SignedRosterView> {
+        let held = self.books.signed_roster.as_ref().filter(|_| self.settings.signed_roster)?;
+        let expires = held.signed.expires;
+        Some(SignedRosterView {
+            version: Some(held.signed.version),
+            since: Some(self.moment(held.since)),
+            expires: Some(expires),
+            is_overdue: self.now.clock.is_trusted().then_some(self.now.wall > expires),
+            waiting: None,
+        })
     }
 
     fn faults(&self) -> Vec<FaultView> {

@@ -228,6 +228,9 @@ catalog! {
     UpstreamCurrent Upstream "upstream.current":
         "Upstream has the ledger, or is getting it; nothing was refused, and it holds nothing else.",
         "`cabinetd upstream status`, and [upstream.md](upstream.md) for a restored card or a clone.";
+    UpstreamRoster Upstream "upstream.roster":
+        "The signed roster is in force and not past its age, and what upstream has in its place can be taken.",
+        "What the finding says; [upstream.md](upstream.md), \"A roster from elsewhere\".";
 
     UpsWatched Ups "ups.watched":
         "A UPS is watched.",

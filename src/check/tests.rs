@@ -18,7 +18,7 @@ use crate::cabinet::power::baseline::{Baseline, LoadDay};
 use crate::cabinet::power::selftest::Verdict;
 use crate::cabinet::power::state::{Measured, PowerState, Proof};
 use crate::cabinet::power::{Method, PowerSettings};
-use crate::cabinet::snapshot::{UpstreamIs, UpstreamView};
+use crate::cabinet::snapshot::{SignedRosterView, UpstreamIs, UpstreamView};
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Stamp, Wall};
 use crate::config::BatteryConfig;
 use crate::io::ups::figures;
@@ -127,7 +127,7 @@ fn good() -> Facts {
             journal: disk::Journal::Kept,
         }),
         credentials: Some(credentials::Facts::Usable("/etc/cabinetd/credentials".into())),
-        upstream: Some(upstream::Facts::Copied(upstream::Copied {
+        upstream: Some(upstream::Facts::Copied(Box::new(upstream::Copied {
             host: "ledger.example.com".into(),
             trust: Ok(()),
             token: Some(Ok(())),
@@ -140,8 +140,16 @@ fn good() -> Facts {
                 silent_ms: None,
                 parked: Vec::new(),
                 trouble: None,
+                roster_trouble: None,
             }),
-        })),
+            roster: upstream::Roster::Held(SignedRosterView {
+                version: Some(7),
+                since: None,
+                expires: Some(crate::cabinet::types::Wall(1)),
+                is_overdue: Some(false),
+                waiting: None,
+            }),
+        }))),
         ledger: Some(ledger::Facts::Open(Open {
             records: 5_000,
             found: ("Palm Court".into(), "cabinet-1".into()),

@@ -2,14 +2,14 @@
 
 use super::words::{parted, sentence};
 use super::{Finding, Id};
-use crate::cabinet::snapshot::{UpstreamIs, UpstreamView};
+use crate::cabinet::snapshot::{SignedRosterView, UpstreamIs, UpstreamView};
 
 /// What was seen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Facts {
     /// The config says nothing of it, or nothing that can be believed.
     Nowhere,
-    Copied(Copied),
+    Copied(Box<Copied>),
 }
 
 /// A copy that is wanted.
@@ -24,6 +24,19 @@ pub struct Copied {
     pub answer: Option<Result<(), String>>,
     /// As the daemon has it; none if it does not run or does not say.
     pub copy: Option<UpstreamView>,
+    pub roster: Roster,
+}
+
+/// A roster that is signed elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Roster {
+    /// The config names no key for it.
+    NotWanted,
+    /// The daemon does not say.
+    NotSaid,
+    /// None was taken yet.
+    NoneYet,
+    Held(SignedRosterView),
 }
 
 /// A copy that is older than this is no copy.
@@ -61,7 +74,41 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         },
         current,
     ));
+    findings.extend(roster(copied));
     findings
+}
+
+fn roster(copied: &Copied) -> Option<Finding> {
+    let id = Id::UpstreamRoster;
+    if let Some(why) = copied.copy.as_ref().and_then(|copy| copy.roster_trouble.as_ref()) {
+        let (what, remedy) = parted(why);
+        let what = format!("Upstream's roster for this cabinet is not taken: {what}");
+        return Some(Finding::warning(id, sentence(&what), remedy));
+    }
+    let none = "No signed roster was taken yet.";
+    let get_one = "Have one signed (`cabinetd roster sign`) and laid down upstream, or bring it: `cabinetd roster import FILE.json`.";
+    Some(match &copied.roster {
+        Roster::NotWanted => return None,
+        Roster::NotSaid => Finding::unknown(
+            id,
+            "How the signed roster stands is not known: the daemon does not say.",
+            "See the findings of the daemon.",
+        ),
+        Roster::NoneYet | Roster::Held(SignedRosterView { version: None, .. }) => Finding::note(id, none, get_one),
+        Roster::Held(SignedRosterView { version: Some(version), is_overdue, .. }) => match is_overdue {
+            Some(true) => Finding::warning(
+                id,
+                format!("Signed roster {version} is past its age; nobody is locked out for it."),
+                get_one,
+            ),
+            Some(false) => Finding::fine(id, format!("Signed roster {version} is in force.")),
+            None => Finding::note(
+                id,
+                format!("Signed roster {version} is in force; whether it is past its age the clock does not know."),
+                "See the findings of the clock.",
+            ),
+        },
+    })
 }
 
 fn answers(host: &str, answer: &Result<(), String>) -> Finding {

@@ -13,6 +13,7 @@ use crate::cabinet::event;
 use crate::cabinet::outcome::{Answer, Denial};
 use crate::cabinet::roster::{Difference, Key, Roster, User};
 use crate::cabinet::types::{Pin, UserId};
+use crate::io::control::wire::SignedFile;
 use crate::io::roster_file::Problem;
 use jiff::tz::TimeZone;
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
@@ -42,6 +43,18 @@ pub enum LocalAsk {
         by: UserId,
         code: Pin,
         for_minutes: u32,
+    },
+    /// A code with which `user` chooses a PIN at the cabinet.
+    Enrol {
+        user: UserId,
+        code: Pin,
+        for_minutes: u32,
+    },
+    /// A signed roster as it stands in its file.
+    TakeRoster {
+        name: String,
+        signed: SignedFile,
+        dry_run: bool,
     },
 }
 

@@ -1,10 +1,13 @@
 //! `cabinetd roster import|export|diff`.
 
+pub mod signing;
+
 use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk};
 use crate::cabinet::event::Ask;
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::roster::{Difference, Roster, RosterChange};
 use crate::cabinet::types::UserId;
+use crate::io::control::wire::SignedFile;
 use crate::io::credentials::pin::{PIN_DIGITS, make_pin};
 use crate::io::roster_file::{self, Format, Reading};
 use serde_json::{Value, json};
@@ -19,6 +22,7 @@ use std::process::ExitCode;
 pub enum RosterCommand {
     /// Make the roster what the files say
     ///
+    /// A `.json` file is one that was signed elsewhere (`cabinetd roster sign`): it counts by its signature and its version. The others:
     /// TOML with [[users]] and [[keys]], CSV of users or of keys, or a folder with users.csv and keys.csv. People and keys that the files do not
     /// name leave the roster; if they name only people or only keys, the others stay. PINs stay. A revocation is not lifted.
     #[command(after_help = EXIT_CODES)]
@@ -53,6 +57,8 @@ pub enum RosterCommand {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Signing(signing::SigningCommand),
 }
 
 /// Does it.
@@ -70,10 +76,14 @@ pub fn run(command: RosterCommand, desk: &mut Desk<'_>) -> ExitCode {
             let done = import(desk, &files, true, false, json);
             desk.finish(done, json)
         }
+        RosterCommand::Signing(command) => signing::run(&command, None),
     }
 }
 
 fn import(desk: &mut Desk<'_>, files: &[PathBuf], dry_run: bool, pins: bool, as_json: bool) -> Result<(), Failure> {
+    if let Some(file) = files.iter().find(|file| file.extension().is_some_and(|extension| extension == "json")) {
+        return import_signed(desk, file, files.len(), dry_run, pins, as_json);
+    }
     let reading = roster_file::read_all(files, &desk.zone);
     if !reading.problems.is_empty() {
         return Err(refused(desk, reading, dry_run));
@@ -119,6 +129,30 @@ fn import(desk: &mut Desk<'_>, files: &[PathBuf], dry_run: bool, pins: bool, as_
         Err(_) => writeln!(desk.err, "not every PIN was made: run it again, it goes on where it stopped")?,
     }
     ended
+}
+
+/// One that was signed elsewhere. Whether its signature holds is the daemon's to say: it has the keys.
+fn import_signed(
+    desk: &mut Desk<'_>,
+    file: &Path,
+    files: usize,
+    dry_run: bool,
+    pins: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let wrong = |what: &str| Failure::Value(format!("{}: {what}", file.display()));
+    if files > 1 {
+        return Err(wrong("a signed roster is whole: name it alone"));
+    }
+    if pins {
+        return Err(wrong(
+            "people of a signed roster choose their PINs: `cabinetd user enrol --all` makes their codes",
+        ));
+    }
+    let signed = signing::read_signed(file).map_err(|what| wrong(&what))?;
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    let answer = desk.ask(&LocalAsk::TakeRoster { name, signed: SignedFile(signed), dry_run })?;
+    desk.say(&answer, as_json, Value::Null)
 }
 
 /// Everything that is wrong, of files that are: what the files show, and what the cabinet says of their sound entries, so that it need not be

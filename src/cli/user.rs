@@ -104,7 +104,27 @@ pub enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// A code with which a person chooses a PIN of their own at the cabinet, once
+    ///
+    /// They show their badge or type their number, type the code, then a PIN of their own, twice. It opens nothing by itself. The code is shown once.
+    #[command(after_help = EXIT_CODES)]
+    Enrol {
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// For everybody who has no PIN
+        #[arg(long)]
+        all: bool,
+        /// How many days the code is good for
+        #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=30))]
+        days: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
+
+/// Minutes of a day.
+const DAY_MINUTES: u32 = 24 * 60;
 
 fn digits(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|digits| (4..=8).contains(digits)).ok_or_else(|| "a PIN has 4 to 8 digits".to_owned())
@@ -216,6 +236,7 @@ pub fn run(command: UserCommand, desk: &mut Desk<'_>) -> ExitCode {
         UserCommand::Remove { id, json } => (remove(desk, &id, json), json),
         UserCommand::Pin { id, duress, set, digits, json } => (pin(desk, &id, duress, set, digits, json), json),
         UserCommand::Vouch { id, by, minutes, json } => (vouch(desk, &id, &by, minutes, json), json),
+        UserCommand::Enrol { id, all: _, days, json } => (enrol(desk, id.as_deref(), days, json), json),
     };
     desk.finish(done, json)
 }
@@ -392,6 +413,44 @@ fn vouch(desk: &mut Desk<'_>, id: &str, by: &str, for_minutes: u32, as_json: boo
     }
     desk.say(&answer, false, Value::Null)?;
     tell_once(desk, "Code", &code)
+}
+
+/// `id`: none = everybody who has no PIN.
+fn enrol(desk: &mut Desk<'_>, id: Option<&str>, days: u32, as_json: bool) -> Result<(), Failure> {
+    let for_minutes = days * DAY_MINUTES;
+    let ask = |user: UserId, code: &Pin| LocalAsk::Enrol { user, code: code.clone(), for_minutes };
+    if let Some(id) = id {
+        let code = make(VOUCHED_DIGITS)?;
+        let answer = desk.ask(&ask(UserId::from(id), &code))?;
+        if as_json {
+            return desk.say(&answer, true, json!({ "user": id, "code": code.expose(), "days": days }));
+        }
+        desk.say(&answer, false, Value::Null)?;
+        return tell_once(desk, "Code", &code);
+    }
+    let listing = desk.roster()?;
+    let revoked = |user: &UserId| listing.roster.users.get(user).is_some_and(|user| user.revoked);
+    let mut made = Vec::new();
+    // Whatever happens on the way, the codes that were made must be told.
+    let ended = listing.without_pin.iter().filter(|user| !revoked(user)).try_for_each(|user| {
+        let code = make(VOUCHED_DIGITS)?;
+        desk.ask(&ask(user.clone(), &code))?;
+        if !as_json {
+            writeln!(desk.out, "{user}\t{}", code.expose())?;
+        }
+        made.push(json!({ "user": user, "code": code.expose() }));
+        Ok(())
+    });
+    if as_json {
+        let count = made.len();
+        desk.json(&json!({ "ok": ended.is_ok(), "codes": made, "days": days, "made": count }))?;
+        return ended;
+    }
+    match &ended {
+        Ok(()) => writeln!(desk.out, "{} codes made, good for {days} days; they are shown this once", made.len())?,
+        Err(_) => writeln!(desk.err, "not every code was made; run it again, the new codes count")?,
+    }
+    ended
 }
 
 #[cfg(test)]

@@ -218,6 +218,9 @@ pub(super) static UPS: &[Key<UpsConfig>] = &[
     ),
 ];
 
+/// The public key of a seed of zeros: no site's.
+const ROSTER_KEY: &str = "\"3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29\"";
+
 pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
     text("url", "an https URL without query", Preset::Required("\"https://ledger.example.com\""), |u, v| {
         u.url = upstream_url(v)?;
@@ -246,6 +249,13 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
     whole("longest_pause_s", "s", 1..=3_600, "300", |u, v| u.longest_pause_s = v),
     whole("batch_records", "records", 1..=10_000, "4000", |u, v| u.batch_records = v as usize),
     whole("flush_ms", "ms", 500..=60_000, "10000", |u, v| u.flush_ms = v),
+    text("roster_key", "a public key, 64 hex digits", Preset::Without("no roster is asked for", ROSTER_KEY), |u, v| {
+        let key = crate::hex::unhex(v).filter(|key| ed25519_dalek::VerifyingKey::from_bytes(key).is_ok());
+        u.roster_key = Some(key.ok_or_else(|| {
+            Fault::new("it is no public key".to_owned(), "write the one that `cabinetd roster keygen` printed")
+        })?);
+        Ok(())
+    }),
     Key {
         name: "withhold",
         form: Form::List {

@@ -11,6 +11,7 @@ use crate::cabinet::outcome::Denial;
 use crate::cabinet::power::state::OutageId;
 use crate::cabinet::roster::{Difference, FieldChange};
 use crate::cabinet::sentence::{Names, Sentence};
+use crate::cabinet::signed::Rise;
 use crate::cabinet::types::{Actor, AlarmId, DoorNo, Input, SlotNo};
 use crate::io::journal::{Entry, Log};
 use crate::messages::{Message, alarms, records};
@@ -77,7 +78,8 @@ fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
         | Fact::OpeningOrdered { .. }
         | Fact::KeyStepped { .. }
         | Fact::Denied { .. }
-        | Fact::RosterChanged { .. } => {}
+        | Fact::RosterChanged { .. }
+        | Fact::AlarmRaised { alarm: Alarm::PrivilegesRose { .. }, .. } => {}
         Fact::Started { .. }
         | Fact::Stopped { .. }
         | Fact::SlotsAdopted { .. }
@@ -90,6 +92,7 @@ fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
         | Fact::RecordsMissing { .. }
         | Fact::PinSet { .. }
         | Fact::Vouched { .. }
+        | Fact::EnrolmentOffered { .. }
         | Fact::SessionStarted { .. }
         | Fact::SessionJoined { .. }
         | Fact::SessionClosed { .. }
@@ -132,7 +135,13 @@ fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
         Fact::OpeningOrdered { why, .. } => "…".clone_into(why),
         Fact::Denied { denial: Denial::KeyUnknown { key }, .. } => "…".clone_into(key),
         Fact::KeyStepped { note, .. } => *note = None,
-        Fact::RosterChanged { difference, .. } => difference.iter_mut().for_each(without_values),
+        Fact::RosterChanged { difference, rises, .. } => {
+            difference.iter_mut().for_each(without_values);
+            rises.iter_mut().for_each(Rise::forget_names);
+        }
+        Fact::AlarmRaised { alarm: Alarm::PrivilegesRose { rises, .. }, .. } => {
+            rises.iter_mut().for_each(Rise::forget_names);
+        }
         _ => {}
     }
     Cow::Owned(fact)
@@ -165,8 +174,10 @@ const fn message(fact: &Fact) -> Option<&'static Message> {
         Fact::LinesBack => &records::SENSORS_BACK,
         Fact::RecordsMissing { .. } => &records::RECORDS_MISSING,
         Fact::RosterChanged { .. } => &records::ROSTER_CHANGED,
-        Fact::PinSet { .. } => &records::PIN_SET,
+        Fact::PinSet { enrolled: false, .. } => &records::PIN_SET,
+        Fact::PinSet { enrolled: true, .. } => &records::ENROLLED,
         Fact::Vouched { .. } => &records::VOUCHED,
+        Fact::EnrolmentOffered { .. } => &records::ENROLMENT_OFFERED,
         Fact::OpeningOrdered { .. } => &records::OPENING_ORDERED,
         Fact::Denied { .. } => &records::DENIED,
         Fact::SessionStarted { .. } => &records::SESSION_STARTED,
@@ -238,6 +249,9 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::UpstreamAhead { .. } => &alarms::UPSTREAM_AHEAD,
         Alarm::CabinetCloned { .. } => &alarms::CABINET_CLONED,
         Alarm::RecordParked { .. } => &alarms::RECORD_PARKED,
+        Alarm::RosterRefused { .. } => &alarms::ROSTER_COUNTS_FOR_NOTHING,
+        Alarm::RosterOverdue { .. } => &alarms::ROSTER_OVERDUE,
+        Alarm::PrivilegesRose { .. } => &alarms::PRIVILEGES_ROSE,
     })
 }
 
@@ -319,6 +333,9 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             | Alarm::UpstreamAhead { .. }
             | Alarm::CabinetCloned { .. }
             | Alarm::RecordParked { .. }
+            | Alarm::RosterRefused { .. }
+            | Alarm::RosterOverdue { .. }
+            | Alarm::PrivilegesRose { .. }
             | Alarm::RecordsMissing { .. } => (None, &[]),
         },
         Fact::Started { .. }
@@ -333,6 +350,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
         | Fact::RosterChanged { .. }
         | Fact::PinSet { .. }
         | Fact::Vouched { .. }
+        | Fact::EnrolmentOffered { .. }
         | Fact::Denied { .. }
         | Fact::SessionStarted { .. }
         | Fact::SessionJoined { .. }

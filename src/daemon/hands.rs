@@ -8,7 +8,7 @@ use crate::cabinet::event::Event;
 use crate::cabinet::outcome::{Action, Command, CommandResult};
 use crate::cabinet::types::{CommandId, Level, Output};
 use crate::io::credentials::Pepper;
-use crate::io::credentials::pin::check_pin;
+use crate::io::credentials::pin::{check_pin, replace_pin};
 use crate::io::lines::{LineError, Outputs};
 use crate::messages::tell;
 use std::sync::Arc;
@@ -64,6 +64,16 @@ impl Hands {
                     let _ = done.blocking_send(Event::CommandDone { id, result });
                 });
             }
+            Action::HashPin { pin, old, .. } => {
+                let (done, pepper) = (self.done.clone(), Arc::clone(&self.pepper));
+                tokio::task::spawn_blocking(move || {
+                    let result = match replace_pin(&pepper, old.as_ref(), &pin) {
+                        Ok(hash) => CommandResult::Hashed(hash),
+                        Err(error) => CommandResult::Failed(error.to_string()),
+                    };
+                    let _ = done.blocking_send(Event::CommandDone { id, result });
+                });
+            }
             action => {
                 let tells_its_end = matters(&action);
                 let orders = if is_for_a_relay(&action) { &self.relays } else { &self.courtesies };
@@ -115,6 +125,7 @@ const fn is_for_a_relay(action: &Action) -> bool {
         | Action::Show(_)
         | Action::SwitchLoad { .. }
         | Action::CheckPin { .. }
+        | Action::HashPin { .. }
         | Action::Pace { .. }
         | Action::ReadLines
         | Action::Sleep { .. }
@@ -135,6 +146,7 @@ const fn energises(action: &Action) -> bool {
         | Action::Relatch { .. }
         | Action::Show(_)
         | Action::CheckPin { .. }
+        | Action::HashPin { .. }
         | Action::Pace { .. }
         | Action::ReadLines
         | Action::Sleep { .. }
@@ -150,6 +162,7 @@ const fn matters(action: &Action) -> bool {
     match action {
         Action::Unlock { .. }
         | Action::CheckPin { .. }
+        | Action::HashPin { .. }
         | Action::ReadLines
         | Action::Sleep { .. }
         | Action::TestBattery
@@ -189,6 +202,7 @@ async fn drive(outputs: &Outputs, action: Action) -> Result<(), LineError> {
         Action::ReadLines => outputs.read_lines().await,
         // Not for these hands: the loop hashes, answers, and sees to the machine's sleep.
         Action::CheckPin { .. }
+        | Action::HashPin { .. }
         | Action::Pace { .. }
         | Action::Sleep { .. }
         | Action::TestBattery

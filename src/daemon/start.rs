@@ -22,6 +22,7 @@ use crate::io::sleep::{Machine, Rtc};
 use crate::io::store::{Identity, Store};
 use crate::io::ups::orders::{Login, Place};
 use crate::io::ups::{Poller, Watch};
+use crate::upstream::roster::Expected;
 use crate::upstream::{Link, Setup as Upstream, machine_name};
 use ed25519_dalek::SigningKey;
 use std::collections::HashMap;
@@ -120,6 +121,7 @@ impl Daemon {
             None => None,
         };
         let (upstream_events, upstream_said) = mpsc::channel(QUEUE);
+        let signers = signers(&config, &identity, &credentials.device_key);
         let upstream = copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, upstream_events)?;
         let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
         let config_hash = config.hash.clone();
@@ -145,6 +147,7 @@ impl Daemon {
             hangup,
             poller,
             upstream,
+            signers,
             reading: None,
             asleep: false,
             told: String::new(),
@@ -161,6 +164,13 @@ impl Daemon {
 /// Whether anything in the books was hashed with the pepper.
 fn keeps_pins(books: &Books) -> bool {
     !books.vouched.is_empty() || books.roster.users.values().any(|user| user.pin.is_some())
+}
+
+/// Whom a roster must be signed by, and for, if the config lets one count.
+fn signers(config: &Config, identity: &Identity, device_key: &SigningKey) -> Option<Arc<Expected>> {
+    let roster_key = config.upstream.as_ref()?.roster_key?;
+    let device_key = device_key.verifying_key().to_bytes();
+    Some(Arc::new(Expected { roster_key, identity: identity.clone(), device_key }))
 }
 
 /// Starts the copying, if the config wants it. Nothing waits for the network here.

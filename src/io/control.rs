@@ -26,8 +26,9 @@ pub use socket::{ControlError, SOCKET_NAME, Setup};
 
 use crate::cabinet::event::{Ask, Event};
 use crate::cabinet::outcome::Answer;
-use crate::cabinet::types::{Origin, Pin, PinHash, Role, UserId};
+use crate::cabinet::types::{Origin, Pin, Role, UserId};
 use tokio::sync::oneshot;
+use wire::SignedFile;
 
 /// An event for the daemon's queue, and where its answer goes.
 #[derive(Debug)]
@@ -36,7 +37,8 @@ pub struct Inbound {
     pub reply: Option<oneshot::Sender<Answer>>,
 }
 
-/// A request with plain digits: the daemon hashes them off its loop, then queues [`Unhashed::into_inbound`].
+/// A request that takes work before the core can see it, digits to be hashed or a signature to be looked at: the daemon does that off its loop,
+/// then queues [`Unhashed::into_inbound`].
 #[derive(Debug)]
 pub struct Unhashed {
     pub origin: Origin,
@@ -45,23 +47,23 @@ pub struct Unhashed {
     pub reply: oneshot::Sender<Answer>,
 }
 
-/// What is asked for with plain digits. They are 4 to 8 digits; whether they are good ones is for the hashing to judge.
+/// What is asked for with plain digits, or with a signed file. Digits are 4 to 8 digits; whether they are good ones is for the hashing to judge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LocalAsk {
     /// A new PIN, a new duress PIN, or both; the one that is not given stays. At least one is given.
     SetPin { user: UserId, pin: Option<Pin>, duress: Option<Pin> },
     /// `by` vouches for `user` with a code for one entry.
     Vouch { user: UserId, by: UserId, code: Pin, for_minutes: u32 },
+    /// A code with which somebody chooses a PIN at the cabinet.
+    Enrol { user: UserId, code: Pin, for_minutes: u32 },
+    /// A signed roster as it was brought, by the name of its file.
+    TakeRoster { name: String, signed: SignedFile, dry_run: bool },
 }
 
 impl Unhashed {
-    /// The event, with `hash` in place of the digits, which are wiped.
+    /// The event, with what became of it in place of the digits or the file. Digits are wiped.
     #[must_use]
-    pub fn into_inbound(self, hash: PinHash) -> Inbound {
-        let ask = match self.ask {
-            LocalAsk::SetPin { user, .. } => Ask::SetPin { user, pin: hash },
-            LocalAsk::Vouch { user, by, for_minutes, .. } => Ask::Vouch { user, by, code: hash, for_minutes },
-        };
+    pub fn into_inbound(self, ask: Ask) -> Inbound {
         let request = crate::cabinet::event::Request { origin: self.origin, role: self.role, ask };
         Inbound { event: Event::Requested(request), reply: Some(self.reply) }
     }

@@ -142,4 +142,19 @@ super::messages! {
         "Upstream refuses what is in a record",
         "It says that it will never take it as it is. The record went without its payload, by its digest alone, so that all behind it could follow; the ledger here has it whole.",
         "Ask whoever runs upstream why. When it is put right there: `cabinetd upstream retry`.";
+
+    ROSTER_COUNTS_FOR_NOTHING Warning "91cf410a8fa343f48652a94fb4f67df1":
+        "Upstream's roster for this cabinet counts for nothing",
+        "It is not signed by the key of this site, was changed on the way, is for another cabinet, is older than the one in force, or does not fit: the entry says which. The roster in force stays in force, and nothing else suffers.",
+        "What the entry says. A wrong signature is worth a question to whoever runs upstream. After it is put right: `cabinetd upstream retry`.";
+
+    ROSTER_OVERDUE Warning "1b1c87edeac64d118f302b3e9e2c6a69":
+        "The signed roster is past its age",
+        "Whoever signed it said until when it should be replaced, and that is over. It stays in force: nobody is locked out for it.",
+        "Have a newer one signed (`cabinetd roster sign`), or bring it on a stick (`cabinetd roster import FILE.json`). `cabinetd upstream status` says why none comes.";
+
+    PRIVILEGES_ROSE Warning "c42c3a4ecfe746228c893f0a4e202354":
+        "A signed roster gives somebody more than before",
+        "A higher role, more groups, more hours, or a key that is guarded less: the entry says whom and which. It is in force already.",
+        "If it is right: `cabinetd alarm ack @ALARM@`, by an account that may change the roster. If not: `cabinetd user revoke USER`, which no roster lifts, and ask whoever signed it.";
 }

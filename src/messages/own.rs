@@ -206,4 +206,8 @@ super::messages! {
         "Upstream answers again",
         "What waits is sent now, in order.",
         "Nothing.";
+    ROSTER_REFUSED Warning "b397f4c2257741148e610f54c84fd22c":
+        "Upstream's roster for this cabinet was not taken",
+        "Why stands in the entry. What is in force stays in force.",
+        "What the entry says; an alarm stands until it is put right, or somebody takes note.";
 }

@@ -56,6 +56,14 @@ super::messages! {
         "Somebody was vouched for",
         "A manager stands for a person who forgot badge or PIN: one entry with a code, within the time that stands here.",
         "Nothing. If it happens often to one person, give them a new badge.";
+    ENROLMENT_OFFERED Notice "78f59f001a8d49ddad118b3641abc23e":
+        "A code was made for @USER@ to enrol with",
+        "With it they choose a PIN of their own at the cabinet, once. It opens nothing.",
+        "Nothing, if it was wanted.";
+    ENROLLED Notice "21e49360910a4359b304f90bc6b1d871":
+        "@USER@ enrolled at the cabinet",
+        "They showed who they are, typed the code that was made for them, and chose a PIN.",
+        "Nothing. If it was somebody else: `cabinetd user revoke @USER@`.";
 
     // --- access
     OPENING_ORDERED Notice "0a0be05e96273ae582d73ee3b40f8830":

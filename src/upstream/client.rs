@@ -4,10 +4,12 @@
 //! no proxy is used: the token goes to the host that the config names. What an answer may hold is bounded.
 
 use super::sync::Answer;
-use super::wire;
+use super::{roster, wire};
 use crate::io::credentials::Token;
 use crate::io::store::Identity;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
+};
 use reqwest::{Method, RequestBuilder, Response, Url, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -20,6 +22,8 @@ use std::time::Duration;
 
 /// An answer of the contract has some hundred bytes.
 const LONGEST_ANSWER_BYTES: usize = 256 << 10;
+/// An `ETag` that is longer is none.
+const LONGEST_ETAG: usize = 256;
 /// A host that takes longer to be connected to is not there.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Connections that idle so long are closed.
@@ -53,6 +57,22 @@ impl UpstreamError {
             }
         }
     }
+}
+
+/// What upstream has in the place of a roster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Served {
+    /// The one of the `ETag` that was sent along.
+    Same,
+    /// None is meant for this cabinet.
+    Nothing,
+    Roster {
+        etag: Option<String>,
+        body: Vec<u8>,
+    },
+    TooLarge {
+        etag: Option<String>,
+    },
 }
 
 /// One upstream, for one cabinet.
@@ -150,6 +170,35 @@ impl Client {
         wire::has(&body).ok_or(UpstreamError::Garbled("upstream"))
     }
 
+    /// The signed roster that is meant for this cabinet, unless it is the one of this `ETag`.
+    ///
+    /// # Errors
+    /// It did not say.
+    pub async fn roster(&self, known: Option<&str>) -> Result<Served, UpstreamError> {
+        let mut request = self.request(Method::GET, "roster");
+        if let Some(known) = known {
+            request = request.header(IF_NONE_MATCH, known);
+        }
+        let mut response = request.send().await.map_err(failed)?;
+        let etag = response.headers().get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let etag = etag.filter(|etag| etag.len() <= LONGEST_ETAG);
+        match response.status().as_u16() {
+            304 => return Ok(Served::Same),
+            404 => return Ok(Served::Nothing),
+            200 => {}
+            status => {
+                let retry = retry_after(&response);
+                let body = body_of(&mut response, LONGEST_ANSWER_BYTES).await?.unwrap_or_default();
+                understood("upstream", status, &body, retry)?;
+                return Err(UpstreamError::Garbled("upstream"));
+            }
+        }
+        Ok(match body_of(&mut response, roster::LARGEST_BYTES).await? {
+            Some(body) => Served::Roster { etag, body },
+            None => Served::TooLarge { etag },
+        })
+    }
+
     fn request(&self, method: Method, what: &str) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -159,18 +208,27 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>, Option<u64>), UpstreamError> {
-        let failed = |error: reqwest::Error| UpstreamError::Request(chain(&error.without_url()));
         let mut response = request.send().await.map_err(failed)?;
         let (status, retry) = (response.status().as_u16(), retry_after(&response));
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(failed)? {
-            if body.len() + piece.len() > LONGEST_ANSWER_BYTES {
-                return Err(UpstreamError::Garbled("upstream"));
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok((status, body, retry))
+        let body = body_of(&mut response, LONGEST_ANSWER_BYTES).await?;
+        Ok((status, body.ok_or(UpstreamError::Garbled("upstream"))?, retry))
     }
+}
+
+fn failed(error: reqwest::Error) -> UpstreamError {
+    UpstreamError::Request(chain(&error.without_url()))
+}
+
+/// An answer's body; none if it is longer than that.
+async fn body_of(response: &mut Response, longest: usize) -> Result<Option<Vec<u8>>, UpstreamError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(failed)? {
+        if body.len() + piece.len() > longest {
+            return Ok(None);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Some(body))
 }
 
 const JSON: &str = "application/json";

@@ -2,12 +2,14 @@
 //!
 //! One request is under way at a time. What hangs, hangs here; the daemon's loop only ever leaves a word and goes on.
 
-use super::client::{Client, UpstreamError};
+use super::client::{Client, Served, UpstreamError};
+use super::roster::{self, Expected};
 use super::sync::{Answer, Bounds, News, Step, Sync};
 use super::wire::{self, DESTINATION};
 use crate::cabinet::Event;
 use crate::cabinet::event::UpstreamNews;
 use crate::cabinet::power::Mode;
+use crate::cabinet::signed::RosterFault;
 use crate::cabinet::snapshot::{UpstreamIs, UpstreamView};
 use crate::cabinet::types::Mono;
 use crate::config::UpstreamConfig;
@@ -73,6 +75,8 @@ pub struct LinkState {
     pub stopped: bool,
     /// It does not even take the envelope of this record.
     pub blocked: Option<u64>,
+    /// Why its roster counts for nothing, or was not to be had.
+    pub roster_trouble: Option<String>,
 }
 
 impl LinkState {
@@ -94,6 +98,7 @@ impl LinkState {
             silent_ms: self.failing_since.map(|at| now.since_ms(at)),
             parked: self.parked.iter().copied().collect(),
             trouble: self.trouble.clone(),
+            roster_trouble: self.roster_trouble.clone(),
         }
     }
 }
@@ -115,6 +120,7 @@ enum Order {
 pub struct Link {
     orders: mpsc::Sender<Order>,
     head: watch::Sender<(u64, Mode)>,
+    settled: watch::Sender<u64>,
     state: watch::Receiver<LinkState>,
 }
 
@@ -131,6 +137,7 @@ impl Link {
     ) -> Result<Self, UpstreamError> {
         let (orders, asked) = mpsc::channel(ORDERS);
         let (head, heads) = watch::channel((0, Mode::Line));
+        let (settled, settled_roster) = watch::channel(0);
         let (shown, state) = watch::channel(LinkState::default());
         let failed = |error: std::io::Error| UpstreamError::Tls(format!("its thread cannot be started: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
@@ -153,6 +160,8 @@ impl Link {
             kept_at: None,
             beat_at: None,
             retry: false,
+            settled_roster,
+            roster: None,
         };
         std::thread::Builder::new()
             .name("upstream".to_owned())
@@ -162,12 +171,17 @@ impl Link {
                 runtime.shutdown_background();
             })
             .map_err(failed)?;
-        Ok(Self { orders, head, state })
+        Ok(Self { orders, head, settled, state })
     }
 
     /// The ledger's last record and the cabinet's mode, after each commit. Never waits.
     pub fn recorded(&self, seq: u64, mode: Mode) {
         self.head.send_replace((seq, mode));
+    }
+
+    /// Up to this version signed rosters were taken or refused by the core: they need not be handed over again.
+    pub fn roster_settled(&self, version: u64) {
+        self.settled.send_if_modified(|settled| std::mem::replace(settled, version) != version);
     }
 
     /// Upstream is to have everything now, if that can be.
@@ -223,6 +237,16 @@ struct Copier {
     /// The next heartbeat.
     beat_at: Option<Instant>,
     retry: bool,
+    settled_roster: watch::Receiver<u64>,
+    /// The roster that upstream served last.
+    roster: Option<Seen>,
+}
+
+/// A roster that was served.
+struct Seen {
+    etag: Option<String>,
+    /// Its version, or why it counts for nothing.
+    judged: Result<u64, RosterFault>,
 }
 
 impl Copier {
@@ -339,6 +363,7 @@ impl Copier {
     /// Upstream has everything: what else there is to say.
     async fn while_at_rest(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
         if std::mem::take(&mut self.retry) {
+            self.roster = None;
             self.retry_payloads(client, reader, sync).await?;
         }
         let (_, mode) = *self.heads.borrow();
@@ -352,7 +377,71 @@ impl Copier {
         });
         let answer = client.heartbeat(&words).await;
         self.plan_beat();
-        self.heard(reader, sync, None, answer).await
+        self.heard(reader, sync, None, answer).await?;
+        // Somebody who waits for the flush waits for that alone.
+        if self.flushing.is_empty() {
+            self.ask_for_roster(client).await;
+        }
+        Ok(())
+    }
+
+    /// Whether there is a signed roster for this cabinet that was not seen yet. Whatever becomes of it, nothing else suffers.
+    async fn ask_for_roster(&mut self, client: &Client) {
+        let Some(roster_key) = self.setup.config.roster_key else { return };
+        // One that the core had no chance to take is served, and handed over, once more.
+        let settled = *self.settled_roster.borrow();
+        let seen = self
+            .roster
+            .as_ref()
+            .filter(|seen| seen.judged.as_ref().is_ok_and(|version| *version <= settled) || seen.judged.is_err());
+        let (etag, judged) = match client.roster(seen.and_then(|seen| seen.etag.as_deref())).await {
+            Ok(Served::Same) => return,
+            Ok(Served::Nothing) => {
+                self.roster = None;
+                return self.show_roster_trouble(None);
+            }
+            Ok(Served::TooLarge { etag }) => (etag, Err(RosterFault::TooLarge)),
+            Ok(Served::Roster { etag, body }) => {
+                let Setup { identity, device_key, .. } = &self.setup;
+                let device_key = device_key.verifying_key().to_bytes();
+                (
+                    etag,
+                    roster::verify(
+                        DESTINATION,
+                        &body,
+                        &Expected { roster_key, identity: identity.clone(), device_key },
+                    ),
+                )
+            }
+            Err(error) => return self.show_roster_trouble(Some(error.to_string())),
+        };
+        let judged = match judged {
+            Ok(arrived) => {
+                self.show_roster_trouble(None);
+                let version = arrived.version;
+                let _ = self.events.send(Event::RosterArrived(Box::new(arrived))).await;
+                Ok(version)
+            }
+            Err(fault) => {
+                self.show_roster_trouble(Some(fault.to_string()));
+                let is_told =
+                    self.roster.as_ref().is_some_and(|seen| seen.judged.as_ref() == Err(&fault) && seen.etag == etag);
+                if !is_told {
+                    tell!(ROSTER_REFUSED, "upstream's roster for this cabinet counts for nothing: {fault}");
+                    let _ = self.events.send(Event::RosterRefused(fault.clone())).await;
+                }
+                Err(fault)
+            }
+        };
+        self.roster = Some(Seen { etag, judged });
+    }
+
+    fn show_roster_trouble(&self, why: Option<String>) {
+        self.shown.send_if_modified(|state| {
+            let changed = state.roster_trouble != why;
+            state.roster_trouble = why;
+            changed
+        });
     }
 
     async fn retry_payloads(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {

@@ -141,6 +141,7 @@ impl Life {
                 | Action::Show(_)
                 | Action::SwitchLoad { .. }
                 | Action::RetryUpstream
+                | Action::HashPin { .. }
                 | Action::Pace { .. }
                 | Action::Reply { .. } => continue,
             };

@@ -9,6 +9,7 @@ use cabinetd::cabinet::fact::{Adopted, Alarm, Cleared, Dark, Fact, Record, Senso
 use cabinetd::cabinet::outcome::Denial;
 use cabinetd::cabinet::power::{Method, Supply, UpsFigures, UpsSilence};
 use cabinetd::cabinet::roster::{Difference, FieldChange};
+use cabinetd::cabinet::signed::{Rise, RosterFault, Signed};
 use cabinetd::cabinet::types::{
     Actor, AlarmId, BootId, Channel, ClockQuality, DoorNo, Evidence, Input, KeyId, Mono, Origin, Reason, RequestKey,
     Role, SessionId, Shown, SlotNo, Stamp, UserId, Wall,
@@ -105,6 +106,20 @@ pub fn slot(seq: u64) -> Row {
     })
 }
 
+fn every_rise() -> Vec<Rise> {
+    let ana = || UserId::from("ana");
+    vec![
+        Rise::New { user: "mia".into(), role: Role::Admin },
+        Rise::Role { user: ana(), from: Role::Staff, to: Role::Manager },
+        Rise::Groups { user: ana(), groups: vec!["building-b".into()] },
+        Rise::Hours { user: ana() },
+        Rise::Validity { user: ana() },
+        Rise::LoneEmergency { user: ana() },
+        Rise::KeyAlone { key: "safe".into() },
+        Rise::KeyGroups { key: "204".into(), groups: vec!["building-b".into(), "pool".into()] },
+    ]
+}
+
 /// At least one fact of every kind, with every shape of its parts that is stored differently. The match makes a new kind fail to
 /// compile here until it has a sample.
 pub fn every_fact() -> Vec<Fact> {
@@ -124,6 +139,7 @@ pub fn every_fact() -> Vec<Fact> {
             | Fact::RosterChanged { .. }
             | Fact::PinSet { .. }
             | Fact::Vouched { .. }
+            | Fact::EnrolmentOffered { .. }
             | Fact::OpeningOrdered { .. }
             | Fact::Denied { .. }
             | Fact::SessionStarted { .. }
@@ -165,7 +181,7 @@ pub fn every_fact() -> Vec<Fact> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 51, "each kind has a sample");
+    assert_eq!(kinds.len(), 52, "each kind has a sample");
     all
 }
 
@@ -204,6 +220,13 @@ fn alarms() -> Vec<Alarm> {
         Alarm::UpstreamAhead { seq: u64::MAX },
         Alarm::CabinetCloned { seq: 7 },
         Alarm::RecordParked { record: 31 },
+        Alarm::RosterRefused { fault: RosterFault::NotNewer { version: 6, held: 7 } },
+        Alarm::RosterRefused {
+            fault: RosterFault::DoesNotFit { version: 8, problems: vec!["key 300: slot 30 is not here".into()] },
+        },
+        Alarm::RosterRefused { fault: RosterFault::BadSignature },
+        Alarm::RosterOverdue { version: 7 },
+        Alarm::PrivilegesRose { version: 8, rises: every_rise() },
     ];
     for alarm in &all {
         match alarm {
@@ -235,11 +258,14 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::UpstreamAhead { .. }
             | Alarm::CabinetCloned { .. }
             | Alarm::RecordParked { .. }
+            | Alarm::RosterRefused { .. }
+            | Alarm::RosterOverdue { .. }
+            | Alarm::PrivilegesRose { .. }
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 29, "each alarm has a sample");
+    assert_eq!(kinds.len(), 32, "each alarm has a sample");
     all
 }
 
@@ -303,8 +329,21 @@ fn samples() -> Vec<Fact> {
                     fields: vec![changed("home", Some("6"), Some("7")), changed("tag", None, None)],
                 },
             ],
+            signed: None,
+            rises: vec![],
         },
-        Fact::PinSet { user: ana.clone() },
+        Fact::RosterChanged {
+            source: "upstream".into(),
+            hash: Some("ef".repeat(32)),
+            version: 9,
+            replace: true,
+            difference: vec![],
+            signed: Some(Signed { version: u64::MAX, expires: Wall(-1) }),
+            rises: every_rise(),
+        },
+        Fact::PinSet { user: ana.clone(), enrolled: false },
+        Fact::PinSet { user: ana.clone(), enrolled: true },
+        Fact::EnrolmentOffered { user: ana.clone(), for_minutes: 10_080 },
         Fact::Vouched { user: ana.clone(), by: "mia".into(), for_minutes: 30 },
         Fact::Denied { user: None, denial: Denial::UnknownBadge, count: 12, charged: Some(Shown::Badge) },
         denied(Denial::Throttled { wait_s: 40 }),

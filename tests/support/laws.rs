@@ -193,6 +193,8 @@ impl Laws {
                 // Whoever shows badge and PIN and is refused was here, too.
                 Fact::Denied { user: Some(refused), .. } => refused == user,
                 Fact::AlarmRaised { alarm: Alarm::Duress { user: forced, .. }, .. } => forced == user,
+                // And whoever chose a PIN, with a code.
+                Fact::PinSet { user: chose, enrolled: true } => chose == user,
                 _ => self.fold.session.as_ref().is_some_and(|s| s.user == *user || s.second.as_ref() == Some(user)),
             };
             law!(here, "{} is put down to {user}, who is not here", said());
@@ -209,6 +211,11 @@ impl Laws {
             Fact::SessionJoined { session, user } => {
                 law!(self.fold.session.as_ref().is_some_and(|now| now.id == *session), "{}: no such session", said());
                 self.sessions.entry(*session).or_default().insert(user.clone());
+            }
+            Fact::RosterChanged { signed: Some(signed), .. } => {
+                law!(self.fold.session.is_none(), "{}: a signed roster is taken in a visit", said());
+                let held = self.fold.signed_roster.as_ref().map_or(0, |held| held.signed.version);
+                law!(signed.version > held, "{}: it is not above {held}", said());
             }
             Fact::SessionAuthorised { session, .. } | Fact::SessionClosed { session, .. } => {
                 law!(self.fold.session.as_ref().is_some_and(|now| now.id == *session), "{}: no such session", said());
@@ -386,6 +393,8 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::UpstreamAhead { .. }
                 | Alarm::CabinetCloned { .. }
                 | Alarm::RecordParked { .. }
+                | Alarm::RosterRefused { .. }
+                | Alarm::RosterOverdue { .. }
         ),
         _ => false,
     }

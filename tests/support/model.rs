@@ -183,6 +183,7 @@ impl World {
         }
         // Every other cabinet copies its ledger.
         settings.upstream = life.seed.is_multiple_of(2);
+        settings.signed_roster = settings.upstream;
         settings.sessions.fixed_return = !dice.once_in(3);
         settings.sessions.ask_required = !dice.once_in(4);
         settings.alerts.office_hours = vec![Window { weekdays: 0b001_1111, from: 7 * 60, to: 19 * 60 }];
@@ -370,7 +371,9 @@ impl World {
                 | Action::ReadLines
                 | Action::RetryUpstream
                 | Action::Sound(_)
-                | Action::Lamp(_) => {}
+                | Action::Lamp(_)
+                // Nobody enrols here.
+                | Action::HashPin { .. } => {}
                 Action::Flush => {
                     // A network that is down answers nobody: the core's deadline ends it.
                     if !self.mishap(30) {

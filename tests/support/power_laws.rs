@@ -468,6 +468,8 @@ const fn touches(event: &Event) -> bool {
         | Event::UpsRead(_)
         | Event::StoreChanged(_)
         | Event::UpstreamSaid(_)
+        | Event::RosterArrived(_)
+        | Event::RosterRefused(_)
         | Event::Reconfigured(_)
         | Event::Tick
         | Event::Stopping { .. } => false,

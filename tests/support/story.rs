@@ -62,6 +62,8 @@ pub struct Story {
     heard: Vec<Sound>,
     replies: BTreeMap<RequestKey, Answer>,
     pin_checks: Vec<CommandId>,
+    /// New PINs that are being hashed.
+    pub hashings: Vec<CommandId>,
     /// Deep sleeps that were ordered.
     pub slept: Vec<(CommandId, Method)>,
     pub paced_slowly: bool,
@@ -137,6 +139,7 @@ impl Story {
             heard: Vec::new(),
             replies: BTreeMap::new(),
             pin_checks: Vec::new(),
+            hashings: Vec::new(),
             slept: Vec::new(),
             paced_slowly: false,
             tests: Vec::new(),
@@ -206,6 +209,7 @@ impl Story {
                 Action::Lamp(_) => {}
                 Action::Show(message) => self.told.push(message),
                 Action::CheckPin { .. } => self.pin_checks.push(id),
+                Action::HashPin { .. } => self.hashings.push(id),
                 Action::SwitchLoad { load, on: false } => drop(self.relays.insert(Output::Load(load))),
                 Action::SwitchLoad { load, on: true } => drop(self.relays.remove(&Output::Load(load))),
                 Action::Pace { slow } => self.paced_slowly = slow,

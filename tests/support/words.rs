@@ -141,7 +141,9 @@ pub fn say(record: &Record) -> String {
             let lines: Vec<String> = difference.iter().map(ToString::to_string).collect();
             format!("roster version {version} from {source}: {}", lines.join("; "))
         }
-        Fact::PinSet { user } => format!("PIN of {user} set"),
+        Fact::PinSet { user, enrolled: false } => format!("PIN of {user} set"),
+        Fact::PinSet { user, enrolled: true } => format!("{user} chose a PIN"),
+        Fact::EnrolmentOffered { user, for_minutes } => format!("{user} may choose a PIN for {for_minutes} min"),
         Fact::Vouched { user, by, for_minutes } => format!("{by} vouches for {user} for {for_minutes} min"),
         Fact::Denied { user, denial, count, charged } => {
             let times = if *count > 1 { format!(" ×{count}") } else { String::new() };

@@ -3,6 +3,7 @@
 use crate::cabinet::fact::Alarm;
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::power::{Supply, UpsFigures};
+use crate::cabinet::signed::Signed;
 use crate::cabinet::types::{
     Actor, AlarmId, DoorNo, Evidence, KeyId, Origin, PinHash, Reason, RequestKey, SessionId, Shown, SlotNo, Stamp,
     UserId,
@@ -215,13 +216,27 @@ impl Person {
     }
 }
 
-/// A code for one entry.
+/// A code for one entry, or for one enrolment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Vouched {
-    pub by: UserId,
+    /// Who stands for them; nobody for an enrolment, which is the account's that made the code.
+    pub by: Option<UserId>,
     pub code: PinHash,
     pub since: Stamp,
     pub for_minutes: u32,
+    /// It opens nothing, and they choose a PIN of their own with it.
+    #[serde(default)]
+    pub enrols: bool,
+}
+
+/// The signed roster in force.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct SignedState {
+    pub signed: Signed,
+    /// SHA-256 of what was signed, hex.
+    pub hash: String,
+    /// When it was taken.
+    pub since: Stamp,
 }
 
 /// An answer kept for a caller who asks again.

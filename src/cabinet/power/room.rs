@@ -274,6 +274,8 @@ impl Cabinet {
             | Event::UpsRead(_)
             | Event::StoreChanged(_)
             | Event::UpstreamSaid(_)
+            | Event::RosterArrived(_)
+            | Event::RosterRefused(_)
             | Event::Reconfigured(_)
             | Event::Tick
             | Event::Stopping { .. } => false,

@@ -2,6 +2,7 @@
 
 use super::super::fact::{Alarm, SensorFault};
 use super::super::power::Method;
+use super::super::sentence::Names;
 use super::super::types::{Input, KeyId};
 use super::Eye;
 
@@ -37,6 +38,9 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::UpstreamAhead { .. } => "upstream-ahead",
         Alarm::CabinetCloned { .. } => "cabinet-cloned",
         Alarm::RecordParked { .. } => "record-parked",
+        Alarm::RosterRefused { .. } => "roster-refused",
+        Alarm::RosterOverdue { .. } => "roster-overdue",
+        Alarm::PrivilegesRose { .. } => "privileges-rose",
     }
 }
 
@@ -58,6 +62,9 @@ pub(in crate::cabinet) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::CabinetKeyDue
         | Alarm::UpstreamLostData { .. }
         | Alarm::RecordParked { .. }
+        | Alarm::RosterRefused { .. }
+        | Alarm::RosterOverdue { .. }
+        | Alarm::PrivilegesRose { .. }
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
@@ -149,6 +156,14 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
         }
         Alarm::RecordParked { record } => format!(
             "Upstream refuses what is in record {record}; it was sent without it. When that is put right there: `cabinetd upstream retry`."
+        ),
+        Alarm::RosterRefused { fault } => format!("Upstream's roster for this cabinet counts for nothing: {fault}."),
+        Alarm::RosterOverdue { version } => format!(
+            "Signed roster {version} is past its age. Nobody is locked out; have a new one signed, or see why none comes (`cabinetd upstream status`)."
+        ),
+        Alarm::PrivilegesRose { version, rises } => format!(
+            "Signed roster {version} gives more than before: {}. Right? Then take note; if not, revoke (`cabinetd user revoke`).",
+            Names(Some(&eye.books.roster)).rises(rises)
         ),
         Alarm::SleepFailed { method } => {
             let latched = match method {

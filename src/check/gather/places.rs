@@ -60,13 +60,20 @@ pub(super) fn upstream(config: &Config, clean: bool) -> upstream::Facts {
         _ => None,
     };
     let copy = Client::connect(&config.run_dir).and_then(|mut client| client.status()).ok();
-    upstream::Facts::Copied(upstream::Copied {
+    upstream::Facts::Copied(Box::new(upstream::Copied {
         host: wanted.url.host_str().unwrap_or_default().to_owned(),
         trust: client.map(drop).map_err(|why| why.to_string()),
         token: token.map(|token| token.map(drop).map_err(|why| why.to_string())),
         answer,
+        roster: match (wanted.roster_key, &copy) {
+            (None, _) => upstream::Roster::NotWanted,
+            (Some(_), None) => upstream::Roster::NotSaid,
+            (Some(_), Some(seen)) => {
+                seen.signed_roster.clone().map_or(upstream::Roster::NoneYet, upstream::Roster::Held)
+            }
+        },
         copy: copy.and_then(|seen| seen.upstream),
-    })
+    }))
 }
 
 fn ask_head(client: &Upstream) -> Result<(), String> {

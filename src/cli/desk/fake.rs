@@ -57,7 +57,9 @@ impl Asking for Fake {
                 }
                 Answer::Done { text: format!("the PIN of {} is set", person.name), seq: 7 }
             }
-            LocalAsk::Core(_) | LocalAsk::Vouch { .. } => Answer::Done { text: "done".to_owned(), seq: 7 },
+            LocalAsk::Core(_) | LocalAsk::Vouch { .. } | LocalAsk::Enrol { .. } | LocalAsk::TakeRoster { .. } => {
+                Answer::Done { text: "done".to_owned(), seq: 7 }
+            }
         })
     }
 

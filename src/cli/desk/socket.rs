@@ -64,6 +64,12 @@ fn on_the_wire(ask: &LocalAsk) -> Result<wire::Ask, Failure> {
             code: Digits(code.clone()),
             for_minutes: *for_minutes,
         },
+        LocalAsk::Enrol { user, code, for_minutes } => {
+            wire::Ask::Enrol { user: user.clone(), code: Digits(code.clone()), for_minutes: *for_minutes }
+        }
+        LocalAsk::TakeRoster { name, signed, dry_run } => {
+            wire::Ask::TakeRoster { name: name.clone(), signed: signed.clone(), dry_run: *dry_run }
+        }
         LocalAsk::Core(ask) => match ask.clone() {
             Ask::Pull(Pull { keys, reason, reference, purpose, alone }) => {
                 wire::Ask::Pull { keys, reason, reference, purpose, alone }
@@ -83,8 +89,9 @@ fn on_the_wire(ask: &LocalAsk) -> Result<wire::Ask, Failure> {
             Ask::Open { user, door, why } => wire::Ask::Open { user, door, why },
             Ask::RetryUpstream => wire::Ask::RetryUpstream,
             Ask::Drill(step) => wire::Ask::Drill(step),
-            Ask::SetPin { .. } | Ask::Vouch { .. } => {
-                return Err(Failure::Value("a hash is the daemon's to make: send the digits".to_owned()));
+            Ask::SetPin { .. } | Ask::Vouch { .. } | Ask::Enrol { .. } | Ask::TakeRoster { .. } => {
+                let why = "a hash and a verdict are the daemon's to make: send the digits, or the file";
+                return Err(Failure::Value(why.to_owned()));
             }
         },
     })

@@ -89,7 +89,11 @@ pub fn known(entry: &Entry, filter: &Filter) -> Option<(Origin, Fact)> {
     if filter.keys.is_empty() && filter.users.is_empty() {
         return Some((by, fact));
     }
-    if let Fact::RosterChanged { difference, .. } = &mut fact {
+    if let Fact::RosterChanged { difference, rises, .. } = &mut fact {
+        rises.retain(|rise| {
+            rise.key().is_some_and(|key| filter.keys.contains(key))
+                || rise.user().is_some_and(|user| filter.users.contains(user))
+        });
         difference.retain(|line| {
             let alone = Fact::RosterChanged {
                 source: String::new(),
@@ -97,6 +101,8 @@ pub fn known(entry: &Entry, filter: &Filter) -> Option<(Origin, Fact)> {
                 version: 0,
                 replace: false,
                 difference: vec![line.clone()],
+                signed: None,
+                rises: Vec::new(),
             };
             let said = alone.mentions();
             said.keys.iter().any(|key| filter.keys.contains(*key))

@@ -42,6 +42,7 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
     if let Some(upstream) = &seen.upstream {
         super::upstream::lines(&mut text, upstream, view);
     }
+    super::upstream::roster(&mut text, seen, view);
     for door in &seen.doors {
         let since = door.since.map_or_else(String::new, |since| format!(" {}", view.since(seen, since)));
         let (word, tone) = match door.state {

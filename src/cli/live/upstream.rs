@@ -18,9 +18,35 @@ pub fn upstream(seen: &Snapshot, view: &View) -> String {
                 let heard = format!("{} ago", lasting(ago_ms.saturating_add(view.age_ms)));
                 line(&mut text, view, "Heard", &heard);
             }
+            roster(&mut text, seen, view);
+            if let Some(why) = &upstream.roster_trouble {
+                let words = format!("the one that upstream has is not taken: {}", clean(why));
+                line(&mut text, view, "", &view.paint.tone(Tone::Doubt, &words));
+            }
         }
     }
     text
+}
+
+/// The signed roster, for `status` as well.
+pub(super) fn roster(text: &mut String, seen: &Snapshot, view: &View) {
+    let Some(roster) = &seen.signed_roster else { return };
+    if let (Some(version), Some(expires)) = (roster.version, roster.expires) {
+        let until = view.at(expires, view.now(seen));
+        let (tone, word) = match roster.is_overdue {
+            Some(true) => (Tone::Doubt, format!("signed, version {version}; PAST ITS AGE since {until}")),
+            Some(false) => (Tone::Good, format!("signed, version {version}, until {until}")),
+            None => (
+                Tone::Faint,
+                format!("signed, version {version}, until {until}; the clock does not know if that is over"),
+            ),
+        };
+        line(text, view, "Roster", &view.paint.tone(tone, &word));
+    }
+    if let Some(version) = roster.waiting {
+        let head = if roster.version.is_none() { "Roster" } else { "" };
+        line(text, view, head, &format!("version {version} is taken when nobody is at the cabinet"));
+    }
 }
 
 /// The lines for `status`.
@@ -75,6 +101,7 @@ mod tests {
             heard_ago_ms: None,
             silent_ms: Some(3 * 3_600_000),
             parked: vec![31, 40],
+            roster_trouble: None,
             trouble: Some("no route\u{1b}[31m to host".into()),
         };
         let text = told(&upstream);

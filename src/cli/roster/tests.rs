@@ -173,3 +173,30 @@ fn a_dry_run_that_is_refused_shows_the_difference_and_why() {
     assert_eq!((&run.json()["ok"], run.json()["problems"].as_array().unwrap().len()), (&false.into(), 1));
     assert!(run.json()["difference"].as_array().unwrap().len() > 1, "{}", run.out);
 }
+
+#[test]
+fn a_signed_file_goes_to_the_daemon_as_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("signed.json");
+    fs::write(&file, "{\"version\":7}").unwrap();
+    let path = file.to_str().unwrap();
+    let mut fake = Fake::sample();
+    assert_eq!(fake.run(&["roster", "import", path]).code, ExitCode::SUCCESS);
+    assert_eq!(fake.run(&["roster", "diff", path]).code, ExitCode::SUCCESS);
+    let asked: Vec<_> = (fake.asked.iter())
+        .map(|ask| match ask {
+            LocalAsk::TakeRoster { name, signed, dry_run } => (name.as_str(), signed.0["version"].as_u64(), *dry_run),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(asked, [("signed.json", Some(7), false), ("signed.json", Some(7), true)]);
+    assert!(!format!("{:?}", fake.asked).contains("version"), "badge numbers stand in it");
+    for (line, says) in [
+        (&["roster", "import", path, SAMPLE][..], "name it alone"),
+        (&["roster", "import", path, "--generate-pins"], "user enrol --all"),
+        (&["roster", "import", "/nowhere/x.json"], "cannot read it"),
+    ] {
+        let run = fake.run(line);
+        assert!(run.code == ExitCode::from(3) && run.err.contains(says), "{run:?}");
+    }
+}

@@ -201,3 +201,32 @@ fn every_mistake_of_an_edit_is_told_at_once() {
     }
     assert!(fake.asked.is_empty());
 }
+
+#[test]
+fn a_code_to_enrol_with_is_told_once() {
+    let mut fake = Fake::sample();
+    let run = fake.run(&["user", "enrol", "manager", "--days", "3"]);
+    assert_eq!(run.code, ExitCode::SUCCESS, "{run:?}");
+    let [LocalAsk::Enrol { user, code, for_minutes }] = &fake.asked[..] else { panic!("{:?}", fake.asked) };
+    assert_eq!((user.as_str(), code.expose().len(), *for_minutes), ("manager", 8, 3 * 1_440));
+    assert_eq!(told_pin(&run), code.expose());
+    let json = fake.run(&["user", "enrol", "manager", "--json"]).json();
+    assert_eq!((&json["user"], json["code"].as_str().unwrap().len()), (&"manager".into(), 8));
+}
+
+#[test]
+fn everybody_without_a_pin_gets_a_code_and_those_made_are_told_whatever_happens() {
+    let mut fake = Fake::sample();
+    fake.run(&["user", "pin", "manager"]);
+    fake.run(&["user", "revoke", "painter"]);
+    fake.asked.clear();
+    let run = fake.run(&["user", "enrol", "--all"]);
+    assert_eq!(run.code, ExitCode::SUCCESS, "{run:?}");
+    let codes = fake.asked.iter().filter(|ask| matches!(ask, LocalAsk::Enrol { .. })).count();
+    assert_eq!(codes, fake.roster.users.len() - 2, "not for those who have one, nor for the revoked");
+    assert!(run.out.contains(&format!("{codes} codes made, good for 7 days")), "{}", run.out);
+    let mut fake = Fake { dies_after: Some(2), ..Fake::sample() };
+    let run = fake.run(&["user", "enrol", "--all", "--json"]);
+    assert_eq!(run.code, ExitCode::from(4));
+    assert_eq!(run.json()["codes"].as_array().unwrap().len(), 2, "{}", run.out);
+}

@@ -67,7 +67,7 @@ fn what_names_itself_and_what_comes_more_than_once() {
     let fault = Fact::SensorFault { input: Input::Door(DoorNo(2)), fault: crate::cabinet::fact::SensorFault::Chatter };
     assert_eq!(values(&told(clerk, &record(21, fault)), "DOOR"), ["2"]);
     let by = Origin { actor: Actor::Account { uid: 1000, name: "office".into() }, ..Origin::cabinet() };
-    let set = Record { by, ..record(22, Fact::PinSet { user: "ana".into() }) };
+    let set = Record { by, ..record(22, Fact::PinSet { user: "ana".into(), enrolled: false }) };
     assert_eq!(values(&told(clerk, &set), "BY"), ["office"]);
 }
 

@@ -11,9 +11,10 @@
 
 mod entries;
 
-pub use entries::{Change, KeyEntry, RosterView, UserEntry, WindowEntry};
+pub use entries::{Change, KeyEntry, RosterView, SignedFile, UserEntry, WindowEntry};
 
 use super::LocalAsk;
+use crate::cabinet::enrol::LONGEST_MINUTES;
 use crate::cabinet::event::{self, DrillStep, KeyStep, Pull};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::power::state::{PowerOrder, Told};
@@ -136,6 +137,19 @@ pub enum Ask {
         by: UserId,
         code: Digits,
         for_minutes: u32,
+    },
+    /// A code with which somebody chooses a PIN at the cabinet, once. Needs the role that changes the roster.
+    Enrol {
+        user: UserId,
+        code: Digits,
+        for_minutes: u32,
+    },
+    /// A roster that was signed elsewhere and brought here, as it stands in its file.
+    TakeRoster {
+        name: String,
+        signed: SignedFile,
+        #[serde(default)]
+        dry_run: bool,
     },
     KeyLife {
         key: KeyId,
@@ -324,6 +338,13 @@ impl Ask {
                     let day = 1..=1440;
                     (!day.contains(for_minutes)).then(|| "`for_minutes` must be 1 to 1440".to_owned())
                 }),
+            Self::Enrol { user, code, for_minutes } => {
+                text_problem("the user", user.as_str(), NAME).or_else(|| digits_problem(code)).or_else(|| {
+                    let good = 1..=LONGEST_MINUTES;
+                    (!good.contains(for_minutes)).then(|| format!("`for_minutes` must be 1 to {LONGEST_MINUTES}"))
+                })
+            }
+            Self::TakeRoster { name, .. } => text_problem("the file's name", name, 300),
             Self::KeyLife { key, note, .. } => {
                 text_problem("the key", key.as_str(), NAME).or_else(|| some("the note", note, NOTE))
             }
@@ -350,6 +371,8 @@ impl Ask {
             Self::ChangeRoster { .. } => "change-roster",
             Self::SetPin { .. } => "set-pin",
             Self::Vouch { .. } => "vouch",
+            Self::Enrol { .. } => "enrol",
+            Self::TakeRoster { .. } => "take-roster",
             Self::KeyLife { .. } => "key-life",
             Self::TellOutage(_) => "tell-outage",
             Self::OrderPower(_) => "order-power",
@@ -374,6 +397,12 @@ impl Ask {
             }
             Self::Vouch { user, by, code, for_minutes } => {
                 return Parted::Local(LocalAsk::Vouch { user, by, code: code.0, for_minutes });
+            }
+            Self::Enrol { user, code, for_minutes } => {
+                return Parted::Local(LocalAsk::Enrol { user, code: code.0, for_minutes });
+            }
+            Self::TakeRoster { name, signed, dry_run } => {
+                return Parted::Local(LocalAsk::TakeRoster { name, signed, dry_run });
             }
             Self::Pull { keys, reason, reference, purpose, alone } => {
                 event::Ask::Pull(Pull { keys, reason, reference, purpose, alone })

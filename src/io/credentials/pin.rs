@@ -8,6 +8,7 @@
 //! taken. These calls burn 15 to 90 ms of processor: never on the event loop.
 
 use super::{CredentialsError, Pepper, random};
+use crate::cabinet::enrol::{BadPin, FEWEST_DIGITS, MOST_DIGITS, is_trivial, judge};
 use crate::cabinet::outcome::PinVerdict;
 use crate::cabinet::types::{Pin, PinHash};
 use crate::hex::{hex, unhex};
@@ -22,8 +23,6 @@ pub const PIN_DIGITS: usize = 6;
 /// Digits of a code that somebody vouches with.
 pub use crate::cabinet::types::VOUCHED_DIGITS;
 
-const FEWEST_DIGITS: usize = 4;
-const MOST_DIGITS: usize = 8;
 /// The highest parameters that a stored hash may ask for.
 const HIGHEST_COST: (u32, u32, u32) = (64 * 1024, 10, 4);
 /// glibc raises its threshold for mmap to the size of what is freed, up to 32 MiB, and afterwards keeps such blocks for itself. A block of
@@ -78,11 +77,10 @@ pub fn make_pin(digits: usize) -> Result<Pin, PinError> {
 /// # Errors
 /// Not 4 to 8 digits; a run (`3456`, `9876`) or a repetition (`7777`, `1212`, `123123`).
 pub fn judge_pin(pin: &Pin) -> Result<(), PinError> {
-    let digits = pin.expose().as_bytes();
-    if !(FEWEST_DIGITS..=MOST_DIGITS).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(PinError::Shape);
-    }
-    if is_trivial(digits) { Err(PinError::Trivial) } else { Ok(()) }
+    judge(pin).map_err(|bad| match bad {
+        BadPin::Shape | BadPin::Taken => PinError::Shape,
+        BadPin::Trivial => PinError::Trivial,
+    })
 }
 
 /// The hash of a PIN and, if there is one, of the duress PIN under the same salt.
@@ -223,15 +221,6 @@ fn tag(
     peppered.zeroize();
     hashed.map_err(|_| PinError::Damaged)?;
     Ok(tag)
-}
-
-/// A run up or down, or a shorter piece repeated.
-fn is_trivial(digits: &[u8]) -> bool {
-    let steps = |by: u8| digits.windows(2).all(|pair| (pair[0] - b'0' + by) % 10 == pair[1] - b'0');
-    let repeats = (1..=digits.len() / 2).any(|piece| {
-        digits.len().is_multiple_of(piece) && digits.chunks_exact(piece).all(|chunk| chunk == &digits[..piece])
-    });
-    steps(1) || steps(9) || repeats
 }
 
 #[cfg(test)]

@@ -115,7 +115,8 @@ fn derivable(books: &Books) -> BTreeMap<View, Row> {
         | Row::Fault(_)
         | Row::Person(_)
         | Row::RosterVersion(_)
-        | Row::Hidden(_)) => Some((view, row)),
+        | Row::Hidden(_)
+        | Row::SignedRoster(_)) => Some((view, row)),
     });
     rows.collect()
 }

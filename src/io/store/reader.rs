@@ -243,6 +243,7 @@ impl Reader {
                 | Row::Vouched(_)
                 | Row::RosterVersion(_)
                 | Row::Hidden(_)
+                | Row::SignedRoster(_)
                 | Row::Answered(_) => {}
             }
         }

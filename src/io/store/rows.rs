@@ -27,6 +27,7 @@ pub fn address(view: &View) -> (&'static str, String) {
         View::Key(key) => ("key", key.to_string()),
         View::RosterVersion => ("roster-version", String::new()),
         View::Hidden => ("hidden", String::new()),
+        View::SignedRoster => ("signed-roster", String::new()),
         View::Answered(place) => ("answered", place.to_string()),
     }
 }
@@ -58,6 +59,7 @@ pub fn view_of(view: &str, id: &str) -> Option<View> {
         "key" => Some(View::Key(id.into())),
         "roster-version" => single(View::RosterVersion),
         "hidden" => single(View::Hidden),
+        "signed-roster" => single(View::SignedRoster),
         "answered" => id.parse().ok().map(View::Answered),
         _ => None,
     }
@@ -106,6 +108,7 @@ mod tests {
             View::Key("204".into()),
             View::RosterVersion,
             View::Hidden,
+            View::SignedRoster,
             View::Answered(63),
         ];
         for view in views {

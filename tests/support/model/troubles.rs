@@ -8,7 +8,8 @@ use cabinetd::cabinet::books::Presence;
 use cabinetd::cabinet::event::{Ask, KeyStep, Reconfigured, Start, StoreState};
 use cabinetd::cabinet::fact::Alarm;
 use cabinetd::cabinet::roster::Window;
-use cabinetd::cabinet::types::{ClockQuality, Code, DoorNo, Input, KeyId, Level, Role, SlotNo, UserId};
+use cabinetd::cabinet::signed::SignedRoster;
+use cabinetd::cabinet::types::{ClockQuality, Code, DoorNo, Input, KeyId, Level, Role, SlotNo, UserId, Wall};
 
 impl World {
     pub(super) fn days(&mut self) -> Law {
@@ -116,6 +117,7 @@ impl World {
                 Ok(())
             }
             7 | 8 => self.roster_edit(),
+            19 | 20 => self.roster_from_elsewhere(),
             9 => self.forced_door(),
             10 => self.strangers(),
             11 => self.key_life(),
@@ -195,6 +197,38 @@ impl World {
         };
         let dry_run = self.dice.once_in(5);
         self.ask(Some(Role::Admin), Ask::ChangeRoster { change, dry_run })
+    }
+
+    /// A signed one, perhaps older than the one in force, perhaps for another cabinet's slots; perhaps somebody is in the middle of a visit.
+    fn roster_from_elsewhere(&mut self) -> Law {
+        if !self.settings.signed_roster {
+            return Ok(());
+        }
+        let held = self.cabinet.books().signed_roster.as_ref().map_or(0, |held| held.signed.version);
+        let version = (held + self.dice.between(0, 3)).saturating_sub(1);
+        let sample = sample_roster();
+        let (mut users, mut keys) = (sample.users, sample.keys);
+        if self.dice.once_in(3) {
+            users.remove(self.dice.between(0, 3) as usize);
+        }
+        if self.dice.once_in(4) {
+            keys.remove(self.dice.between(0, 16) as usize);
+        }
+        if self.dice.once_in(8) {
+            keys[0].home = SlotNo(99);
+        }
+        for user in &mut users {
+            user.pin = None;
+        }
+        let age_ms = self.dice.between(0, DAY_MS).cast_signed() - 3_600_000;
+        let expires = Wall(self.now().wall.0 + age_ms);
+        let (source, hash) = ("upstream".to_owned(), format!("{version:064}"));
+        let roster = SignedRoster { source, version, hash, expires, users, keys };
+        if self.dice.once_in(2) {
+            let user = *self.dice.pick(&PEOPLE).expect("people");
+            self.event(Event::CodeRead(Code::new(&format!("badge-{user}"))))?;
+        }
+        self.event(Event::RosterArrived(Box::new(roster)))
     }
 
     fn forced_door(&mut self) -> Law {

@@ -4,7 +4,9 @@ use super::{NAME, text_problem};
 use crate::cabinet::roster::{Key, Roster, RosterChange, User, Window};
 use crate::cabinet::types::{Code, Group, KeyId, Role, SlotNo, UserId, Wall};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Mirror of [`RosterChange`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -88,6 +90,17 @@ pub struct RosterView {
     pub without_pin: BTreeSet<UserId>,
 }
 
+/// A signed roster as it stands in its file. Badge numbers are in it, so it is never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignedFile(pub Value);
+
+impl fmt::Debug for SignedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedFile(…)")
+    }
+}
+
 impl RosterView {
     /// The roster for a reader: codes for admins only.
     #[must_use]
@@ -119,7 +132,8 @@ impl RosterView {
 
 impl Change {
     /// Why this cannot be taken: the bounds of each text. Whether it makes a sound roster is [`Roster::after`]'s to say.
-    pub(super) fn problem(&self) -> Option<String> {
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
         const MOST: usize = 10_000;
         let many = self.users.len().max(self.keys.len()).max(self.remove_users.len()).max(self.remove_keys.len());
         if many > MOST {

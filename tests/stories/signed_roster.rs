@@ -1,0 +1,351 @@
+//! A roster that was signed elsewhere: when it is taken, what it leaves as it is, whom it raises, how old it may be.
+
+use crate::story::{Story, person, sample_roster, unit_key};
+use cabinetd::cabinet::Event;
+use cabinetd::cabinet::event::{Ask, StoreState};
+use cabinetd::cabinet::fact::Fact;
+use cabinetd::cabinet::outcome::{Answer, Denial};
+use cabinetd::cabinet::roster::Window;
+use cabinetd::cabinet::signed::{Rise, RosterFault, SignedRoster};
+use cabinetd::cabinet::types::{ClockQuality, Reason, Role, SlotNo, Wall};
+
+const DAY_MS: i64 = 86_400_000;
+
+fn begins() -> Story {
+    Story::with(|settings| settings.signed_roster = true)
+}
+
+/// The sample roster, signed, good for thirty days.
+fn signed(story: &Story, version: u64, change: impl FnOnce(&mut SignedRoster)) -> SignedRoster {
+    let sample = sample_roster();
+    let mut roster = SignedRoster {
+        source: "upstream".into(),
+        version,
+        hash: format!("{version:064}"),
+        expires: Wall(story.now().wall.0 + 30 * DAY_MS),
+        users: sample.users,
+        keys: sample.keys,
+    };
+    for user in &mut roster.users {
+        user.pin = None;
+    }
+    change(&mut roster);
+    roster
+}
+
+fn arrives(story: &mut Story, version: u64, change: impl FnOnce(&mut SignedRoster)) {
+    let roster = signed(story, version, change);
+    story.event(Event::RosterArrived(Box::new(roster)));
+}
+
+fn brings(story: &mut Story, role: Role, request: &str, roster: SignedRoster, dry_run: bool) -> Answer {
+    story.ask_as("office", Some(role), request, Ask::TakeRoster { roster: Box::new(roster), dry_run })
+}
+
+fn held(story: &Story) -> Option<u64> {
+    story.cabinet.books().signed_roster.as_ref().map(|held| held.signed.version)
+}
+
+fn user<'a>(story: &'a Story, id: &str) -> Option<&'a cabinetd::cabinet::roster::User> {
+    story.cabinet.books().roster.users.get(&id.into())
+}
+
+fn without(id: &'static str) -> impl FnOnce(&mut SignedRoster) {
+    move |roster| roster.users.retain(|user| user.id.as_str() != id)
+}
+
+#[test]
+fn it_is_taken_as_one_change_with_one_record_and_pins_stay() {
+    let mut story = begins();
+    arrives(&mut story, 7, |roster| {
+        roster.users.push(person("finn", Role::Staff, &["a"]));
+        roster.users[0].name = "Anna".into();
+    });
+    story.expect_records(&["roster version 2 from upstream: ~ user ana: name Ana → Anna; + user finn"]);
+    assert_eq!(held(&story), Some(7));
+    let finn = user(&story, "finn").expect("he is there");
+    assert_eq!(finn.pin, None, "whatever it says, a PIN comes from nowhere else than here");
+    story.comes("ana");
+    story.expect_record("ana came");
+    // It outlives a restart.
+    story.power_cut(60, |_| {});
+    assert_eq!(held(&story), Some(7));
+}
+
+#[test]
+fn it_waits_until_the_visit_is_over() {
+    let mut story = begins();
+    story.comes("ana");
+    arrives(&mut story, 7, without("ana"));
+    assert_eq!((held(&story), story.cabinet.waiting_roster()), (None, Some(7)));
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    arrives(&mut story, 6, |_| {});
+    assert_eq!(story.cabinet.waiting_roster(), Some(7), "an older one does not take its place");
+    assert!(user(&story, "ana").is_some());
+    story.closes();
+    assert_eq!((held(&story), story.cabinet.waiting_roster()), (Some(7), None));
+    assert!(user(&story, "ana").is_none());
+    story.wait_s(10);
+    story.badge("ana");
+    story.expect_record("nobody refused: unknown-badge (charged)");
+}
+
+#[test]
+fn a_half_typed_pin_and_a_full_disk_are_waited_for_too() {
+    let mut story = begins();
+    story.badge("ana");
+    arrives(&mut story, 7, |_| {});
+    assert_eq!(held(&story), None);
+    story.wait_s(31);
+    assert_eq!(held(&story), Some(7), "the PIN was not typed in time");
+    story.store(StoreState::Reserve);
+    arrives(&mut story, 8, |_| {});
+    assert_eq!(held(&story), Some(7));
+    story.store(StoreState::Writable);
+    assert_eq!(held(&story), Some(8));
+}
+
+#[test]
+fn only_a_higher_version_counts_and_an_older_one_is_told_once() {
+    let mut story = begins();
+    arrives(&mut story, 7, |_| {});
+    story.news();
+    arrives(&mut story, 7, |_| {});
+    story.expect_records(&[]);
+    for _ in 0..3 {
+        arrives(&mut story, 6, without("bob"));
+    }
+    story.expect_records(&["ALARM roster-refused fault not-newer held 7 version 6"]);
+    assert!(user(&story, "bob").is_some());
+    assert_eq!(story.cabinet.settled_roster(), 7);
+    // The same number with other words is no newer one.
+    arrives(&mut story, 7, |roster| roster.hash = "ee".repeat(32));
+    story.expect_alarms(&["roster-refused fault not-newer held 7 version 7"]);
+    arrives(&mut story, 8, |_| {});
+    story.expect_alarms(&[]);
+    // Also after a restart, whatever was forgotten.
+    story.power_cut(60, |_| {});
+    arrives(&mut story, 7, without("bob"));
+    assert_eq!(held(&story), Some(8));
+}
+
+#[test]
+fn what_is_not_rightly_signed_is_told_and_is_over_with_one_that_is() {
+    let mut story = begins();
+    story.event(Event::RosterRefused(RosterFault::BadSignature));
+    story.event(Event::RosterRefused(RosterFault::BadSignature));
+    story.event(Event::RosterRefused(RosterFault::OtherKey));
+    story.expect_alarms(&["roster-refused fault other-key"]);
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.expect_unlocked();
+    story.door_opens();
+    story.closes();
+    arrives(&mut story, 1, |_| {});
+    story.expect_alarms(&[]);
+    story.event(Event::RosterRefused(RosterFault::OtherDevice));
+    story.acknowledges("roster-refused fault other-device");
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn one_that_does_not_fit_counts_for_nothing() {
+    let mut story = begins();
+    arrives(&mut story, 3, |roster| roster.keys.push(unit_key(99, "a")));
+    assert_eq!(held(&story), None);
+    story.expect_alarms(&[
+        "roster-refused fault does-not-fit problems key 299: slot 99 does not exist in this cabinet version 3",
+    ]);
+    assert_eq!(story.cabinet.settled_roster(), 3, "it need not be handed over again");
+    arrives(&mut story, 4, |roster| roster.users[1].badge = roster.users[0].badge.clone());
+    assert_eq!((held(&story), story.alarms().len()), (None, 1));
+    arrives(&mut story, 5, |_| {});
+    story.expect_alarms(&[]);
+    assert_eq!(held(&story), Some(5));
+}
+
+#[test]
+fn a_local_revocation_always_wins() {
+    let mut story = begins();
+    story.revokes("bob");
+    arrives(&mut story, 7, |_| {});
+    assert!(user(&story, "bob").is_some_and(|bob| bob.revoked));
+    story.badge("bob");
+    story.expect_record("bob refused: revoked");
+    // Nor does leaving and coming back lift it.
+    arrives(&mut story, 8, without("bob"));
+    arrives(&mut story, 9, |_| {});
+    assert!(user(&story, "bob").is_some_and(|bob| bob.revoked));
+    // It is lifted here.
+    story.edits_user("bob", |bob| bob.revoked = false);
+    arrives(&mut story, 10, |_| {});
+    assert!(user(&story, "bob").is_some_and(|bob| !bob.revoked));
+}
+
+#[test]
+fn who_leaves_it_with_keys_out_is_let_in_no_more_and_goes_when_they_are_back() {
+    let mut story = begins();
+    story.pulls("ana", 4);
+    arrives(&mut story, 7, |roster| {
+        roster.users.retain(|user| user.id.as_str() != "ana");
+        roster.keys.retain(|key| key.id.as_str() != "204");
+        // Somebody else has the badge by now.
+        roster.users[0].badge = Some(cabinetd::cabinet::types::Code::new("badge-ana"));
+    });
+    assert_eq!(held(&story), Some(7));
+    let ana = user(&story, "ana").expect("the books name her");
+    assert!(ana.revoked && ana.badge.is_none());
+    story.expect_custody("204", "out with ana for work-order");
+    story.badge("ana");
+    story.pin_ok();
+    story.expect_record("bob came");
+    story.cancels();
+}
+
+#[test]
+fn past_its_age_it_warns_and_locks_nobody_out() {
+    let mut story = begins();
+    arrives(&mut story, 7, |roster| roster.expires = Wall(roster.expires.0 - 29 * DAY_MS));
+    story.wait_min(24 * 60 - 1);
+    story.expect_alarms(&[]);
+    story.wait_min(2);
+    story.expect_alarms(&["roster-overdue version 7"]);
+    story.wait_min(48 * 60);
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.expect_unlocked();
+    story.door_opens();
+    story.closes();
+    story.expect_alarms(&["roster-overdue version 7"]);
+    // A newer one ends it.
+    arrives(&mut story, 8, |_| {});
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn a_clock_that_is_not_trusted_does_not_judge_its_age() {
+    let mut story = begins();
+    arrives(&mut story, 7, |roster| roster.expires = Wall(roster.expires.0 - 29 * DAY_MS));
+    story.clock_is(ClockQuality::Restored);
+    story.wait_min(72 * 60);
+    story.expect_alarms(&[]);
+    story.clock_is(ClockQuality::Synced);
+    story.wait_min(61);
+    story.expect_alarms(&["roster-overdue version 7"]);
+    // The clock had been wrong.
+    story.clock_jumps_s(-4 * 86_400);
+    story.wait_min(61);
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn whom_it_raises_stands_in_an_alarm_until_somebody_who_may_give_it_takes_note() {
+    let mut story = begins();
+    story.edits_user("bob", |bob| {
+        bob.schedule = vec![Window { weekdays: 0b11111, from: 480, to: 1_020 }];
+        bob.valid_until = Some(Wall(i64::MAX / 2));
+    });
+    story.news();
+    arrives(&mut story, 7, |roster| {
+        for user in &mut roster.users {
+            match user.id.as_str() {
+                "ana" => user.role = Role::Manager,
+                "dan" => user.groups = ["a".into(), "b".into()].into(),
+                "eve" => user.groups.clear(),
+                "cleo" => user.lone_emergency = true,
+                _ => {}
+            }
+        }
+        roster.users.push(person("mia", Role::Admin, &[]));
+        roster.users.push(person("finn", Role::Staff, &["a"]));
+        for key in &mut roster.keys {
+            match key.id.as_str() {
+                "safe" => key.second_person = false,
+                "201" => key.groups = ["a".into(), "b".into()].into(),
+                _ => {}
+            }
+        }
+    });
+    let ledger = story.records();
+    let rises = ledger.iter().rev().find_map(|record| match &record.fact {
+        Fact::RosterChanged { rises, .. } => Some(rises.clone()),
+        _ => None,
+    });
+    let expected = vec![
+        Rise::Role { user: "ana".into(), from: Role::Staff, to: Role::Manager },
+        Rise::Hours { user: "bob".into() },
+        Rise::Validity { user: "bob".into() },
+        Rise::LoneEmergency { user: "cleo".into() },
+        Rise::Groups { user: "dan".into(), groups: vec!["a".into()] },
+        Rise::New { user: "mia".into(), role: Role::Admin },
+        Rise::KeyGroups { key: "201".into(), groups: vec!["b".into()] },
+        Rise::KeyAlone { key: "safe".into() },
+    ];
+    assert_eq!(rises, Some(expected));
+    let changed = ledger.iter().rev().find(|record| matches!(record.fact, Fact::RosterChanged { .. }));
+    let sentence = changed.expect("a record").fact.to_string();
+    assert!(sentence.contains("ana is manager, was staff; bob may come at more hours"), "{sentence}");
+    let alarm = story.cabinet.books().alarms.values().next().expect("an alarm").id;
+    let ack = |story: &mut Story, role, request: &str| {
+        story.ask_as("office", Some(role), request, Ask::AlarmAcknowledge { alarm })
+    };
+    // A manager may acknowledge what is broken, not what was given.
+    let refused = ack(&mut story, Role::Manager, "a1");
+    assert_eq!(refused, Answer::Refused(Denial::RoleNeeded { role: Role::Admin }));
+    assert!(matches!(ack(&mut story, Role::Admin, "a2"), Answer::Done { .. }));
+    story.expect_alarms(&[]);
+    // What gives less, or the same, is nobody's alarm.
+    arrives(&mut story, 8, |roster| {
+        roster.users.retain(|user| user.id.as_str() != "dan");
+        roster.users.iter_mut().filter(|user| user.id.as_str() == "eve").for_each(|eve| eve.groups.clear());
+    });
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn brought_on_a_stick_it_counts_by_the_same_rules() {
+    let mut story = begins();
+    let roster = |story: &Story, version| signed(story, version, without("dan"));
+    let seven = roster(&story, 7);
+    let refused = brings(&mut story, Role::Manager, "b1", seven.clone(), false);
+    assert_eq!(refused, Answer::Refused(Denial::RoleNeeded { role: Role::Admin }));
+    let dry = brings(&mut story, Role::Admin, "b2", seven.clone(), true);
+    assert!(matches!(&dry, Answer::Difference { lines, applied: false } if lines.len() == 1), "{dry:?}");
+    assert_eq!(held(&story), None);
+    let taken = brings(&mut story, Role::Admin, "b3", seven.clone(), false);
+    assert!(matches!(&taken, Answer::Difference { applied: true, .. }), "{taken:?}");
+    assert_eq!(held(&story), Some(7));
+    assert!(matches!(brings(&mut story, Role::Admin, "b4", seven, false), Answer::Done { .. }), "it is there already");
+    let six = roster(&story, 6);
+    let older = brings(&mut story, Role::Admin, "b5", six, false);
+    assert!(matches!(&older, Answer::Problems(why) if why[0].contains("not above 7")), "{older:?}");
+    // Whoever brought it sees that; it is no alarm.
+    story.expect_alarms(&[]);
+    // During a visit it waits, and is theirs all the same.
+    story.comes("ana");
+    let eight = signed(&story, 8, |roster| roster.users[1].name = "Robert".into());
+    assert!(matches!(brings(&mut story, Role::Admin, "b6", eight, false), Answer::Done { .. }));
+    assert_eq!(held(&story), Some(7));
+    story.cancels();
+    assert_eq!(held(&story), Some(8));
+    let record = story.records().iter().rev().find(|record| matches!(record.fact, Fact::RosterChanged { .. }));
+    assert_eq!(crate::words::by_words(record.expect("a record")), "account office");
+}
+
+#[test]
+fn without_a_key_in_the_config_none_counts() {
+    let mut story = Story::begins();
+    let roster = signed(&story, 7, |_| {});
+    let answer = brings(&mut story, Role::Admin, "n1", roster, false);
+    assert!(matches!(answer, Answer::Refused(Denial::NotPrepared { .. })), "{answer:?}");
+}
+
+#[test]
+fn a_key_that_is_new_in_it_is_found_in_its_slot() {
+    let mut story = begins();
+    story.put(20);
+    arrives(&mut story, 7, |roster| roster.keys.push(unit_key(20, "a")));
+    story.expect_custody("220", "in slot 20 (home-slot)");
+    assert!(story.cabinet.books().roster.by_home(SlotNo(20)).is_some());
+}
