@@ -463,7 +463,9 @@ impl Cabinet {
             | fact::Alarm::CabinetKeyDue
             | fact::Alarm::CabinetKeyOnly
             | fact::Alarm::ReplaceBattery => settings.power.is_none(),
-            fact::Alarm::UpstreamAhead { .. } | fact::Alarm::CabinetCloned { .. } => !settings.upstream,
+            fact::Alarm::UpstreamAhead { .. }
+            | fact::Alarm::CabinetCloned { .. }
+            | fact::Alarm::RecordParked { .. } => !settings.upstream,
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,
         });

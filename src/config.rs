@@ -129,6 +129,10 @@ pub struct UpstreamConfig {
     pub batch_records: usize,
     /// How long falling asleep waits for upstream.
     pub flush_ms: u64,
+    /// Whether it is asked what it knows of the weather and of an outage.
+    pub hints: bool,
+    /// Whether it is shown where each key is.
+    pub keymap: bool,
     /// Kinds whose payloads stay here.
     pub withheld: BTreeSet<String>,
 }
@@ -146,6 +150,8 @@ impl UpstreamConfig {
             longest_pause_s: 0,
             batch_records: 0,
             flush_ms: 0,
+            hints: false,
+            keymap: false,
             withheld: BTreeSet::new(),
         })
     }

@@ -88,6 +88,8 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         longest_pause_s: 1,
         batch_records: BATCH,
         flush_ms: 1_000,
+        hints: false,
+        keymap: false,
         withheld: BTreeSet::new(),
     };
     let setup = Setup {
@@ -97,6 +99,7 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         credentials_dir: copy.path().to_owned(),
         state_dir: copy.path().to_owned(),
         machine: "m".into(),
+        seen: None,
     };
     let (events, _said) = tokio::sync::mpsc::channel(16);
     let (used, begin) = (cpu_s(), now());

@@ -446,6 +446,8 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
     whole("longest_pause_s", "s", 1..=3_600, "300", |u, v| u.longest_pause_s = v),
     whole("batch_records", "records", 1..=10_000, "4000", |u, v| u.batch_records = v as usize),
     whole("flush_ms", "ms", 500..=60_000, "10000", |u, v| u.flush_ms = v),
+    truth("hints", "true", |u, v| u.hints = v),
+    truth("keymap", "false", |u, v| u.keymap = v),
     Key {
         name: "withhold",
         form: Form::List {

@@ -120,7 +120,15 @@ impl Daemon {
             None => None,
         };
         let (upstream_events, upstream_said) = mpsc::channel(QUEUE);
-        let upstream = copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, upstream_events)?;
+        let upstream = copy_upstream(
+            &config,
+            identity,
+            credentials.device_key,
+            &keeper,
+            &clock,
+            snapshot.subscribe(),
+            upstream_events,
+        )?;
         let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
         let config_hash = config.hash.clone();
         let run_dirs = config.run_dirs();
@@ -170,11 +178,13 @@ fn copy_upstream(
     device_key: SigningKey,
     keeper: &Keeper,
     clock: &Arc<Clock>,
+    seen: watch::Receiver<Arc<Snapshot>>,
     events: mpsc::Sender<Event>,
 ) -> Result<Option<Link>, Failure> {
     let Some(upstream) = config.upstream.clone() else { return Ok(None) };
     let (credentials_dir, state_dir) = (config.credentials_dir.clone(), config.state_dir.clone());
     let (machine, mono) = (machine_name(), Arc::clone(clock));
-    let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine };
+    let seen = upstream.keymap.then_some(seen);
+    let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine, seen };
     Ok(Some(Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?))
 }

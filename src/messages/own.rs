@@ -206,4 +206,8 @@ super::messages! {
         "Upstream answers again",
         "What waits is sent now, in order.",
         "Nothing.";
+    UPSTREAM_ASIDE Notice "1ba9f178f95f4e97bfc1762d509bdbc9":
+        "Upstream does not answer beside the records",
+        "It takes records, but not the keymap, or has no hints of outages to give: the entry says which and why. Neither holds up a record.",
+        "Ask whoever runs upstream; or switch it off: `hints`, `keymap` under [upstream].";
 }

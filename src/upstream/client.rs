@@ -7,8 +7,8 @@ use super::sync::Answer;
 use super::wire;
 use crate::io::credentials::Token;
 use crate::io::store::Identity;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Url, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
@@ -61,6 +61,8 @@ pub struct Client {
     http: reqwest::Client,
     /// `…/v1/cabinets/SITE/CABINET`
     base: Url,
+    /// To know it in what upstream says.
+    token: Option<Token>,
 }
 
 impl Client {
@@ -100,7 +102,7 @@ impl Client {
             .map_err(|()| UpstreamError::Tls("the URL cannot have a path".to_owned()))?
             .pop_if_empty()
             .extend([wire::VERSION, "cabinets", &identity.site, &identity.cabinet]);
-        Ok(Self { http, base })
+        Ok(Self { http, base, token: token.cloned() })
     }
 
     /// Where upstream is.
@@ -109,7 +111,7 @@ impl Client {
     /// It did not say so.
     pub async fn head(&self) -> Result<Answer, UpstreamError> {
         let (status, body, retry) = self.send(self.request(Method::GET, "head")).await?;
-        understood("upstream", status, &body, retry)?;
+        self.understood(status, &body, retry)?;
         wire::has(&body).ok_or(UpstreamError::Garbled("upstream"))
     }
 
@@ -124,7 +126,7 @@ impl Client {
             .header(CONTENT_ENCODING, "gzip")
             .body(batch);
         let (status, body, retry) = self.send(request).await?;
-        Ok((wire::took(status, &body, retry), understood("upstream", status, &body, retry).err()))
+        Ok((wire::took(status, &body, retry), self.understood(status, &body, retry).err()))
     }
 
     /// Sends refused payloads once more; which of them were taken now.
@@ -134,7 +136,7 @@ impl Client {
     pub async fn payloads(&self, payloads: &Value) -> Result<BTreeSet<u64>, UpstreamError> {
         let request = self.request(Method::POST, "payloads").header(CONTENT_TYPE, JSON).body(payloads.to_string());
         let (status, body, retry) = self.send(request).await?;
-        understood("upstream", status, &body, retry)?;
+        self.understood(status, &body, retry)?;
         let answer: Value = serde_json::from_slice(&body).map_err(|_| UpstreamError::Garbled("upstream"))?;
         Ok(wire::numbers(&answer["taken"]))
     }
@@ -146,8 +148,35 @@ impl Client {
     pub async fn heartbeat(&self, words: &Value) -> Result<Answer, UpstreamError> {
         let request = self.request(Method::PUT, "heartbeat").header(CONTENT_TYPE, JSON).body(words.to_string());
         let (status, body, retry) = self.send(request).await?;
-        understood("upstream", status, &body, retry)?;
+        self.understood(status, &body, retry)?;
         wire::has(&body).ok_or(UpstreamError::Garbled("upstream"))
+    }
+
+    /// What upstream knows of the weather and of an outage here; none if it knows nothing.
+    ///
+    /// # Errors
+    /// It did not say so.
+    pub async fn hint(&self) -> Result<Option<wire::Hint>, UpstreamError> {
+        let (status, body, retry) = self.send(self.request(Method::GET, "outage-hints")).await?;
+        if status == 404 {
+            return Ok(None);
+        }
+        self.understood(status, &body, retry)?;
+        wire::hint(&body).map(Some).ok_or(UpstreamError::Garbled("upstream"))
+    }
+
+    /// Shows upstream where each key is ([`wire::keymap`]).
+    ///
+    /// # Errors
+    /// It did not take it. One that has a newer picture has what it needs.
+    pub async fn keymap(&self, picture: Vec<u8>) -> Result<(), UpstreamError> {
+        let request = self
+            .request(Method::PUT, "keymap")
+            .header(CONTENT_TYPE, JSON)
+            .header(CONTENT_ENCODING, "gzip")
+            .body(picture);
+        let (status, body, retry) = self.send(request).await?;
+        if matches!(status, 204 | 409) { Ok(()) } else { self.understood(status, &body, retry) }
     }
 
     fn request(&self, method: Method, what: &str) -> RequestBuilder {
@@ -161,7 +190,9 @@ impl Client {
     async fn send(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>, Option<u64>), UpstreamError> {
         let failed = |error: reqwest::Error| UpstreamError::Request(chain(&error.without_url()));
         let mut response = request.send().await.map_err(failed)?;
-        let (status, retry) = (response.status().as_u16(), retry_after(&response));
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry = header(RETRY_AFTER).and_then(|value| wire::retry_after_ms(value, header(DATE)));
+        let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(failed)? {
             if body.len() + piece.len() > LONGEST_ANSWER_BYTES {
@@ -171,29 +202,23 @@ impl Client {
         }
         Ok((status, body, retry))
     }
+
+    /// Fine, or what the problem says: in printable words, and never the token, which some services repeat.
+    fn understood(&self, status: u16, body: &[u8], retry_after_ms: Option<u64>) -> Result<(), UpstreamError> {
+        if status == 200 {
+            return Ok(());
+        }
+        let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+        let words = problem["detail"].as_str().or_else(|| problem["title"].as_str()).map(|words| match &self.token {
+            Some(token) => words.replace(token.expose(), "(the token)"),
+            None => words.to_owned(),
+        });
+        let why = words.map(|words| words.chars().filter(|letter| !letter.is_control()).take(200).collect());
+        Err(UpstreamError::Status { what: "upstream", status, why, retry_after_ms })
+    }
 }
 
 const JSON: &str = "application/json";
-
-/// Fine, or what the problem says, in printable words.
-fn understood(what: &'static str, status: u16, body: &[u8], retry_after_ms: Option<u64>) -> Result<(), UpstreamError> {
-    if status == 200 {
-        return Ok(());
-    }
-    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
-    let words = problem["detail"].as_str().or_else(|| problem["title"].as_str());
-    let why = words.map(|words| words.chars().filter(|letter| !letter.is_control()).take(200).collect());
-    Err(UpstreamError::Status { what, status, why, retry_after_ms })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a date in a header is compared with now; no record and no deadline of the core"
-)]
-fn retry_after(response: &Response) -> Option<u64> {
-    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    wire::retry_after_ms(value, jiff::Timestamp::now().as_second())
-}
 
 fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, UpstreamError> {
     let mut roots = RootCertStore::empty();

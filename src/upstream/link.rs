@@ -2,13 +2,16 @@
 //!
 //! One request is under way at a time. What hangs, hangs here; the daemon's loop only ever leaves a word and goes on.
 
+mod aside;
+
+use self::aside::Aside;
 use super::client::{Client, UpstreamError};
 use super::sync::{Answer, Bounds, News, Step, Sync};
 use super::wire::{self, DESTINATION};
 use crate::cabinet::Event;
 use crate::cabinet::event::UpstreamNews;
 use crate::cabinet::power::Mode;
-use crate::cabinet::snapshot::{UpstreamIs, UpstreamView};
+use crate::cabinet::snapshot::{Snapshot, UpstreamIs, UpstreamView};
 use crate::cabinet::types::Mono;
 use crate::config::UpstreamConfig;
 use crate::io::credentials::Token;
@@ -18,6 +21,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -46,6 +50,8 @@ pub struct Setup {
     pub state_dir: PathBuf,
     /// See [`super::machine_name`].
     pub machine: String,
+    /// The cabinet as others see it. None: upstream is not shown where each key is.
+    pub seen: Option<watch::Receiver<Arc<Snapshot>>>,
 }
 
 /// How hard it tries.
@@ -152,6 +158,8 @@ impl Link {
             kept: 0,
             kept_at: None,
             beat_at: None,
+            told: None,
+            aside: Aside::default(),
             retry: false,
         };
         std::thread::Builder::new()
@@ -222,7 +230,29 @@ struct Copier {
     kept_at: Option<Instant>,
     /// The next heartbeat.
     beat_at: Option<Instant>,
+    /// What upstream was told last of how we live.
+    told: Option<Life>,
+    aside: Aside,
     retry: bool,
+}
+
+/// How we live, as far as upstream is to hear of it at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Life {
+    on_battery: bool,
+    asleep_until_woken: bool,
+}
+
+impl Life {
+    const fn of(mode: Mode) -> Self {
+        Self {
+            on_battery: mode.is_on_battery(),
+            asleep_until_woken: matches!(
+                mode,
+                Mode::FallingAsleep { .. } | Mode::Asleep { .. } | Mode::Manual { method: Some(_) }
+            ),
+        }
+    }
 }
 
 impl Copier {
@@ -247,10 +277,8 @@ impl Copier {
             // The ledger may be out of reach for a while (a full disk, a reader that cannot share it).
             let why = match self.open() {
                 Ok((reader, sync)) => {
-                    // A former life may have ended between the mark and the alarm; one that is open is not raised again.
-                    for record in sync.refused() {
-                        self.inform(UpstreamNews::Parked { record: *record }).await;
-                    }
+                    // A former life may have ended between the mark and the alarm, or its end.
+                    self.inform(UpstreamNews::Refuses { records: sync.refused().clone() }).await;
                     match self.copy(&client, &reader, sync).await {
                         Ok(Over) => return,
                         Err(error) => error,
@@ -296,6 +324,8 @@ impl Copier {
         loop {
             let head = reader.head()?.seq;
             match sync.next(head) {
+                // The answer to a heartbeat says where it is as well, and so one that is stopped lives for those over there.
+                Step::Ask if sync.is_stopped() && self.is_beat_due() => self.beat(client, reader, &mut sync).await?,
                 Step::Ask => {
                     let answer = client.head().await;
                     self.heard(reader, &mut sync, None, answer).await?;
@@ -318,11 +348,9 @@ impl Copier {
                 }
                 Step::Rest => {
                     self.keep(reader, &sync, true).await?;
-                    if self.retry || !self.flushing.is_empty() || self.is_beat_due() {
-                        self.while_at_rest(client, reader, &mut sync).await?;
-                    }
+                    self.while_at_rest(client, reader, &mut sync).await?;
                     let head = reader.head()?.seq;
-                    if sync.pause_ms(0) == 0 && sync.next(head) == Step::Rest {
+                    if sync.pause_ms(0) == 0 && sync.next(head) == Step::Rest && !self.is_beat_due() {
                         self.end_flush(true);
                         if self.rest(head).await.is_err() {
                             return Ok(Over);
@@ -339,44 +367,87 @@ impl Copier {
     /// Upstream has everything: what else there is to say.
     async fn while_at_rest(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
         if std::mem::take(&mut self.retry) {
-            self.retry_payloads(client, reader, sync).await?;
+            // They are said to be gone only behind an answer.
+            self.beat_at = None;
+            if let Err(error) = self.retry_payloads(client, reader, sync).await? {
+                return self.heard(reader, sync, None, Err(error)).await;
+            }
         }
-        let (_, mode) = *self.heads.borrow();
-        let sleeps =
-            matches!(mode, Mode::FallingAsleep { .. } | Mode::Asleep { .. } | Mode::Manual { method: Some(_) });
+        if !self.flushing.is_empty() || self.is_beat_due() {
+            self.beat(client, reader, sync).await?;
+        }
+        if sync.pause_ms(0) == 0 {
+            self.show_keymap(client, reader).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that we live, and how. Until upstream has heard it, it is to be said.
+    async fn beat(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
+        let mode = self.mode();
+        let life = Life::of(mode);
         let words = json!({
             "mode": serde_json::to_value(mode).unwrap_or_default()["is"],
-            "asleep_until_woken": sleeps,
+            "asleep_until_woken": life.asleep_until_woken,
             "machine": self.setup.machine,
             "head": wire::head_json(&reader.head()?),
         });
         let answer = client.heartbeat(&words).await;
-        self.plan_beat();
+        if answer.is_ok() {
+            self.told = Some(life);
+            self.plan_beat();
+            self.ask_hint(client, life).await;
+        }
         self.heard(reader, sync, None, answer).await
     }
 
-    async fn retry_payloads(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
-        let mut list = Vec::new();
-        for seq in sync.refused().iter().take(RETRIED_AT_ONCE) {
-            if let Some((epoch, salt, payload)) = reader.payload(*seq)? {
-                list.push((*seq, epoch, salt, payload));
-            }
-        }
-        if list.is_empty() {
-            return Ok(());
-        }
-        match client.payloads(&wire::payloads(&list)).await {
-            Ok(taken) => {
-                for seq in taken.into_iter().filter(|taken| list.iter().any(|(seq, ..)| seq == taken)) {
-                    self.marks.park(seq, false).await?;
-                    sync.accepted(seq);
-                    self.inform(UpstreamNews::Unparked { record: seq }).await;
+    fn mode(&self) -> Mode {
+        self.heads.borrow().1
+    }
+
+    /// All that was refused once more. An error: upstream did not answer.
+    async fn retry_payloads(
+        &mut self,
+        client: &Client,
+        reader: &Reader,
+        sync: &mut Sync,
+    ) -> Result<Result<(), UpstreamError>, StoreError> {
+        let refused: Vec<u64> = sync.refused().iter().copied().collect();
+        for some in refused.chunks(RETRIED_AT_ONCE) {
+            let mut list = Vec::new();
+            for seq in some {
+                match reader.payload(*seq, &self.setup.config.withheld)? {
+                    Some((epoch, salt, payload)) => list.push((*seq, epoch, salt, payload)),
+                    // It is to stay here by now: there is nothing that upstream could take.
+                    None => self.unpark(*seq, sync).await?,
                 }
-                self.shown.send_modify(|state| state.parked.clone_from(sync.refused()));
             }
-            Err(error) => self.show_trouble(&error.to_string()),
+            if list.is_empty() {
+                continue;
+            }
+            let taken = match client.payloads(&wire::payloads(&list)).await {
+                Ok(taken) => taken,
+                Err(error) => return Ok(Err(error)),
+            };
+            for seq in taken.into_iter().filter(|taken| list.iter().any(|(seq, ..)| seq == taken)) {
+                self.unpark(seq, sync).await?;
+            }
         }
+        if sync.refused().len() < refused.len() {
+            self.show_refused(sync).await;
+        }
+        Ok(Ok(()))
+    }
+
+    async fn unpark(&self, seq: u64, sync: &mut Sync) -> Result<(), StoreError> {
+        self.marks.park(seq, false).await?;
+        sync.accepted(seq);
         Ok(())
+    }
+
+    async fn show_refused(&self, sync: &Sync) {
+        self.shown.send_modify(|state| state.parked.clone_from(sync.refused()));
+        self.inform(UpstreamNews::Refuses { records: sync.refused().clone() }).await;
     }
 
     /// Takes an answer in, and does what follows from it.
@@ -391,23 +462,26 @@ impl Copier {
             self.show_trouble(&error.to_string());
             error.as_answer()
         });
-        if matches!(answer, Answer::Failed { .. }) {
+        let news = sync.heard(sent, &answer, reader)?;
+        let now = (self.now)();
+        if !matches!(answer, Answer::Failed { .. }) {
+            self.shown.send_modify(|state| state.heard = Some(now));
+        }
+        if matches!(answer, Answer::Failed { .. }) || sync.is_fruitless() {
+            if sync.is_fruitless() {
+                self.show_trouble("it answers, but nothing comes of the records that it is sent");
+            }
             self.end_flush(false);
-            let now = (self.now)();
             self.shown.send_modify(|state| {
                 state.failing_since.get_or_insert(now);
             });
         } else {
-            let (now, was_silent) = ((self.now)(), self.shown.borrow().failing_since.is_some());
-            if was_silent {
+            if self.shown.borrow().failing_since.is_some() {
                 tell!(UPSTREAM_BACK, "upstream answers again");
             }
-            self.shown.send_modify(|state| {
-                state.heard = Some(now);
-                (state.failing_since, state.trouble) = (None, None);
-            });
+            self.shown.send_modify(|state| (state.failing_since, state.trouble) = (None, None));
         }
-        for news in sync.heard(sent, &answer, reader)? {
+        for news in news {
             self.take(news, sync).await?;
         }
         let acknowledged = sync.acknowledged();
@@ -427,8 +501,7 @@ impl Copier {
             News::Refused { seq } => {
                 // Kept before it is told: an alarm that names it must find it marked.
                 self.marks.park(seq, true).await?;
-                self.shown.send_modify(|state| state.parked.clone_from(sync.refused()));
-                self.inform(UpstreamNews::Parked { record: seq }).await;
+                self.show_refused(sync).await;
             }
             News::Blocked { seq } => {
                 self.show_trouble(&format!("it does not take record {seq}, not even without its payload"));
@@ -481,7 +554,7 @@ impl Copier {
         let pause_ms = sync.pause_ms(u32::from_ne_bytes(roll));
         if pause_ms > 0 {
             self.end_flush(false);
-            return self.wait(Duration::from_millis(pause_ms)).await;
+            return self.wait(Duration::from_millis(pause_ms) * self.slower).await;
         }
         while let Ok(order) = self.asked.try_recv() {
             self.obey(order);
@@ -491,8 +564,12 @@ impl Copier {
 
     /// Waits until there is something to do, with everything up to `head` upstream.
     async fn rest(&mut self, head: u64) -> Result<(), Over> {
-        let beat = *self.beat_at.get_or_insert(Instant::now());
         while !self.retry && self.flushing.is_empty() && !self.is_beat_due() {
+            let keymap_at = self.keymap_at();
+            if keymap_at.is_some_and(|at| at <= Instant::now()) {
+                return Ok(());
+            }
+            let until = self.beat_at.into_iter().chain(keymap_at).min().unwrap_or_else(Instant::now);
             tokio::select! {
                 order = self.asked.recv() => self.obey(order.ok_or(Over)?),
                 changed = self.heads.changed() => {
@@ -503,7 +580,8 @@ impl Copier {
                         return self.wait(gather).await;
                     }
                 }
-                () = tokio::time::sleep_until(beat) => return Ok(()),
+                () = aside::changed(self.setup.seen.as_mut()) => {}
+                () = tokio::time::sleep_until(until) => return Ok(()),
             }
         }
         Ok(())
@@ -514,7 +592,7 @@ impl Copier {
         let until = Instant::now() + length;
         while let Ok(order) = timeout(until.saturating_duration_since(Instant::now()), self.asked.recv()).await {
             let order = order.ok_or(Over)?;
-            let is_urgent = matches!(order, Order::Flush { .. } | Order::Retry);
+            let is_urgent = matches!(order, Order::Flush { .. } | Order::Retry | Order::Pace(Pace::Awake));
             self.obey(order);
             if is_urgent {
                 return Ok(());
@@ -532,7 +610,9 @@ impl Copier {
                     Pace::Awake => 1,
                     Pace::Asleep => ASLEEP_SLOWER,
                 };
-                self.plan_beat();
+                if self.beat_at.is_some() {
+                    self.plan_beat();
+                }
             }
         }
     }
@@ -543,7 +623,7 @@ impl Copier {
     }
 
     fn is_beat_due(&self) -> bool {
-        self.beat_at.is_some_and(|at| at <= Instant::now())
+        self.told != Some(Life::of(self.mode())) || self.beat_at.is_none_or(|at| at <= Instant::now())
     }
 
     fn end_flush(&mut self, done: bool) {
