@@ -119,16 +119,8 @@ impl Daemon {
             }
             None => None,
         };
-        let (upstream_events, upstream_said) = mpsc::channel(QUEUE);
-        let upstream = copy_upstream(
-            &config,
-            identity,
-            credentials.device_key,
-            &keeper,
-            &clock,
-            snapshot.subscribe(),
-            upstream_events,
-        )?;
+        let (upstream, upstream_said) =
+            copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, &snapshot)?;
         let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
         let config_hash = config.hash.clone();
         let run_dirs = config.run_dirs();
@@ -171,20 +163,21 @@ fn keeps_pins(books: &Books) -> bool {
     !books.vouched.is_empty() || books.roster.users.values().any(|user| user.pin.is_some())
 }
 
-/// Starts the copying, if the config wants it. Nothing waits for the network here.
+/// Starts the copying, if the config wants it, and hands out what it says. Nothing waits for the network here.
 fn copy_upstream(
     config: &Config,
     identity: Identity,
     device_key: SigningKey,
     keeper: &Keeper,
     clock: &Arc<Clock>,
-    seen: watch::Receiver<Arc<Snapshot>>,
-    events: mpsc::Sender<Event>,
-) -> Result<Option<Link>, Failure> {
-    let Some(upstream) = config.upstream.clone() else { return Ok(None) };
+    snapshot: &watch::Sender<Arc<Snapshot>>,
+) -> Result<(Option<Link>, mpsc::Receiver<Event>), Failure> {
+    let (events, said) = mpsc::channel(QUEUE);
+    let Some(upstream) = config.upstream.clone() else { return Ok((None, said)) };
     let (credentials_dir, state_dir) = (config.credentials_dir.clone(), config.state_dir.clone());
     let (machine, mono) = (machine_name(), Arc::clone(clock));
-    let seen = upstream.keymap.then_some(seen);
+    let seen = upstream.keymap.then(|| snapshot.subscribe());
     let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine, seen };
-    Ok(Some(Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?))
+    let link = Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?;
+    Ok((Some(link), said))
 }

@@ -172,8 +172,8 @@ fn an_upstream_that_loses_data_again_and_again_makes_one_alarm_until_somebody_to
 
 const HOUR_MS: u64 = 3_600_000;
 
-fn hints(story: &mut Story, storm: bool, ends_in_ms: Option<u64>) {
-    story.event(Event::UpstreamSaid(UpstreamNews::Hints { storm, ends_in_ms }));
+fn hints(story: &mut Story, is_stormy: bool, ends_in_ms: Option<u64>) {
+    story.event(Event::UpstreamSaid(UpstreamNews::Hints { storm: is_stormy, ends_in_ms }));
 }
 
 /// A cabinet on a UPS, with an upstream.
