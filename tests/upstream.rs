@@ -601,6 +601,7 @@ fn an_upstream_that_is_silent_is_asked_ever_less_often_also_when_there_is_nothin
 }
 
 /// What is known there, so long ago.
+#[expect(clippy::disallowed_methods, reason = "the clock of the other side")]
 fn tell(dir: &Path, age_ms: i64, storm: bool, ends_in_ms: Option<i64>) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
     let now = i64::try_from(now.as_millis()).expect("not so long");
