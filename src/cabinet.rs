@@ -491,8 +491,10 @@ impl Cabinet {
             | fact::Alarm::CabinetKeyDue
             | fact::Alarm::CabinetKeyOnly
             | fact::Alarm::ReplaceBattery => settings.power.is_none(),
-            fact::Alarm::UpstreamAhead { .. } | fact::Alarm::CabinetCloned { .. } => !settings.upstream,
             fact::Alarm::RosterRefused { .. } | fact::Alarm::RosterOverdue { .. } => !settings.signed_roster,
+            fact::Alarm::UpstreamAhead { .. }
+            | fact::Alarm::CabinetCloned { .. }
+            | fact::Alarm::RecordParked { .. } => !settings.upstream,
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,
         });

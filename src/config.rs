@@ -131,6 +131,10 @@ pub struct UpstreamConfig {
     pub flush_ms: u64,
     /// The public key that may sign rosters for this site. None: no roster is asked for.
     pub roster_key: Option<[u8; 32]>,
+    /// Whether it is asked what it knows of the weather and of an outage.
+    pub hints: bool,
+    /// Whether it is shown where each key is.
+    pub keymap: bool,
     /// Kinds whose payloads stay here.
     pub withheld: BTreeSet<String>,
 }
@@ -149,6 +153,8 @@ impl UpstreamConfig {
             batch_records: 0,
             flush_ms: 0,
             roster_key: None,
+            hints: false,
+            keymap: false,
             withheld: BTreeSet::new(),
         })
     }

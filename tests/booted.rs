@@ -3,6 +3,12 @@
 
 #[path = "support/machine.rs"]
 mod machine;
+#[path = "../examples/reference_upstream/receiver.rs"]
+#[allow(dead_code, reason = "part of it is for the binary")]
+mod receiver;
+#[path = "../examples/reference_upstream/server.rs"]
+#[allow(dead_code, reason = "part of it is for the binary")]
+mod server;
 
 use cabinetd::cabinet::event::StopReason;
 use cabinetd::cabinet::fact::Fact;
@@ -275,6 +281,53 @@ fn the_account_powers_the_machine_off_and_the_daemon_knows_why_it_ends() {
         })
         .collect();
     assert_eq!(stops, [StopReason::Service, StopReason::SystemShutdown], "a restart, and the end of the machine");
+}
+
+/// Where the upstream of the machine keeps its things: this program serves it if the variable is set, and is no test then.
+const SERVES: &str = "CABINETD_TEST_SERVES";
+const TOKEN: &str = "a-token-that-nobody-may-read-4711";
+
+#[test]
+fn serves_as_upstream_on_the_machine() {
+    let Ok(dir) = std::env::var(SERVES) else { return };
+    let _server = server::Server::start(std::path::Path::new(&dir), "192.0.2.7:8443", Some(TOKEN)).expect("it serves");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// An address that is not this machine's own, as far as the unit is concerned, with the reference upstream behind it.
+#[test]
+fn upstream_is_reached_with_its_drop_in_and_not_without() {
+    let own = std::env::current_exe().expect("this program");
+    let machine = Machine::boot_with(CONFIG, &[format!("{}:/opt/booted", own.display())]);
+    machine.ok("ip address add 192.0.2.7/32 dev lo && echo 192.0.2.7 localhost > /etc/hosts && mkdir /root/there");
+    machine.write(
+        "/etc/systemd/system/there.service",
+        &format!(
+            "[Service]\nEnvironment={SERVES}=/root/there\nExecStart=/opt/booted --exact serves_as_upstream_on_the_machine\n"
+        ),
+    );
+    machine.ok("systemctl daemon-reload && systemctl start there");
+    machine.until("it serves", "test -s /root/there/ca.pem && ss -ltn | grep 192.0.2.7:8443");
+    machine.ok("cp /root/there/ca.pem /etc/cabinetd/upstream-ca.pem && chmod 644 /etc/cabinetd/upstream-ca.pem");
+
+    let upstream = "[upstream]\nurl = \"https://localhost:8443\"\nca_file = \"upstream-ca.pem\"\nrequest_ms = 2000\nlongest_pause_s = 1\n";
+    machine.write("/etc/cabinetd/cabinetd.toml", &format!("{CONFIG}{upstream}"));
+    machine.ok("systemctl start cabinetd");
+    machine.until("it is not reached", "cabinetd upstream status --json | grep '\"state\":\"silent\"'");
+    machine.ok("sleep 3");
+    let told = machine.ok("cabinetd upstream status --json");
+    assert!(told.contains("\"silent\"") && !told.contains("401"), "{told}");
+
+    machine.write("/etc/systemd/system/cabinetd.service.d/upstream.conf", include_str!("../systemd/upstream.conf"));
+    machine.write("/etc/cabinetd/credentials/upstream_token", TOKEN);
+    machine.ok("chmod 600 /etc/cabinetd/credentials/upstream_token && systemctl daemon-reload");
+    machine.write("/etc/cabinetd/cabinetd.toml", &format!("{CONFIG}{upstream}token = \"upstream_token\"\n"));
+    machine.ok("systemctl restart cabinetd");
+    let current = "cabinetd upstream status --json | grep '\"state\":\"current\"' | grep '\"waiting\":0'";
+    machine.until("it has everything", current);
+    assert!(!machine.ok("journalctl --no-pager").contains(TOKEN), "the token is nobody's to read");
 }
 
 /// The unit's own text with another program in it, which runs once.

@@ -89,6 +89,8 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         batch_records: BATCH,
         flush_ms: 1_000,
         roster_key: None,
+        hints: false,
+        keymap: false,
         withheld: BTreeSet::new(),
     };
     let setup = Setup {
@@ -98,6 +100,7 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         credentials_dir: copy.path().to_owned(),
         state_dir: copy.path().to_owned(),
         machine: "m".into(),
+        seen: None,
     };
     let (events, _said) = tokio::sync::mpsc::channel(16);
     let (used, begin) = (cpu_s(), now());

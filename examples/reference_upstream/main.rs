@@ -3,11 +3,14 @@
 //!     cargo run --example reference_upstream -- DIR [ADDRESS [TOKEN]]
 //!
 //! DIR gets the database and, once, a certificate authority and a certificate for `localhost`. Lines on its standard input make it
-//! misbehave, each for one request: `drop`, `lose-answer`, `truncate`, `twice`, `garbage`, `lie`, `break-tls`, `redirect`, `status 503`,
+//! misbehave, each for one request: `drop`, `lose-answer`, `truncate`, `twice`, `garbage`, `lie`, `break-tls`, `redirect`, `echo-token`, `status 503`,
 //! `retry-after 429 30`, `slow 5000`, `hang 60000`, `partial 10`; `refuse SEQ` and `accept SEQ` are for a record, `lose SITE CABINET SEQ`
 //! forgets everything behind one. `down` and `up`, `by-chance` and `by-chance off` stay; `sink on` throws records away unseen, for measuring.
-//! `verify SITE CABINET` says what is there. `roster SITE CABINET FILE` lays a signed roster down for a cabinet, which is a file `SITE+CABINET.json` in
+//! `keymap SITE CABINET` prints the last one. `verify SITE CABINET` says what is there. `roster SITE CABINET FILE` lays a signed roster down for a cabinet, which is a file `SITE+CABINET.json` in
 //! DIR; `roster forged`, `older` (its `.older.json`), `other-device` (its `.other.json`), `oversized` serve another one until `roster honest`.
+//!
+//! What `outage-hints.json` in DIR says is what cabinets are told of storms and outages, for example
+//! `{"as_of_ms": 1764000000000, "storm": true, "restoration_ms": 1764036000000}`; hints older than six hours count for nothing there.
 
 mod receiver;
 mod server;
@@ -58,6 +61,7 @@ fn obey(server: &Server, line: &str) -> Result<(), String> {
         ["lie"] => Fault::Lie,
         ["break-tls"] => Fault::BreakTls,
         ["redirect"] => Fault::Redirect,
+        ["echo-token"] => Fault::EchoToken,
         ["status", code] => Fault::Status(status(code)?),
         ["retry-after", code, seconds] => Fault::RetryAfter(status(code)?, number(seconds)?),
         ["slow", ms] => Fault::Slow(number(ms)?),
@@ -113,6 +117,9 @@ fn set(
             let undated = receiver.dated(&of).map_err(wrong)?.iter().filter(|(_, at)| at.is_none()).count();
             let beat = receiver.last_heartbeat(&of).map_err(wrong)?.unwrap_or_default();
             println!("{arrivals} records, {with} with and {without} without payload, {undated} without a date; {beat}");
+        }
+        ["keymap", site, name] => {
+            println!("{}", server.receiver().last_keymap(&of(site, name)).map_err(wrong)?.unwrap_or_default());
         }
         _ => return Err("not understood; the head of main.rs lists what is".to_owned()),
     }

@@ -53,6 +53,10 @@ CREATE TABLE IF NOT EXISTS record (
     hash BLOB NOT NULL, header TEXT NOT NULL, state TEXT NOT NULL, salt BLOB, payload TEXT, digest BLOB NOT NULL,
     UNIQUE (site, cabinet, epoch, seq)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS keymap (
+    site TEXT NOT NULL, cabinet TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, picture TEXT NOT NULL,
+    PRIMARY KEY (site, cabinet)
+) STRICT;
 ";
 
 impl Receiver {
@@ -80,6 +84,21 @@ impl Receiver {
             params![of.site, of.name, words],
         )?;
         self.head(of)
+    }
+
+    /// `PUT keymap`: the last one is kept; the record that it is as of says which is the last.
+    pub fn keymap(&self, of: &Cabinet, words: &str) -> rusqlite::Result<Reply> {
+        let picture: Value = serde_json::from_str(words).unwrap_or_default();
+        let (Some(head), Some(_)) = (head_of(&picture["head"]), picture["slots"].as_array()) else {
+            return Ok(problem(400, "this is no keymap"));
+        };
+        let changed = self.conn.execute(
+            "INSERT INTO keymap (site, cabinet, epoch, seq, picture) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (site, cabinet) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, picture = excluded.picture
+             WHERE (excluded.epoch, excluded.seq) >= (keymap.epoch, keymap.seq)",
+            params![of.site, of.name, number(head.epoch), number(head.seq), words],
+        )?;
+        Ok(if changed == 1 { Reply { status: 204, body: Value::Null } } else { problem(409, "a later one is here") })
     }
 
     /// `POST payloads`: payloads that were refused, once more.
@@ -121,7 +140,11 @@ impl Receiver {
         let (Some(after), Some(signed)) = (head_of(&first["after"]), signed) else {
             return Ok(problem(400, "the first line is not understood"));
         };
-        if !signed.is_genuine() || signed.identity.site != of.site || signed.identity.cabinet != of.name {
+        if !signed.is_genuine()
+            || signed.destination != "upstream"
+            || signed.identity.site != of.site
+            || signed.identity.cabinet != of.name
+        {
             return Ok(problem(403, "the head is not signed by this cabinet"));
         }
         let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)?;
@@ -278,6 +301,12 @@ impl Receiver {
             |row| row.get(0),
         );
         Ok(words.optional()?.flatten())
+    }
+
+    /// The last keymap.
+    pub fn last_keymap(&self, of: &Cabinet) -> rusqlite::Result<Option<String>> {
+        let select = "SELECT picture FROM keymap WHERE site = ?1 AND cabinet = ?2";
+        self.conn.query_row(select, params![of.site, of.name], |row| row.get(0)).optional()
     }
 
     /// When each record was, as far as the records themselves tell: the recorded wall time, plus what later records of the same boot say

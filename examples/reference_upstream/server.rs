@@ -14,10 +14,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The largest body, once it is unpacked.
 const MOST_BYTES: u64 = 64 << 20;
+/// What is known of the weather and of outages is written into this file, if anything is.
+const HINTS: &str = "outage-hints.json";
 /// Who says nothing for so long is gone.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -50,6 +52,8 @@ pub enum Fault {
     BreakTls,
     /// It sends elsewhere.
     Redirect,
+    /// It turns the token down and says which.
+    EchoToken,
 }
 
 /// Which roster is served in the place of the right one, until told otherwise. Each is a file beside the right one.
@@ -70,6 +74,7 @@ pub enum Rosters {
 pub type Chance = Box<dyn FnMut() -> Option<Fault> + Send>;
 
 struct Shared {
+    dir: PathBuf,
     receiver: Mutex<Receiver>,
     policy: Mutex<Policy>,
     token: Option<String>,
@@ -79,8 +84,6 @@ struct Shared {
     is_down: AtomicBool,
     /// Bodies are read and thrown away, for measuring.
     is_sink: AtomicBool,
-    /// Where the rosters are.
-    dir: PathBuf,
     rosters: Mutex<Rosters>,
     /// Rosters that were sent whole.
     rosters_sent: AtomicU64,
@@ -105,6 +108,7 @@ impl Server {
         let listener = TcpListener::bind(address)?;
         let receiver = Receiver::open(&dir.join("upstream.db")).map_err(io::Error::other)?;
         let shared = Arc::new(Shared {
+            dir: dir.to_owned(),
             receiver: Mutex::new(receiver),
             policy: Mutex::default(),
             token: token.map(str::to_owned),
@@ -113,7 +117,6 @@ impl Server {
             requests: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
             is_sink: AtomicBool::new(false),
-            dir: dir.to_owned(),
             rosters: Mutex::default(),
             rosters_sent: AtomicU64::new(0),
         });
@@ -285,7 +288,7 @@ fn serve(shared: &Shared, tls: Arc<ServerConfig>, stream: TcpStream) -> io::Resu
 /// False: the connection ends.
 fn answer(shared: &Shared, request: &Request, fault: Option<Fault>, stream: &mut Stream) -> io::Result<bool> {
     let whole = |reply: &Reply, extra: &str| {
-        let body = reply.body.to_string();
+        let body = if reply.status == 204 { String::new() } else { reply.body.to_string() };
         let kind = if reply.status == 200 { "application/json" } else { "application/problem+json" };
         let (status, length) = (reply.status, body.len());
         format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{extra}\r\n{body}")
@@ -311,6 +314,10 @@ fn answer(shared: &Shared, request: &Request, fault: Option<Fault>, stream: &mut
             say(&whole(&problem(status, "on command"), &format!("retry-after: {seconds}\r\n")))?;
         }
         Some(Fault::Redirect) => say(&whole(&problem(307, "elsewhere"), "location: https://localhost:1/\r\n"))?,
+        Some(Fault::EchoToken) => {
+            let token = request.token.as_deref().unwrap_or_default();
+            say(&whole(&problem(403, &format!("nobody has the token {token}")), ""))?;
+        }
         Some(Fault::Garbage) => {
             let _ = perform(shared, request, None);
             say("HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{\"head\":<")?;
@@ -411,9 +418,23 @@ fn perform(shared: &Shared, request: &Request, most: Option<usize>) -> Reply {
         ("POST", "records") => receiver.records(&of, &text, &policy),
         ("POST", "payloads") => receiver.payloads(&of, &serde_json::from_str(&text).unwrap_or_default(), &policy),
         ("PUT", "heartbeat") => receiver.heartbeat(&of, &text),
+        ("PUT", "keymap") => receiver.keymap(&of, &text),
+        ("GET", "outage-hints") => return hints(&shared.dir),
         _ => return problem(404, "there is no such path"),
     };
     done.unwrap_or_else(|error| problem(500, &error.to_string()))
+}
+
+/// `GET outage-hints`: what the file says, with the time that it is here.
+#[expect(clippy::disallowed_methods, reason = "it is the other side: its clock is its own")]
+fn hints(dir: &Path) -> Reply {
+    let text = std::fs::read(dir.join(HINTS)).ok();
+    let Some(mut body) = text.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok()) else {
+        return problem(404, "nothing is known");
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    body["now_ms"] = i64::try_from(now.as_millis()).unwrap_or(i64::MAX).into();
+    Reply { status: 200, body }
 }
 
 /// None: the connection ended between two requests.

@@ -10,6 +10,7 @@ use super::signed::{RosterFault, SignedRoster};
 use super::types::{
     AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
 };
+use std::collections::BTreeSet;
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,7 +61,7 @@ pub enum Event {
 }
 
 /// What copying the ledger upstream came upon. Numbers are those of records.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum UpstreamNews {
     /// It once had everything up to `held` and now has only what comes before `has`, that one included. It is sent again.
     LostData { held: u64, has: u64 },
@@ -70,10 +71,10 @@ pub enum UpstreamNews {
     Cloned { seq: u64 },
     /// What stood between us is over.
     Agrees,
-    /// It refuses this record's payload for good: the record was sent without it.
-    Parked { record: u64 },
-    /// It took that after all.
-    Unparked { record: u64 },
+    /// These are all the payloads that it refuses for good: their records were sent without them. Said at a start and whenever it changes.
+    Refuses { records: BTreeSet<u64> },
+    /// What it knows of the weather, and in how many ms the utility expects an outage to end.
+    Hints { storm: bool, ends_in_ms: Option<u64> },
 }
 
 /// The circumstances of a start.

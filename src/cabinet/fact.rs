@@ -285,6 +285,9 @@ pub enum Fact {
     },
     OutageTold {
         told: Told,
+        /// Upstream said so, nobody here.
+        #[serde(default, skip_serializing_if = "is_false")]
+        upstream: bool,
     },
     PowerTold {
         order: PowerOrder,

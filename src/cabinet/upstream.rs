@@ -6,12 +6,21 @@ use super::event::UpstreamNews;
 use super::fact::Alarm;
 use super::outcome::{Action, Denial};
 use super::{Cabinet, Purpose, Turn};
+use std::collections::BTreeSet;
+
+/// Refused payloads that have an alarm of their own; `status` lists them all.
+const MOST_PARKED_ALARMS: usize = 8;
 
 impl Cabinet {
     pub(super) fn upstream_said(&mut self, turn: &mut Turn, news: UpstreamNews) {
         let is_apart = |alarm: &Alarm| matches!(alarm, Alarm::UpstreamAhead { .. } | Alarm::CabinetCloned { .. });
         match news {
-            UpstreamNews::LostData { held, has } => drop(self.raise(turn, Alarm::UpstreamLostData { held, has })),
+            UpstreamNews::LostData { held, has } => {
+                // Each alarm is a record, which goes upstream: one that loses data all the time must not make more and more of them.
+                if !self.is_open(|alarm| matches!(alarm, Alarm::UpstreamLostData { .. })) {
+                    self.raise(turn, Alarm::UpstreamLostData { held, has });
+                }
+            }
             UpstreamNews::Ahead { seq } => {
                 let alarm = Alarm::UpstreamAhead { seq };
                 self.resolve(turn, |open| is_apart(open) && *open != alarm);
@@ -23,11 +32,27 @@ impl Cabinet {
                 self.raise(turn, alarm.clone());
             }
             UpstreamNews::Agrees => self.resolve(turn, is_apart),
-            UpstreamNews::Parked { record } => drop(self.raise(turn, Alarm::RecordParked { record })),
-            UpstreamNews::Unparked { record } => {
-                self.resolve(turn, |alarm| *alarm == Alarm::RecordParked { record });
-            }
+            UpstreamNews::Refuses { records } => self.refused_upstream(turn, &records),
+            UpstreamNews::Hints { storm, ends_in_ms } => self.outage_hinted(turn, storm, ends_in_ms),
         }
+    }
+
+    /// An alarm for each of the first few. The alarm is a record as well: an upstream that refuses what alarms say would be sent alarms about
+    /// alarms for ever.
+    fn refused_upstream(&mut self, turn: &mut Turn, records: &BTreeSet<u64>) {
+        self.resolve(turn, |alarm| matches!(alarm, Alarm::RecordParked { record } if !records.contains(record)));
+        let told = |alarm: &Alarm| match alarm {
+            Alarm::RecordParked { record } => Some(*record),
+            _ => None,
+        };
+        let told: BTreeSet<u64> = self.books.alarms.values().filter_map(|open| told(&open.alarm)).collect();
+        for record in records.difference(&told).take(MOST_PARKED_ALARMS.saturating_sub(told.len())) {
+            self.raise(turn, Alarm::RecordParked { record: *record });
+        }
+    }
+
+    fn is_open(&self, which: impl Fn(&Alarm) -> bool) -> bool {
+        self.books.alarms.values().any(|open| which(&open.alarm))
     }
 
     pub(super) fn retry_upstream(&mut self, turn: &mut Turn) -> Result<String, Denial> {

@@ -256,6 +256,8 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
         })?);
         Ok(())
     }),
+    truth("hints", "true", |u, v| u.hints = v),
+    truth("keymap", "false", |u, v| u.keymap = v),
     Key {
         name: "withhold",
         form: Form::List {

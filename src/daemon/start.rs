@@ -120,9 +120,9 @@ impl Daemon {
             }
             None => None,
         };
-        let (upstream_events, upstream_said) = mpsc::channel(QUEUE);
         let signers = signers(&config, &identity, &credentials.device_key);
-        let upstream = copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, upstream_events)?;
+        let (upstream, upstream_said) =
+            copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, &snapshot)?;
         let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
         let config_hash = config.hash.clone();
         let run_dirs = config.run_dirs();
@@ -173,18 +173,21 @@ fn signers(config: &Config, identity: &Identity, device_key: &SigningKey) -> Opt
     Some(Arc::new(Expected { roster_key, identity: identity.clone(), device_key }))
 }
 
-/// Starts the copying, if the config wants it. Nothing waits for the network here.
+/// Starts the copying, if the config wants it, and hands out what it says. Nothing waits for the network here.
 fn copy_upstream(
     config: &Config,
     identity: Identity,
     device_key: SigningKey,
     keeper: &Keeper,
     clock: &Arc<Clock>,
-    events: mpsc::Sender<Event>,
-) -> Result<Option<Link>, Failure> {
-    let Some(upstream) = config.upstream.clone() else { return Ok(None) };
+    snapshot: &watch::Sender<Arc<Snapshot>>,
+) -> Result<(Option<Link>, mpsc::Receiver<Event>), Failure> {
+    let (events, said) = mpsc::channel(QUEUE);
+    let Some(upstream) = config.upstream.clone() else { return Ok((None, said)) };
     let (credentials_dir, state_dir) = (config.credentials_dir.clone(), config.state_dir.clone());
     let (machine, mono) = (machine_name(), Arc::clone(clock));
-    let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine };
-    Ok(Some(Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?))
+    let seen = upstream.keymap.then(|| snapshot.subscribe());
+    let setup = Upstream { config: upstream, identity, device_key, credentials_dir, state_dir, machine, seen };
+    let link = Link::start(setup, keeper.store().marks(), events, move || mono.now().mono)?;
+    Ok((Some(link), said))
 }

@@ -210,4 +210,8 @@ super::messages! {
         "Upstream's roster for this cabinet was not taken",
         "Why stands in the entry. What is in force stays in force.",
         "What the entry says; an alarm stands until it is put right, or somebody takes note.";
+    UPSTREAM_ASIDE Notice "1ba9f178f95f4e97bfc1762d509bdbc9":
+        "Upstream does not answer beside the records",
+        "It takes records, but not the keymap, or has no hints of outages to give: the entry says which and why. Neither holds up a record.",
+        "Ask whoever runs upstream; or switch it off: `hints`, `keymap` under [upstream].";
 }

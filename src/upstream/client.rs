@@ -8,7 +8,7 @@ use super::{roster, wire};
 use crate::io::credentials::Token;
 use crate::io::store::Identity;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
 };
 use reqwest::{Method, RequestBuilder, Response, Url, redirect};
 use rustls::pki_types::CertificateDer;
@@ -81,6 +81,8 @@ pub struct Client {
     http: reqwest::Client,
     /// `…/v1/cabinets/SITE/CABINET`
     base: Url,
+    /// To know it in what upstream says.
+    token: Option<Token>,
 }
 
 impl Client {
@@ -120,7 +122,7 @@ impl Client {
             .map_err(|()| UpstreamError::Tls("the URL cannot have a path".to_owned()))?
             .pop_if_empty()
             .extend([wire::VERSION, "cabinets", &identity.site, &identity.cabinet]);
-        Ok(Self { http, base })
+        Ok(Self { http, base, token: token.cloned() })
     }
 
     /// Where upstream is.
@@ -129,7 +131,7 @@ impl Client {
     /// It did not say so.
     pub async fn head(&self) -> Result<Answer, UpstreamError> {
         let (status, body, retry) = self.send(self.request(Method::GET, "head")).await?;
-        understood("upstream", status, &body, retry)?;
+        self.understood(status, &body, retry)?;
         wire::has(&body).ok_or(UpstreamError::Garbled("upstream"))
     }
 
@@ -144,7 +146,7 @@ impl Client {
             .header(CONTENT_ENCODING, "gzip")
             .body(batch);
         let (status, body, retry) = self.send(request).await?;
-        Ok((wire::took(status, &body, retry), understood("upstream", status, &body, retry).err()))
+        Ok((wire::took(status, &body, retry), self.understood(status, &body, retry).err()))
     }
 
     /// Sends refused payloads once more; which of them were taken now.
@@ -154,7 +156,7 @@ impl Client {
     pub async fn payloads(&self, payloads: &Value) -> Result<BTreeSet<u64>, UpstreamError> {
         let request = self.request(Method::POST, "payloads").header(CONTENT_TYPE, JSON).body(payloads.to_string());
         let (status, body, retry) = self.send(request).await?;
-        understood("upstream", status, &body, retry)?;
+        self.understood(status, &body, retry)?;
         let answer: Value = serde_json::from_slice(&body).map_err(|_| UpstreamError::Garbled("upstream"))?;
         Ok(wire::numbers(&answer["taken"]))
     }
@@ -166,7 +168,7 @@ impl Client {
     pub async fn heartbeat(&self, words: &Value) -> Result<Answer, UpstreamError> {
         let request = self.request(Method::PUT, "heartbeat").header(CONTENT_TYPE, JSON).body(words.to_string());
         let (status, body, retry) = self.send(request).await?;
-        understood("upstream", status, &body, retry)?;
+        self.understood(status, &body, retry)?;
         wire::has(&body).ok_or(UpstreamError::Garbled("upstream"))
     }
 
@@ -189,7 +191,7 @@ impl Client {
             status => {
                 let retry = retry_after(&response);
                 let body = body_of(&mut response, LONGEST_ANSWER_BYTES).await?.unwrap_or_default();
-                understood("upstream", status, &body, retry)?;
+                self.understood(status, &body, retry)?;
                 return Err(UpstreamError::Garbled("upstream"));
             }
         }
@@ -197,6 +199,33 @@ impl Client {
             Some(body) => Served::Roster { etag, body },
             None => Served::TooLarge { etag },
         })
+    }
+
+    /// What upstream knows of the weather and of an outage here; none if it knows nothing.
+    ///
+    /// # Errors
+    /// It did not say so.
+    pub async fn hint(&self) -> Result<Option<wire::Hint>, UpstreamError> {
+        let (status, body, retry) = self.send(self.request(Method::GET, "outage-hints")).await?;
+        if status == 404 {
+            return Ok(None);
+        }
+        self.understood(status, &body, retry)?;
+        wire::hint(&body).map(Some).ok_or(UpstreamError::Garbled("upstream"))
+    }
+
+    /// Shows upstream where each key is ([`wire::keymap`]).
+    ///
+    /// # Errors
+    /// It did not take it. One that has a newer picture has what it needs.
+    pub async fn keymap(&self, picture: Vec<u8>) -> Result<(), UpstreamError> {
+        let request = self
+            .request(Method::PUT, "keymap")
+            .header(CONTENT_TYPE, JSON)
+            .header(CONTENT_ENCODING, "gzip")
+            .body(picture);
+        let (status, body, retry) = self.send(request).await?;
+        if matches!(status, 204 | 409) { Ok(()) } else { self.understood(status, &body, retry) }
     }
 
     fn request(&self, method: Method, what: &str) -> RequestBuilder {
@@ -213,10 +242,30 @@ impl Client {
         let body = body_of(&mut response, LONGEST_ANSWER_BYTES).await?;
         Ok((status, body.ok_or(UpstreamError::Garbled("upstream"))?, retry))
     }
+
+    /// Fine, or what the problem says: in printable words, and never the token, which some services repeat.
+    fn understood(&self, status: u16, body: &[u8], retry_after_ms: Option<u64>) -> Result<(), UpstreamError> {
+        if status == 200 {
+            return Ok(());
+        }
+        let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+        let words = problem["detail"].as_str().or_else(|| problem["title"].as_str()).map(|words| match &self.token {
+            Some(token) => words.replace(token.expose(), "(the token)"),
+            None => words.to_owned(),
+        });
+        let why = words.map(|words| words.chars().filter(|letter| !letter.is_control()).take(200).collect());
+        Err(UpstreamError::Status { what: "upstream", status, why, retry_after_ms })
+    }
 }
 
 fn failed(error: reqwest::Error) -> UpstreamError {
     UpstreamError::Request(chain(&error.without_url()))
+}
+
+/// How long upstream asks to be left alone, by its own clock where it says a date.
+fn retry_after(response: &Response) -> Option<u64> {
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    wire::retry_after_ms(header(RETRY_AFTER)?, header(DATE))
 }
 
 /// An answer's body; none if it is longer than that.
@@ -232,26 +281,6 @@ async fn body_of(response: &mut Response, longest: usize) -> Result<Option<Vec<u
 }
 
 const JSON: &str = "application/json";
-
-/// Fine, or what the problem says, in printable words.
-fn understood(what: &'static str, status: u16, body: &[u8], retry_after_ms: Option<u64>) -> Result<(), UpstreamError> {
-    if status == 200 {
-        return Ok(());
-    }
-    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
-    let words = problem["detail"].as_str().or_else(|| problem["title"].as_str());
-    let why = words.map(|words| words.chars().filter(|letter| !letter.is_control()).take(200).collect());
-    Err(UpstreamError::Status { what, status, why, retry_after_ms })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a date in a header is compared with now; no record and no deadline of the core"
-)]
-fn retry_after(response: &Response) -> Option<u64> {
-    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    wire::retry_after_ms(value, jiff::Timestamp::now().as_second())
-}
 
 fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, UpstreamError> {
     let mut roots = RootCertStore::empty();

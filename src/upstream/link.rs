@@ -2,15 +2,16 @@
 //!
 //! One request is under way at a time. What hangs, hangs here; the daemon's loop only ever leaves a word and goes on.
 
-use super::client::{Client, Served, UpstreamError};
-use super::roster::{self, Expected};
+mod aside;
+
+use self::aside::{Aside, Seen};
+use super::client::{Client, UpstreamError};
 use super::sync::{Answer, Bounds, News, Step, Sync};
 use super::wire::{self, DESTINATION};
 use crate::cabinet::Event;
 use crate::cabinet::event::UpstreamNews;
 use crate::cabinet::power::Mode;
-use crate::cabinet::signed::RosterFault;
-use crate::cabinet::snapshot::{UpstreamIs, UpstreamView};
+use crate::cabinet::snapshot::{Snapshot, UpstreamIs, UpstreamView};
 use crate::cabinet::types::Mono;
 use crate::config::UpstreamConfig;
 use crate::io::credentials::Token;
@@ -20,6 +21,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -48,6 +50,8 @@ pub struct Setup {
     pub state_dir: PathBuf,
     /// See [`super::machine_name`].
     pub machine: String,
+    /// The cabinet as others see it. None: upstream is not shown where each key is.
+    pub seen: Option<watch::Receiver<Arc<Snapshot>>>,
 }
 
 /// How hard it tries.
@@ -159,6 +163,8 @@ impl Link {
             kept: 0,
             kept_at: None,
             beat_at: None,
+            told: None,
+            aside: Aside::default(),
             retry: false,
             settled_roster,
             roster: None,
@@ -236,17 +242,32 @@ struct Copier {
     kept_at: Option<Instant>,
     /// The next heartbeat.
     beat_at: Option<Instant>,
+    /// What upstream was told last of how we live.
+    told: Option<Life>,
+    aside: Aside,
     retry: bool,
     settled_roster: watch::Receiver<u64>,
     /// The roster that upstream served last.
     roster: Option<Seen>,
 }
 
-/// A roster that was served.
-struct Seen {
-    etag: Option<String>,
-    /// Its version, or why it counts for nothing.
-    judged: Result<u64, RosterFault>,
+/// How we live, as far as upstream is to hear of it at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Life {
+    on_battery: bool,
+    asleep_until_woken: bool,
+}
+
+impl Life {
+    const fn of(mode: Mode) -> Self {
+        Self {
+            on_battery: mode.is_on_battery(),
+            asleep_until_woken: matches!(
+                mode,
+                Mode::FallingAsleep { .. } | Mode::Asleep { .. } | Mode::Manual { method: Some(_) }
+            ),
+        }
+    }
 }
 
 impl Copier {
@@ -271,10 +292,8 @@ impl Copier {
             // The ledger may be out of reach for a while (a full disk, a reader that cannot share it).
             let why = match self.open() {
                 Ok((reader, sync)) => {
-                    // A former life may have ended between the mark and the alarm; one that is open is not raised again.
-                    for record in sync.refused() {
-                        self.inform(UpstreamNews::Parked { record: *record }).await;
-                    }
+                    // A former life may have ended between the mark and the alarm, or its end.
+                    self.inform(UpstreamNews::Refuses { records: sync.refused().clone() }).await;
                     match self.copy(&client, &reader, sync).await {
                         Ok(Over) => return,
                         Err(error) => error,
@@ -320,6 +339,8 @@ impl Copier {
         loop {
             let head = reader.head()?.seq;
             match sync.next(head) {
+                // The answer to a heartbeat says where it is as well, and so one that is stopped lives for those over there.
+                Step::Ask if sync.is_stopped() && self.is_beat_due() => self.beat(client, reader, &mut sync).await?,
                 Step::Ask => {
                     let answer = client.head().await;
                     self.heard(reader, &mut sync, None, answer).await?;
@@ -342,11 +363,9 @@ impl Copier {
                 }
                 Step::Rest => {
                     self.keep(reader, &sync, true).await?;
-                    if self.retry || !self.flushing.is_empty() || self.is_beat_due() {
-                        self.while_at_rest(client, reader, &mut sync).await?;
-                    }
+                    self.while_at_rest(client, reader, &mut sync).await?;
                     let head = reader.head()?.seq;
-                    if sync.pause_ms(0) == 0 && sync.next(head) == Step::Rest {
+                    if sync.pause_ms(0) == 0 && sync.next(head) == Step::Rest && !self.is_beat_due() {
                         self.end_flush(true);
                         if self.rest(head).await.is_err() {
                             return Ok(Over);
@@ -364,108 +383,91 @@ impl Copier {
     async fn while_at_rest(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
         if std::mem::take(&mut self.retry) {
             self.roster = None;
-            self.retry_payloads(client, reader, sync).await?;
+            // They are said to be gone only behind an answer.
+            self.beat_at = None;
+            if let Err(error) = self.retry_payloads(client, reader, sync).await? {
+                return self.heard(reader, sync, None, Err(error)).await;
+            }
         }
-        let (_, mode) = *self.heads.borrow();
-        let sleeps =
-            matches!(mode, Mode::FallingAsleep { .. } | Mode::Asleep { .. } | Mode::Manual { method: Some(_) });
+        if !self.flushing.is_empty() || self.is_beat_due() {
+            self.beat(client, reader, sync).await?;
+        }
+        if sync.pause_ms(0) == 0 {
+            self.show_keymap(client, reader).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that we live, and how. Until upstream has heard it, it is to be said.
+    async fn beat(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
+        let mode = self.mode();
+        let life = Life::of(mode);
         let words = json!({
             "mode": serde_json::to_value(mode).unwrap_or_default()["is"],
-            "asleep_until_woken": sleeps,
+            "asleep_until_woken": life.asleep_until_woken,
             "machine": self.setup.machine,
             "head": wire::head_json(&reader.head()?),
         });
         let answer = client.heartbeat(&words).await;
-        self.plan_beat();
-        self.heard(reader, sync, None, answer).await?;
-        // Somebody who waits for the flush waits for that alone.
-        if self.flushing.is_empty() {
-            self.ask_for_roster(client).await;
+        if answer.is_ok() {
+            self.told = Some(life);
+            self.plan_beat();
+            self.ask_hint(client, life).await;
+            // Somebody who waits for the flush waits for that alone.
+            if self.flushing.is_empty() {
+                self.ask_for_roster(client).await;
+            }
         }
+        self.heard(reader, sync, None, answer).await
+    }
+
+    fn mode(&self) -> Mode {
+        self.heads.borrow().1
+    }
+
+    /// All that was refused once more. An error: upstream did not answer.
+    async fn retry_payloads(
+        &mut self,
+        client: &Client,
+        reader: &Reader,
+        sync: &mut Sync,
+    ) -> Result<Result<(), UpstreamError>, StoreError> {
+        let refused: Vec<u64> = sync.refused().iter().copied().collect();
+        for some in refused.chunks(RETRIED_AT_ONCE) {
+            let mut list = Vec::new();
+            for seq in some {
+                match reader.payload(*seq, &self.setup.config.withheld)? {
+                    Some((epoch, salt, payload)) => list.push((*seq, epoch, salt, payload)),
+                    // It is to stay here by now: there is nothing that upstream could take.
+                    None => self.unpark(*seq, sync).await?,
+                }
+            }
+            if list.is_empty() {
+                continue;
+            }
+            let taken = match client.payloads(&wire::payloads(&list)).await {
+                Ok(taken) => taken,
+                Err(error) => return Ok(Err(error)),
+            };
+            for seq in taken.into_iter().filter(|taken| list.iter().any(|(seq, ..)| seq == taken)) {
+                self.unpark(seq, sync).await?;
+            }
+        }
+        if sync.refused().len() < refused.len() {
+            self.show_refused(sync).await;
+        }
+        Ok(Ok(()))
+    }
+
+    async fn unpark(&self, seq: u64, sync: &mut Sync) -> Result<(), StoreError> {
+        self.marks.park(seq, false).await?;
+        sync.accepted(seq);
         Ok(())
     }
 
-    /// Whether there is a signed roster for this cabinet that was not seen yet. Whatever becomes of it, nothing else suffers.
-    async fn ask_for_roster(&mut self, client: &Client) {
-        let Some(roster_key) = self.setup.config.roster_key else { return };
-        // One that the core had no chance to take is served, and handed over, once more.
-        let settled = *self.settled_roster.borrow();
-        let seen = self
-            .roster
-            .as_ref()
-            .filter(|seen| seen.judged.as_ref().is_ok_and(|version| *version <= settled) || seen.judged.is_err());
-        let (etag, judged) = match client.roster(seen.and_then(|seen| seen.etag.as_deref())).await {
-            Ok(Served::Same) => return,
-            Ok(Served::Nothing) => {
-                self.roster = None;
-                return self.show_roster_trouble(None);
-            }
-            Ok(Served::TooLarge { etag }) => (etag, Err(RosterFault::TooLarge)),
-            Ok(Served::Roster { etag, body }) => {
-                let Setup { identity, device_key, .. } = &self.setup;
-                let device_key = device_key.verifying_key().to_bytes();
-                (
-                    etag,
-                    roster::verify(
-                        DESTINATION,
-                        &body,
-                        &Expected { roster_key, identity: identity.clone(), device_key },
-                    ),
-                )
-            }
-            Err(error) => return self.show_roster_trouble(Some(error.to_string())),
-        };
-        let judged = match judged {
-            Ok(arrived) => {
-                self.show_roster_trouble(None);
-                let version = arrived.version;
-                let _ = self.events.send(Event::RosterArrived(Box::new(arrived))).await;
-                Ok(version)
-            }
-            Err(fault) => {
-                self.show_roster_trouble(Some(fault.to_string()));
-                let is_told =
-                    self.roster.as_ref().is_some_and(|seen| seen.judged.as_ref() == Err(&fault) && seen.etag == etag);
-                if !is_told {
-                    tell!(ROSTER_REFUSED, "upstream's roster for this cabinet counts for nothing: {fault}");
-                    let _ = self.events.send(Event::RosterRefused(fault.clone())).await;
-                }
-                Err(fault)
-            }
-        };
-        self.roster = Some(Seen { etag, judged });
-    }
-
-    fn show_roster_trouble(&self, why: Option<String>) {
-        self.shown.send_if_modified(|state| {
-            let changed = state.roster_trouble != why;
-            state.roster_trouble = why;
-            changed
-        });
-    }
-
-    async fn retry_payloads(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
-        let mut list = Vec::new();
-        for seq in sync.refused().iter().take(RETRIED_AT_ONCE) {
-            if let Some((epoch, salt, payload)) = reader.payload(*seq)? {
-                list.push((*seq, epoch, salt, payload));
-            }
-        }
-        if list.is_empty() {
-            return Ok(());
-        }
-        match client.payloads(&wire::payloads(&list)).await {
-            Ok(taken) => {
-                for seq in taken.into_iter().filter(|taken| list.iter().any(|(seq, ..)| seq == taken)) {
-                    self.marks.park(seq, false).await?;
-                    sync.accepted(seq);
-                    self.inform(UpstreamNews::Unparked { record: seq }).await;
-                }
-                self.shown.send_modify(|state| state.parked.clone_from(sync.refused()));
-            }
-            Err(error) => self.show_trouble(&error.to_string()),
-        }
-        Ok(())
+    async fn show_refused(&self, sync: &Sync) {
+        self.shown.send_modify(|state| state.parked.clone_from(sync.refused()));
+        self.inform(UpstreamNews::Refuses { records: sync.refused().clone() }).await;
     }
 
     /// Takes an answer in, and does what follows from it.
@@ -480,23 +482,26 @@ impl Copier {
             self.show_trouble(&error.to_string());
             error.as_answer()
         });
-        if matches!(answer, Answer::Failed { .. }) {
+        let news = sync.heard(sent, &answer, reader)?;
+        let now = (self.now)();
+        if !matches!(answer, Answer::Failed { .. }) {
+            self.shown.send_modify(|state| state.heard = Some(now));
+        }
+        if matches!(answer, Answer::Failed { .. }) || sync.is_fruitless() {
+            if sync.is_fruitless() {
+                self.show_trouble("it answers, but nothing comes of the records that it is sent");
+            }
             self.end_flush(false);
-            let now = (self.now)();
             self.shown.send_modify(|state| {
                 state.failing_since.get_or_insert(now);
             });
         } else {
-            let (now, was_silent) = ((self.now)(), self.shown.borrow().failing_since.is_some());
-            if was_silent {
+            if self.shown.borrow().failing_since.is_some() {
                 tell!(UPSTREAM_BACK, "upstream answers again");
             }
-            self.shown.send_modify(|state| {
-                state.heard = Some(now);
-                (state.failing_since, state.trouble) = (None, None);
-            });
+            self.shown.send_modify(|state| (state.failing_since, state.trouble) = (None, None));
         }
-        for news in sync.heard(sent, &answer, reader)? {
+        for news in news {
             self.take(news, sync).await?;
         }
         let acknowledged = sync.acknowledged();
@@ -516,8 +521,7 @@ impl Copier {
             News::Refused { seq } => {
                 // Kept before it is told: an alarm that names it must find it marked.
                 self.marks.park(seq, true).await?;
-                self.shown.send_modify(|state| state.parked.clone_from(sync.refused()));
-                self.inform(UpstreamNews::Parked { record: seq }).await;
+                self.show_refused(sync).await;
             }
             News::Blocked { seq } => {
                 self.show_trouble(&format!("it does not take record {seq}, not even without its payload"));
@@ -570,7 +574,7 @@ impl Copier {
         let pause_ms = sync.pause_ms(u32::from_ne_bytes(roll));
         if pause_ms > 0 {
             self.end_flush(false);
-            return self.wait(Duration::from_millis(pause_ms)).await;
+            return self.wait(Duration::from_millis(pause_ms) * self.slower).await;
         }
         while let Ok(order) = self.asked.try_recv() {
             self.obey(order);
@@ -580,8 +584,12 @@ impl Copier {
 
     /// Waits until there is something to do, with everything up to `head` upstream.
     async fn rest(&mut self, head: u64) -> Result<(), Over> {
-        let beat = *self.beat_at.get_or_insert(Instant::now());
         while !self.retry && self.flushing.is_empty() && !self.is_beat_due() {
+            let keymap_at = self.keymap_at();
+            if keymap_at.is_some_and(|at| at <= Instant::now()) {
+                return Ok(());
+            }
+            let until = self.beat_at.into_iter().chain(keymap_at).min().unwrap_or_else(Instant::now);
             tokio::select! {
                 order = self.asked.recv() => self.obey(order.ok_or(Over)?),
                 changed = self.heads.changed() => {
@@ -592,7 +600,8 @@ impl Copier {
                         return self.wait(gather).await;
                     }
                 }
-                () = tokio::time::sleep_until(beat) => return Ok(()),
+                () = aside::changed(self.setup.seen.as_mut()) => {}
+                () = tokio::time::sleep_until(until) => return Ok(()),
             }
         }
         Ok(())
@@ -603,7 +612,7 @@ impl Copier {
         let until = Instant::now() + length;
         while let Ok(order) = timeout(until.saturating_duration_since(Instant::now()), self.asked.recv()).await {
             let order = order.ok_or(Over)?;
-            let is_urgent = matches!(order, Order::Flush { .. } | Order::Retry);
+            let is_urgent = matches!(order, Order::Flush { .. } | Order::Retry | Order::Pace(Pace::Awake));
             self.obey(order);
             if is_urgent {
                 return Ok(());
@@ -621,7 +630,9 @@ impl Copier {
                     Pace::Awake => 1,
                     Pace::Asleep => ASLEEP_SLOWER,
                 };
-                self.plan_beat();
+                if self.beat_at.is_some() {
+                    self.plan_beat();
+                }
             }
         }
     }
@@ -632,7 +643,7 @@ impl Copier {
     }
 
     fn is_beat_due(&self) -> bool {
-        self.beat_at.is_some_and(|at| at <= Instant::now())
+        self.told != Some(Life::of(self.mode())) || self.beat_at.is_none_or(|at| at <= Instant::now())
     }
 
     fn end_flush(&mut self, done: bool) {

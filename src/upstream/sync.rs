@@ -119,6 +119,10 @@ pub struct Sync {
     most: usize,
     failures: u32,
     retry_after_ms: u64,
+    /// Batches in a row that led nowhere although upstream answers: what it says to questions does not make up for that.
+    fruitless: u32,
+    /// Where the last of them began.
+    tried_from: u64,
     is_stopped: bool,
     /// Nobody knows yet whether we agree: a former life may have stopped, and said so.
     is_unsure: bool,
@@ -141,6 +145,8 @@ impl Sync {
             most: bounds.records,
             failures: 0,
             retry_after_ms: 0,
+            fruitless: 0,
+            tried_from: 0,
             is_stopped: false,
             is_unsure: true,
             blocked: None,
@@ -162,10 +168,10 @@ impl Sync {
         self.is_stopped
     }
 
-    /// Failures since the last answer that said something.
+    /// Whether it answers, and yet nothing comes of what it is sent: once is how a lost answer shows, again is no chance.
     #[must_use]
-    pub const fn failures(&self) -> u32 {
-        self.failures
+    pub const fn is_fruitless(&self) -> bool {
+        self.fruitless > 1
     }
 
     /// The payloads that upstream refused.
@@ -196,11 +202,11 @@ impl Sync {
         if self.is_stopped || self.blocked.is_some() {
             return longest_pause_ms.max(self.retry_after_ms);
         }
-        let Some(doublings) = self.failures.checked_sub(1) else { return 0 };
+        let Some(doublings) = self.failures.max(self.fruitless).checked_sub(1) else { return 0 };
         let pause = pause_ms.saturating_mul(1 << doublings.min(20)).min(longest_pause_ms);
-        // From half of it to all of it.
-        let jittered = pause / 2 + (pause / 2).saturating_mul(u64::from(roll)) / u64::from(u32::MAX);
-        jittered.max(self.retry_after_ms)
+        // From half of it to all of it; behind what was asked for, too, which all cabinets were told alike.
+        let share = (pause / 2).saturating_mul(u64::from(roll)) / u64::from(u32::MAX);
+        (pause / 2).max(self.retry_after_ms) + share
     }
 
     /// Takes an answer in. `after` and `last` are the ends of the batch that it answers, if it answers one.
@@ -227,9 +233,7 @@ impl Sync {
                 if let Known::Agreed { claimed: Some(theirs), .. } = self.known {
                     self.claim_refused = Some(theirs);
                 }
-                // Once in a while this is how a lost answer shows; again and again it is not to be hurried.
-                self.failed(None);
-                self.known = Known::Unknown;
+                self.turned_down(sent.map_or(0, |(after, _)| after));
             }
             Answer::TooLarge => match sent {
                 Some((after, last)) if last == after + 1 => self.refuse(last, &mut news),
@@ -242,23 +246,37 @@ impl Sync {
                 let Some((after, last)) = sent else { return Ok(news) };
                 if head.seq < after || ours.place(head.seq)? != Some(*head) {
                     // Not what we sent: nothing that it says counts.
-                    self.failed(None);
-                    self.known = Known::Unknown;
+                    self.turned_down(after);
                     return Ok(news);
                 }
                 self.agree(*head, None, &mut news);
-                for seq in refused.iter().filter(|seq| (head.seq + 1..=last).contains(seq)) {
-                    self.refuse(*seq, &mut news);
-                }
-                if head.seq == after && refused.is_empty() {
-                    // It took nothing and says nothing: as good as no answer.
-                    self.failed(None);
-                } else if refused.is_empty() {
+                let taken = (head.seq - after) as usize;
+                // Of what it was not sent it can refuse nothing.
+                let mut refused = refused.iter().filter(|seq| (head.seq + 1..=last).contains(seq)).peekable();
+                if refused.peek().is_some() {
+                    refused.for_each(|seq| self.refuse(*seq, &mut news));
+                } else if head.seq >= last {
                     self.most = (self.most * 2).min(self.bounds.records);
+                } else {
+                    // What it does not take at once need not be sent at once.
+                    self.most = taken.max(1);
+                }
+                if taken > 0 || !news.is_empty() {
+                    self.fruitless = 0;
+                } else {
+                    // It took nothing and says nothing new.
+                    self.fruitless = self.fruitless.saturating_add(1);
                 }
             }
         }
         Ok(news)
+    }
+
+    /// A batch from there led nowhere: where upstream is has to be asked anew.
+    const fn turned_down(&mut self, after: u64) {
+        self.fruitless = self.fruitless.saturating_add(1);
+        self.tried_from = after;
+        self.known = Known::Unknown;
     }
 
     fn failed(&mut self, retry_after_ms: Option<u64>) {
@@ -290,10 +308,10 @@ impl Sync {
     }
 
     fn refuse(&mut self, seq: u64, news: &mut Vec<News>) {
-        if self.refused.insert(seq) {
+        if self.refused.len() < MOST_REFUSED && self.refused.insert(seq) {
             news.push(News::Refused { seq });
         } else if self.blocked != Some(seq) {
-            // Its payload stays here already.
+            // Its payload stays here already; or that goes for so many that it is not about records any more.
             self.blocked = Some(seq);
             news.push(News::Blocked { seq });
         }
@@ -320,7 +338,9 @@ impl Sync {
                     && place.is_none_or(|place| place.epoch > theirs.epoch)
                     && self.claim_refused != Some(theirs) =>
             {
-                self.agree(ours.last_until(theirs.epoch)?, Some(theirs), news);
+                let common = ours.last_until(theirs.epoch)?;
+                self.tell_loss(common, news);
+                self.agree(common, Some(theirs), news);
             }
             _ => {
                 self.known = Known::Stopped;
@@ -335,15 +355,25 @@ impl Sync {
     }
 
     fn agree_or_lost(&mut self, head: Head, news: &mut Vec<News>) {
+        self.tell_loss(head, news);
+        if head.seq > self.tried_from {
+            self.fruitless = 0;
+        }
+        self.agree(head, None, news);
+    }
+
+    fn tell_loss(&mut self, head: Head, news: &mut Vec<News>) {
         if head.seq < self.acknowledged && !std::mem::replace(&mut self.is_loss_told, true) {
             news.push(News::LostData { held: self.acknowledged, has: head.seq });
         }
-        self.agree(head, None, news);
     }
 }
 
 /// Nobody may have us wait longer than this.
 const LONGEST_RETRY_AFTER_MS: u64 = 3_600_000;
+
+/// An upstream that refuses more payloads than this refuses records: then it is blocked.
+const MOST_REFUSED: usize = 1_000;
 
 /// The beginning of every ledger.
 const START: Head = Head { epoch: 0, seq: 0, hash: crate::io::store::envelope::GENESIS };

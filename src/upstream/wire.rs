@@ -1,6 +1,7 @@
 //! The contract's words (`docs/upstream.openapi.yaml`): what a batch looks like, and what answers say. No sockets here.
 
 use super::sync::Answer;
+use crate::cabinet::snapshot::Snapshot;
 use crate::hex::{hex, unhex};
 use crate::io::store::envelope::SALT_LEN;
 use crate::io::store::{Excerpt, Head, SignedHead};
@@ -19,6 +20,9 @@ pub const DESTINATION: &str = "upstream";
 /// Of a refusal so many records count: one batch has no more bad ones, or is refused again.
 const MOST_REFUSED: usize = 64;
 
+/// Nobody states the end of an outage further ahead than this.
+const LONGEST_STATED_MS: u64 = 90 * 24 * 3_600_000;
+
 /// A batch as it is sent: its first line says what it is, then one line a record, all of it compressed.
 #[must_use]
 pub fn batch(excerpt: &Excerpt, head: &SignedHead, machine: &str) -> Vec<u8> {
@@ -28,11 +32,53 @@ pub fn batch(excerpt: &Excerpt, head: &SignedHead, machine: &str) -> Vec<u8> {
         "machine": machine,
         "records": excerpt.records,
     });
+    packed(&[format!("{first}\n").as_bytes(), &excerpt.lines])
+}
+
+/// Compressed, as every larger body is.
+fn packed(pieces: &[&[u8]]) -> Vec<u8> {
     // Level 1: twice as fast as level 6, for a tenth more bytes.
-    let mut body = GzEncoder::new(Vec::with_capacity(excerpt.lines.len() / 2), Compression::fast());
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let mut body = GzEncoder::new(Vec::with_capacity(length / 2), Compression::fast());
     // Writing to a vector does not fail.
-    let _ = writeln!(body, "{first}").and_then(|()| body.write_all(&excerpt.lines));
+    let _ = pieces.iter().try_for_each(|piece| body.write_all(piece));
     body.finish().unwrap_or_default()
+}
+
+/// Where each key is, as it is sent: as of the record `head`.
+#[must_use]
+pub fn keymap(seen: &Snapshot, head: &Head) -> Vec<u8> {
+    let picture = json!({
+        "as_of_ms": seen.as_of.wall.0,
+        "clock": seen.as_of.clock,
+        "head": head_json(head),
+        "slots": seen.slots,
+    });
+    packed(&[picture.to_string().as_bytes()])
+}
+
+/// What upstream knows of the weather and of an outage. By its own clock: after an outage ours may know nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hint {
+    /// How old it is.
+    pub age_ms: u64,
+    pub storm: bool,
+    /// When the utility expects an outage to end, from now.
+    pub ends_in_ms: Option<u64>,
+}
+
+/// A hint from the contract's form; none if it says nothing that can be understood.
+#[must_use]
+pub fn hint(body: &[u8]) -> Option<Hint> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let (now, as_of) = (value["now_ms"].as_i64()?, value["as_of_ms"].as_i64()?);
+    let ahead = |at: i64| u64::try_from(at.checked_sub(now)?).ok().filter(|ms| *ms > 0);
+    let ends_in_ms = match value.get("restoration_ms") {
+        None | Some(Value::Null) => None,
+        // An end in the past is none.
+        Some(at) => ahead(at.as_i64()?).map(|ms| ms.min(LONGEST_STATED_MS)),
+    };
+    Some(Hint { age_ms: now.checked_sub(as_of)?.unsigned_abs(), storm: value["storm"].as_bool()?, ends_in_ms })
 }
 
 /// Payloads that were refused, once more.
@@ -96,14 +142,14 @@ pub fn numbers(list: &Value) -> BTreeSet<u64> {
     list.iter().take(MOST_REFUSED).filter_map(|item| item["seq"].as_u64()).collect()
 }
 
-/// `Retry-After` in ms: seconds, or a date, of which only its distance from `now_s` (seconds since 1970) counts.
+/// `Retry-After` in ms: seconds, or a date, of which its distance from the answer's own `Date` counts; our clock may be wrong.
 #[must_use]
-pub fn retry_after_ms(value: &str, now_s: i64) -> Option<u64> {
+pub fn retry_after_ms(value: &str, date: Option<&str>) -> Option<u64> {
     if let Ok(seconds) = value.trim().parse::<u64>() {
         return Some(seconds.saturating_mul(1_000));
     }
-    let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?;
-    Some(u64::try_from(date.timestamp().as_second() - now_s).unwrap_or(0).saturating_mul(1_000))
+    let moment = |text: &str| Some(jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_second());
+    Some(u64::try_from(moment(value)? - moment(date?)?).unwrap_or(0).saturating_mul(1_000))
 }
 
 #[cfg(test)]
@@ -141,9 +187,28 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(retry_after_ms(" 120 ", 0), Some(120_000));
-        assert_eq!(retry_after_ms("Fri, 31 Dec 1999 23:59:59 GMT", 946_684_790), Some(9_000));
-        assert_eq!(retry_after_ms("Fri, 31 Dec 1999 23:59:59 GMT", 946_684_999), Some(0), "it is over");
-        assert_eq!(retry_after_ms("soon", 0), None);
+        let at = "Fri, 31 Dec 1999 23:59:59 GMT";
+        assert_eq!(retry_after_ms(" 120 ", None), Some(120_000));
+        assert_eq!(retry_after_ms(at, Some("Fri, 31 Dec 1999 23:59:50 GMT")), Some(9_000));
+        assert_eq!(retry_after_ms(at, Some("Sat, 01 Jan 2000 00:10:00 GMT")), Some(0), "it is over");
+        assert_eq!((retry_after_ms(at, None), retry_after_ms("soon", Some(at))), (None, None));
+    }
+
+    #[test]
+    fn a_hint_is_read_by_the_clock_of_whoever_gave_it() {
+        let read = |text: &str| hint(text.as_bytes());
+        assert_eq!(
+            read(r#"{"now_ms":5000,"as_of_ms":2000,"storm":true,"restoration_ms":9000,"more":1}"#),
+            Some(Hint { age_ms: 3_000, storm: true, ends_in_ms: Some(4_000) })
+        );
+        let plain = Some(Hint { age_ms: 0, storm: false, ends_in_ms: None });
+        assert_eq!(read(r#"{"now_ms":5000,"as_of_ms":5000,"storm":false}"#), plain);
+        assert_eq!(read(r#"{"now_ms":5000,"as_of_ms":5000,"storm":false,"restoration_ms":4999}"#), plain, "it is over");
+        let far = format!(r#"{{"now_ms":0,"as_of_ms":0,"storm":false,"restoration_ms":{}}}"#, i64::MAX);
+        assert_eq!(read(&far).and_then(|hint| hint.ends_in_ms), Some(LONGEST_STATED_MS));
+        let odd = format!(r#"{{"now_ms":{},"as_of_ms":{},"storm":true}}"#, i64::MIN, i64::MAX);
+        for nonsense in ["", "[]", r#"{"storm":true}"#, r#"{"now_ms":1,"as_of_ms":1,"storm":"yes"}"#, &odd] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
     }
 }

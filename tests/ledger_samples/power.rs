@@ -63,10 +63,10 @@ pub fn samples() -> Vec<Fact> {
     };
     all.extend([ended(5_400_000, 5_400_000, 0, false), ended(1, 345_600_000, 1, true), ended(9, 9, 4, false)]);
     all.extend([
-        Fact::OutageTold { told: Told::Storm { is: true } },
-        Fact::OutageTold { told: Told::Storm { is: false } },
-        Fact::OutageTold { told: Told::EndsIn { ms: 7_200_000 } },
-        Fact::OutageTold { told: Told::NothingStated },
+        Fact::OutageTold { told: Told::Storm { is: true }, upstream: false },
+        Fact::OutageTold { told: Told::Storm { is: false }, upstream: true },
+        Fact::OutageTold { told: Told::EndsIn { ms: 7_200_000 }, upstream: true },
+        Fact::OutageTold { told: Told::NothingStated, upstream: false },
         Fact::PowerTold { order: PowerOrder::SleepNow },
         Fact::PowerTold { order: PowerOrder::StayAwake { for_minutes: 60 } },
         Fact::BatteryReplaced { what: Replaced::Nothing, serial: Some("AS1234".into()) },

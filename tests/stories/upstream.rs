@@ -3,7 +3,7 @@
 use crate::outage::STANDBY;
 use crate::story::Story;
 use cabinetd::cabinet::Event;
-use cabinetd::cabinet::event::{Ask, UpstreamNews};
+use cabinetd::cabinet::event::{Ask, StoreState, UpstreamNews};
 use cabinetd::cabinet::fact::Alarm;
 use cabinetd::cabinet::outcome::{Answer, CommandResult, Denial};
 use cabinetd::cabinet::power::policy::{Method, Mode, Then};
@@ -120,12 +120,141 @@ fn a_parked_record_alarms_until_it_is_taken_and_a_manager_has_it_tried_again() {
     let nowhere = retry(&mut story, Some(Role::Manager), "r1");
     assert!(matches!(nowhere, Answer::Refused(Denial::NotPrepared { .. })), "{nowhere:?}");
     story.starts_with(|settings| settings.upstream = true);
-    story.event(Event::UpstreamSaid(UpstreamNews::Parked { record: 31 }));
-    story.event(Event::UpstreamSaid(UpstreamNews::Parked { record: 40 }));
+    refuses(&mut story, &[31, 40]);
     let staff = retry(&mut story, Some(Role::Staff), "r2");
     assert_eq!((staff, story.retries), (Answer::Refused(Denial::RoleNeeded { role: Role::Manager }), 0));
     assert!(matches!(retry(&mut story, Some(Role::Manager), "r3"), Answer::Done { .. }));
     assert_eq!(story.retries, 1);
-    story.event(Event::UpstreamSaid(UpstreamNews::Unparked { record: 31 }));
+    refuses(&mut story, &[40]);
     assert_eq!(open(&story), [Alarm::RecordParked { record: 40 }]);
+    // Without an upstream nobody would ever take it.
+    story.starts_with(|settings| settings.upstream = false);
+    assert_eq!(open(&story), []);
+}
+
+fn refuses(story: &mut Story, records: &[u64]) {
+    let records = records.iter().copied().collect();
+    story.event(Event::UpstreamSaid(UpstreamNews::Refuses { records }));
+}
+
+#[test]
+fn an_upstream_that_refuses_every_alarm_is_not_sent_alarms_about_alarms_for_ever() {
+    let mut story = Story::begins();
+    story.starts_with(|settings| settings.upstream = true);
+    let mut refused = vec![2];
+    for _ in 0..50 {
+        refuses(&mut story, &refused);
+        let head = story.cabinet.books().next_seq - 1;
+        if refused.last() != Some(&head) {
+            refused.push(head);
+        }
+    }
+    assert_eq!(open(&story).len(), 8);
+    assert!(refused.len() <= 10, "{refused:?}");
+    // What is taken makes room for the others' alarms.
+    refuses(&mut story, &(100..120).collect::<Vec<_>>());
+    assert_eq!(open(&story), (100..108).map(|record| Alarm::RecordParked { record }).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_upstream_that_loses_data_again_and_again_makes_one_alarm_until_somebody_took_note() {
+    let mut story = Story::begins();
+    for has in 0..20 {
+        story.event(Event::UpstreamSaid(UpstreamNews::LostData { held: 90 + has, has }));
+    }
+    assert_eq!(open(&story), [Alarm::UpstreamLostData { held: 90, has: 0 }]);
+    story.acknowledges("upstream-lost-data has 0 held 90");
+    story.event(Event::UpstreamSaid(UpstreamNews::LostData { held: 120, has: 7 }));
+    assert_eq!(open(&story), [Alarm::UpstreamLostData { held: 120, has: 7 }]);
+}
+
+// Hints. -----------------------------------------------------------------------------------------------------------------
+
+const HOUR_MS: u64 = 3_600_000;
+
+fn hints(story: &mut Story, is_stormy: bool, ends_in_ms: Option<u64>) {
+    story.event(Event::UpstreamSaid(UpstreamNews::Hints { storm: is_stormy, ends_in_ms }));
+}
+
+/// A cabinet on a UPS, with an upstream.
+fn on_line() -> Story {
+    let mut story = Story::on_a_ups(|_| {});
+    story.starts_with(|settings| settings.upstream = true);
+    story
+}
+
+/// What was recorded since the last look, of what people and upstream said.
+fn said(story: &mut Story) -> Vec<String> {
+    story.news().into_iter().filter(|line| line.contains("told:") || line.contains("hinted:")).collect()
+}
+
+#[test]
+fn what_upstream_hints_at_is_recorded_when_it_changes() {
+    let mut story = on_line();
+    hints(&mut story, false, None);
+    hints(&mut story, true, Some(HOUR_MS));
+    hints(&mut story, true, None);
+    assert_eq!(said(&mut story), ["hinted: Storm { is: true }"], "on line there is no outage that could end");
+    story.mains_fails();
+    story.wait_s(60);
+    assert!(story.outage().hints.storm, "it begins with the storm");
+    hints(&mut story, true, Some(10 * HOUR_MS));
+    story.wait_s(600);
+    hints(&mut story, true, Some(10 * HOUR_MS - 600_000 + 60_000));
+    assert_eq!(said(&mut story), [format!("hinted: EndsIn {{ ms: {} }}", 10 * HOUR_MS)], "the same end");
+    hints(&mut story, true, Some(14 * HOUR_MS));
+    assert_eq!(said(&mut story), [format!("hinted: EndsIn {{ ms: {} }}", 14 * HOUR_MS)]);
+    // What makes it longer is not taken back: lines are down after the storm as well.
+    hints(&mut story, false, None);
+    assert_eq!(said(&mut story), [""; 0]);
+    let outage = story.outage();
+    assert!(outage.hints.storm && outage.hints.statements.len() == 2, "{outage:?}");
+}
+
+#[test]
+fn what_people_say_goes_before_what_upstream_hints_at() {
+    let mut story = on_line();
+    story.tells(Told::Storm { is: false });
+    said(&mut story);
+    hints(&mut story, true, None);
+    assert_eq!(said(&mut story), [""; 0], "they look out of the window");
+    story.wait_s(49 * 3_600);
+    hints(&mut story, true, None);
+    assert_eq!(said(&mut story), ["hinted: Storm { is: true }"], "two days later it is another weather");
+
+    story.mains_fails();
+    story.wait_s(60);
+    story.tells(Told::EndsIn { ms: 12 * HOUR_MS });
+    said(&mut story);
+    hints(&mut story, true, Some(2 * HOUR_MS));
+    assert_eq!(said(&mut story), [""; 0]);
+    assert_eq!(story.outage().hints.statements.len(), 1);
+}
+
+#[test]
+fn a_hint_of_a_storm_lengthens_and_one_of_an_early_end_does_not_shorten() {
+    let mut story = on_line();
+    story.mains_fails();
+    story.wait_s(60);
+    let total = |story: &Story| {
+        let now = story.now();
+        story.cabinet.power_view(now).and_then(|power| power.outage).map(|outage| outage.total_ms).expect("an outage")
+    };
+    let before = total(&story);
+    hints(&mut story, false, Some(60_000));
+    assert_eq!(total(&story), before, "a short one changes nothing");
+    hints(&mut story, true, None);
+    assert!(total(&story) > before);
+}
+
+#[test]
+fn without_a_ups_or_without_room_a_hint_is_no_record() {
+    let mut story = Story::begins();
+    story.starts_with(|settings| settings.upstream = true);
+    hints(&mut story, true, Some(HOUR_MS));
+    assert_eq!(said(&mut story), [""; 0]);
+    let mut story = on_line();
+    story.event(Event::StoreChanged(StoreState::Reserve));
+    hints(&mut story, true, None);
+    assert_eq!(said(&mut story), [""; 0]);
 }

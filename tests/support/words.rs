@@ -220,7 +220,8 @@ pub fn say(record: &Record) -> String {
             flag(*drill, "drill "),
             least_ms / 60_000
         ),
-        Fact::OutageTold { told } => format!("told: {told:?}"),
+        Fact::OutageTold { told, upstream: false } => format!("told: {told:?}"),
+        Fact::OutageTold { told, upstream: true } => format!("hinted: {told:?}"),
         Fact::PowerTold { order } => format!("ordered: {order:?}"),
         Fact::EnergyBooked { asleep, .. } => format!("energy booked{}", flag(asleep.is_some(), ", asleep")),
         Fact::BatteryReplaced { what, .. } => format!("replaced: {what:?}"),

@@ -1,7 +1,8 @@
-//! What people say and order: how the outage goes on, "sleep now", "stay awake", a new battery.
+//! What people say and order: how the outage goes on, "sleep now", "stay awake", a new battery. What upstream hints at goes behind that.
 
 use super::policy::{Method, Mode};
-use super::state::{PowerOrder, Replaced, Told};
+use super::state::{PowerOrder, PowerState, Replaced, Told};
+use crate::cabinet::event::StoreState;
 use crate::cabinet::fact::{Alarm, Fact};
 use crate::cabinet::outcome::Denial;
 use crate::cabinet::sentence::duration;
@@ -59,7 +60,7 @@ impl Cabinet {
         if !open && !matches!(told, Told::Storm { .. }) {
             return Err(Denial::NoOutage);
         }
-        self.record(turn, Fact::OutageTold { told });
+        self.record(turn, Fact::OutageTold { told, upstream: false });
         self.power.outlook_at = None;
         let projected = match self.power_mode() {
             _ if !open => "",
@@ -74,6 +75,22 @@ impl Cabinet {
             }
             Told::NothingStated => format!("noted: the utility states nothing{projected}"),
         })
+    }
+
+    /// Upstream knows of the weather and of the outage. Only news is recorded, only what makes an open outage longer, and nothing against the
+    /// word of people, who see the site.
+    pub(in crate::cabinet) fn outage_hinted(&mut self, turn: &mut Turn, storm: bool, ends_in_ms: Option<u64>) {
+        if self.settings.power.is_none() || self.store == StoreState::Reserve {
+            return;
+        }
+        let now = turn.now.stamp();
+        let state = self.books.power.clone().unwrap_or_else(|| PowerState::new(now));
+        let of_storm = state.news_of_storm(storm, now);
+        let of_end = ends_in_ms.and_then(|ms| state.news_of_end(ms, now));
+        for told in of_storm.into_iter().chain(of_end) {
+            self.record(turn, Fact::OutageTold { told, upstream: true });
+            self.power.outlook_at = None;
+        }
     }
 
     pub(in crate::cabinet) fn battery_replaced(&mut self, turn: &mut Turn) -> Result<String, Denial> {

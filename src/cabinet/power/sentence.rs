@@ -21,12 +21,21 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             }
             write!(f, ". {} and {} took {}.", count(*sessions, "visit"), count(*sleeps, "sleep"), wh(*spent_mwh))
         }
-        Fact::OutageTold { told } => f.write_str(&match told {
-            Told::Storm { is: true } => "A storm was reported: outages are expected to last longer.".to_owned(),
-            Told::Storm { is: false } => "It was reported that there is no storm (any more).".to_owned(),
-            Told::EndsIn { ms } => format!("The utility was reported to expect power back in {}.", duration(*ms)),
-            Told::NothingStated => "It was reported that the utility states no restoration time.".to_owned(),
-        }),
+        Fact::OutageTold { told, upstream } => {
+            let by = if *upstream { " by upstream" } else { "" };
+            match told {
+                Told::Storm { is: true } => {
+                    write!(f, "A storm was reported{by}: outages are expected to last longer.")
+                }
+                Told::Storm { is: false } => write!(f, "It was reported{by} that there is no storm (any more)."),
+                Told::EndsIn { ms } => {
+                    write!(f, "The utility was reported{by} to expect power back in {}.", duration(*ms))
+                }
+                Told::NothingStated => {
+                    write!(f, "It was reported{by} that the utility states no restoration time.")
+                }
+            }
+        }
         Fact::PowerTold { order: PowerOrder::SleepNow } => f.write_str("The cabinet was told to sleep now."),
         Fact::PowerTold { order: PowerOrder::StayAwake { for_minutes } } => {
             write!(f, "The cabinet was told to stay awake for {}.", duration(u64::from(*for_minutes) * 60_000))

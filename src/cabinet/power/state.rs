@@ -32,6 +32,8 @@ impl std::fmt::Display for OutageId {
 const UNSEEN_MOST_MS: u64 = 96 * 3_600_000;
 /// A storm brings several outages, and is over after two days.
 const STORM_MS: u64 = 48 * 3_600_000;
+/// An end that upstream states and that differs by less from what it stated before is the same one.
+const ANOTHER_END_MS: u64 = 5 * 60_000;
 /// Shorter ones teach nothing: the prior is of outages, not of flickers.
 const SHORTEST_TAUGHT_MS: u64 = 120_000;
 /// So many of the site's own outages are kept.
@@ -100,6 +102,9 @@ pub struct Outage {
     /// Starts out of `ups-off` since anybody had a visit, the last one included.
     #[serde(default)]
     pub hollow_wakes: u32,
+    /// People passed on what the utility says: upstream does not go against that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stated_by_people: bool,
 }
 
 impl Outage {
@@ -268,6 +273,9 @@ pub struct PowerState {
     /// When a storm was told last, if nobody said since that it is over: an outage that begins within two days begins with it.
     #[serde(default)]
     pub storm_told: Option<Stamp>,
+    /// When people said last whether there is a storm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm_by_people: Option<Stamp>,
     pub measured: Option<Measured>,
     pub proofs: Vec<Proof>,
     pub serial: Option<String>,
@@ -315,6 +323,7 @@ impl PowerState {
             order: None,
             fsd_ours: false,
             storm_told: None,
+            storm_by_people: None,
             measured: None,
             proofs: Vec::new(),
             serial: None,
@@ -341,6 +350,29 @@ impl PowerState {
     #[must_use]
     pub fn is_storm_told(&self, now: Stamp) -> bool {
         self.storm_told.is_some_and(|told| told.elapsed_ms(now) <= STORM_MS)
+    }
+
+    /// What upstream's hint of a storm is to be recorded as; none if it is known, if people said otherwise, or if it would take back what makes
+    /// an open outage longer.
+    #[must_use]
+    pub fn news_of_storm(&self, is: bool, now: Stamp) -> Option<Told> {
+        let known = self.outage.as_ref().map_or_else(|| self.is_storm_told(now), |outage| outage.hints.storm);
+        let people = self.storm_by_people.is_some_and(|said| {
+            let in_this_outage = |outage: &Outage| outage.started.elapsed_ms(now) >= said.elapsed_ms(now);
+            said.elapsed_ms(now) <= STORM_MS || self.outage.as_ref().is_some_and(in_this_outage)
+        });
+        let is_news = is != known && !people && (is || self.outage.is_none());
+        is_news.then_some(Told::Storm { is })
+    }
+
+    /// The same of a stated end. It is news if it is another one, not if a minute went by.
+    #[must_use]
+    pub fn news_of_end(&self, ends_in_ms: u64, now: Stamp) -> Option<Told> {
+        let outage = self.outage.as_ref().filter(|outage| !outage.stated_by_people)?;
+        let ends_at_ms = outage.elapsed(now).least_ms.saturating_add(ends_in_ms);
+        let last = outage.hints.statements.last();
+        let is_news = last.is_none_or(|last| last.ends_at_ms.abs_diff(ends_at_ms) >= ANOTHER_END_MS);
+        is_news.then_some(Told::EndsIn { ms: ends_in_ms })
     }
 
     /// Whether "sleep now" still waits to be done.
@@ -415,7 +447,7 @@ impl PowerState {
                     self.history.drain(..over);
                 }
             }
-            Fact::OutageTold { told } => self.told(*told, stamp),
+            Fact::OutageTold { told, upstream } => self.told(*told, *upstream, stamp),
             Fact::PowerTold { order } => self.order = Some(Ordered { order: *order, at: stamp }),
             Fact::EnergyBooked { spent_mwh, left_mwh, drained_mwh, .. } => {
                 self.drained_mwh = *drained_mwh;
@@ -587,6 +619,7 @@ impl PowerState {
                 charge_pct: figures.charge_pct,
                 failed: Vec::new(),
                 hollow_wakes: 0,
+                stated_by_people: false,
             });
         }
         if let Some(outage) = &mut self.outage {
@@ -621,11 +654,15 @@ impl PowerState {
         self.counted_at = stamp;
     }
 
-    fn told(&mut self, told: Told, stamp: Stamp) {
+    fn told(&mut self, told: Told, upstream: bool, stamp: Stamp) {
         if let Told::Storm { is } = told {
             self.storm_told = is.then_some(stamp);
+            if !upstream {
+                self.storm_by_people = Some(stamp);
+            }
         }
         let Some(outage) = &mut self.outage else { return };
+        outage.stated_by_people |= !upstream && !matches!(told, Told::Storm { .. });
         let at_ms = outage.elapsed(stamp).least_ms;
         match told {
             Told::Storm { is } => outage.hints.storm = is,

@@ -127,19 +127,21 @@ impl Reader {
         parked(&self.conn)
     }
 
-    /// A payload and its salt, with the record's epoch; none if it is not there any more.
+    /// A payload and its salt, with the record's epoch; none if it is not there any more, or is to stay here.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub fn payload(&self, seq: u64) -> Result<Option<(u64, [u8; SALT_LEN], String)>, StoreError> {
-        self.conn
+    pub fn payload(&self, seq: u64, withheld: &Withheld) -> Result<Option<(u64, [u8; SALT_LEN], String)>, StoreError> {
+        let found: Option<(String, _)> = self
+            .conn
             .query_row(
-                "SELECT epoch, salt, payload FROM ledger WHERE seq = ?1 AND payload IS NOT NULL",
+                "SELECT kind, epoch, salt, payload FROM ledger WHERE seq = ?1 AND payload IS NOT NULL",
                 [i64::try_from(seq).unwrap_or(i64::MAX)],
-                |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?)),
+                |row| Ok((row.get(0)?, (row.get::<_, i64>(1)?.cast_unsigned(), row.get(2)?, row.get(3)?))),
             )
             .optional()
-            .map_err(|source| StoreError::classify("read a payload", source))
+            .map_err(|source| StoreError::classify("read a payload", source))?;
+        Ok(found.filter(|(kind, _)| !withheld.contains(kind)).map(|(_, payload)| payload))
     }
 }
 

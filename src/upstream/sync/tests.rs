@@ -322,3 +322,115 @@ fn a_batch_that_is_too_large_is_halved_and_a_single_record_goes_without_its_payl
         assert_eq!(news, refused);
     }
 }
+
+/// How long it waited before each of so many exchanges with an upstream that says where it is, and to each batch what is given.
+fn pauses(sync: &mut Sync, ours: &Ledger, receiver: &Receiver, to_batches: &Answer) -> Vec<u64> {
+    (0..60)
+        .map(|_| {
+            let batch = match sync.next(ours.records.len() as u64) {
+                Step::Send { after, most } => Some((after, (after + most as u64).min(ours.records.len() as u64))),
+                Step::Ask | Step::Rest => None,
+            };
+            let answer = if batch.is_some() { to_batches.clone() } else { receiver.has() };
+            sync.heard(batch, &answer, ours).unwrap();
+            sync.pause_ms(0)
+        })
+        .collect()
+}
+
+#[test]
+fn an_upstream_that_answers_and_takes_nothing_is_asked_ever_less_often() {
+    let mut ours = Ledger::new();
+    ours.write(90, 1);
+    let lie = Head { epoch: 1, seq: 3, hash: [0xEE; 32] };
+    for answer in [
+        Answer::Elsewhere,
+        Answer::Took { head: START, refused: BTreeSet::new() },
+        Answer::Took { head: lie, refused: BTreeSet::new() },
+        // What it refuses it was never sent.
+        Answer::Took { head: START, refused: BTreeSet::from([4_711]) },
+    ] {
+        let mut sync = fresh(0);
+        let all = pauses(&mut sync, &ours, &Receiver::default(), &answer);
+        assert!(sync.is_fruitless(), "{answer:?}");
+        assert_eq!(all.last(), Some(&(BOUNDS.longest_pause_ms / 2)), "{answer:?}: {all:?}");
+        // It takes something: all is well again.
+        let mut receiver = Receiver::default();
+        settle(&mut sync, &ours, &mut receiver);
+        assert_eq!((sync.is_fruitless(), sync.pause_ms(0), receiver.stored.len()), (false, 0, 90), "{answer:?}");
+    }
+}
+
+#[test]
+fn one_batch_that_was_there_already_is_no_fault() {
+    let (mut ours, mut receiver) = (Ledger::new(), Receiver::default());
+    ours.write(90, 1);
+    settle(&mut fresh(0), &ours, &mut receiver);
+    let mut sync = fresh(0);
+    sync.heard(None, &Answer::Has { head: None, machine: None }, &ours).unwrap();
+    sync.heard(Some((0, 40)), &Answer::Elsewhere, &ours).unwrap();
+    sync.heard(None, &receiver.has(), &ours).unwrap();
+    assert_eq!((sync.next(90), sync.pause_ms(0)), (Step::Rest, 0));
+}
+
+#[test]
+fn an_upstream_that_takes_a_little_is_sent_a_little() {
+    let mut ours = Ledger::new();
+    ours.write(90, 1);
+    let mut sync = fresh(0);
+    sync.heard(None, &Answer::Has { head: None, machine: None }, &ours).unwrap();
+    let took = |seq: usize| Answer::Took { head: ours.records[seq - 1], refused: BTreeSet::new() };
+    sync.heard(Some((0, 40)), &took(7), &ours).unwrap();
+    assert_eq!(sync.next(90), Step::Send { after: 7, most: 7 });
+    sync.heard(Some((7, 14)), &took(14), &ours).unwrap();
+    assert_eq!(sync.next(90), Step::Send { after: 14, most: 14 });
+}
+
+#[test]
+fn an_upstream_that_lost_a_whole_epoch_is_told_of() {
+    let (mut ours, mut receiver) = (Ledger::new(), Receiver::default());
+    ours.write(50, 1);
+    let mut restored = ours.clone();
+    ours.write(30, 1);
+    settle(&mut fresh(0), &ours, &mut receiver);
+    let old = receiver.stored.clone();
+    restored.epoch = 2;
+    restored.write(10, 2);
+    let mut sync = fresh(50);
+    settle(&mut sync, &restored, &mut receiver);
+    receiver.stored = old;
+    let news = sync.heard(None, &receiver.has(), &restored).unwrap();
+    assert_eq!(news, [News::LostData { held: 60, has: 50 }]);
+    settle(&mut sync, &restored, &mut receiver);
+    assert_eq!(receiver.head(), restored.records.last().copied());
+}
+
+#[test]
+fn of_refused_payloads_there_are_only_so_many() {
+    let mut ours = Ledger::new();
+    ours.write(MOST_REFUSED as u64 + 2, 1);
+    let mut sync = fresh(0);
+    sync.heard(None, &Answer::Has { head: None, machine: None }, &ours).unwrap();
+    for record in ours.records.clone() {
+        let before = ours.place(record.seq - 1).unwrap().unwrap();
+        let refused = Answer::Took { head: before, refused: BTreeSet::from([record.seq]) };
+        let news = without_acks(sync.heard(Some((before.seq, record.seq)), &refused, &ours).unwrap());
+        if record.seq as usize <= MOST_REFUSED {
+            assert!(news.contains(&News::Refused { seq: record.seq }), "{news:?}");
+            sync.heard(Some((before.seq, record.seq)), &Answer::Took { head: record, refused: BTreeSet::new() }, &ours)
+                .unwrap();
+        } else {
+            assert_eq!(news, [News::Blocked { seq: record.seq }]);
+            assert_eq!((sync.refused().len(), sync.pause_ms(0)), (MOST_REFUSED, BOUNDS.longest_pause_ms));
+            return;
+        }
+    }
+    panic!("it was never blocked");
+}
+
+#[test]
+fn cabinets_that_were_told_the_same_moment_do_not_come_back_together() {
+    let mut sync = fresh(0);
+    sync.heard(None, &Answer::Failed { retry_after_ms: Some(90_000) }, &Ledger::new()).unwrap();
+    assert!(sync.pause_ms(u32::MAX) >= sync.pause_ms(0) + 500);
+}

@@ -1,0 +1,212 @@
+//! What is said beside the records: hints of an outage and a signed roster are asked for, the keymap is shown.
+//!
+//! Promises: it comes behind the records and holds them up by no more than one request's deadline; what fails is told once and tried
+//! again, ever less often.
+
+use super::{Copier, Life, Setup};
+use crate::cabinet::Event;
+use crate::cabinet::event::UpstreamNews;
+use crate::cabinet::signed::RosterFault;
+use crate::cabinet::snapshot::{SlotView, Snapshot};
+use crate::io::store::{Reader, StoreError};
+use crate::messages::tell;
+use crate::upstream::client::{Client, Served, UpstreamError};
+use crate::upstream::roster::{self, Expected};
+use crate::upstream::wire::{self, DESTINATION};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// An older hint is of another weather.
+const HINT_COUNTS_MS: u64 = 6 * 3_600_000;
+/// On line, one heartbeat in so many asks for hints.
+const HINTED_EACH: u32 = 6;
+/// The keymap is shown at most so often.
+const KEYMAP_EACH: Duration = Duration::from_secs(60);
+/// After so many failures it is tried no less often any more: about once an hour.
+const MOST_DOUBLINGS: u32 = 6;
+
+/// How far that is.
+#[derive(Debug)]
+pub(super) struct Aside {
+    /// Heartbeats since hints were asked for.
+    unhinted: u32,
+    /// The keymap as upstream has it: its slots as JSON, without what changes because time passes.
+    shown: Option<Value>,
+    /// When it was shown last, or that was tried.
+    tried: Option<Instant>,
+    failures: u32,
+    /// What does not work, and was told.
+    told: BTreeSet<&'static str>,
+}
+
+impl Default for Aside {
+    fn default() -> Self {
+        // The first heartbeat asks.
+        Self { unhinted: HINTED_EACH, shown: None, tried: None, failures: 0, told: BTreeSet::new() }
+    }
+}
+
+impl Aside {
+    fn differs(&self, slots: &[SlotView]) -> bool {
+        self.shown.as_ref() != Some(&timeless(slots))
+    }
+
+    fn next_at(&self, slower: u32) -> Instant {
+        let pause = KEYMAP_EACH * slower * (1 << self.failures.min(MOST_DOUBLINGS));
+        self.tried.map_or_else(Instant::now, |tried| tried + pause)
+    }
+
+    /// What is not of the records holds nothing up; that it fails is told once.
+    fn answered<T>(&mut self, what: &'static str, answer: Result<T, UpstreamError>) -> Option<T> {
+        match answer {
+            Ok(answer) => {
+                self.told.remove(what);
+                Some(answer)
+            }
+            Err(why) => {
+                if self.told.insert(what) {
+                    tell!(UPSTREAM_ASIDE, "upstream does not answer to {what}: {why}");
+                }
+                None
+            }
+        }
+    }
+}
+
+/// A roster that was served.
+pub(super) struct Seen {
+    etag: Option<String>,
+    /// Its version, or why it counts for nothing.
+    judged: Result<u64, RosterFault>,
+}
+
+impl Copier {
+    /// On battery with each heartbeat, on line now and then. What comes of it is the core's.
+    pub(super) async fn ask_hint(&mut self, client: &Client, life: Life) {
+        self.aside.unhinted = self.aside.unhinted.saturating_add(1);
+        let is_due = self.aside.unhinted > HINTED_EACH || life.on_battery && !life.asleep_until_woken;
+        if !self.setup.config.hints || !is_due {
+            return;
+        }
+        self.aside.unhinted = 0;
+        let hint = client.hint().await;
+        if let Some(Some(hint)) = self.aside.answered("outage-hints", hint)
+            && hint.age_ms <= HINT_COUNTS_MS
+        {
+            self.inform(UpstreamNews::Hints { storm: hint.storm, ends_in_ms: hint.ends_in_ms }).await;
+        }
+    }
+
+    /// Shows upstream where each key is, if that is another picture than the last one. Before a sleep it waits for no minute.
+    pub(super) async fn show_keymap(&mut self, client: &Client, reader: &Reader) -> Result<(), StoreError> {
+        let is_urgent = !self.flushing.is_empty();
+        if self.keymap_at().is_none_or(|at| at > Instant::now() && !is_urgent) {
+            return Ok(());
+        }
+        self.aside.tried = Some(Instant::now());
+        let Some(seen) = self.setup.seen.as_mut().map(|seen| Arc::clone(&seen.borrow_and_update())) else {
+            return Ok(());
+        };
+        let Some(head) = reader.place(reader.hidden()?.seq(seen.head_seq))? else { return Ok(()) };
+        let sent = client.keymap(wire::keymap(&seen, &head)).await;
+        if self.aside.answered("keymap", sent).is_some() {
+            (self.aside.shown, self.aside.failures) = (Some(timeless(&seen.slots)), 0);
+        } else {
+            self.aside.failures = self.aside.failures.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// When the keymap may be shown; none if upstream has it, or is not to have it.
+    pub(super) fn keymap_at(&self) -> Option<Instant> {
+        let seen = self.setup.seen.as_ref()?.borrow();
+        self.aside.differs(&seen.slots).then(|| self.aside.next_at(self.slower))
+    }
+
+    /// Whether there is a signed roster for this cabinet that was not seen yet. Whatever becomes of it, nothing else suffers.
+    pub(super) async fn ask_for_roster(&mut self, client: &Client) {
+        let Some(roster_key) = self.setup.config.roster_key else { return };
+        // One that the core had no chance to take is served, and handed over, once more.
+        let settled = *self.settled_roster.borrow();
+        let seen = self
+            .roster
+            .as_ref()
+            .filter(|seen| seen.judged.as_ref().is_ok_and(|version| *version <= settled) || seen.judged.is_err());
+        let (etag, judged) = match client.roster(seen.and_then(|seen| seen.etag.as_deref())).await {
+            Ok(Served::Same) => return,
+            Ok(Served::Nothing) => {
+                self.roster = None;
+                return self.show_roster_trouble(None);
+            }
+            Ok(Served::TooLarge { etag }) => (etag, Err(RosterFault::TooLarge)),
+            Ok(Served::Roster { etag, body }) => {
+                let Setup { identity, device_key, .. } = &self.setup;
+                let device_key = device_key.verifying_key().to_bytes();
+                (
+                    etag,
+                    roster::verify(
+                        DESTINATION,
+                        &body,
+                        &Expected { roster_key, identity: identity.clone(), device_key },
+                    ),
+                )
+            }
+            Err(error) => return self.show_roster_trouble(Some(error.to_string())),
+        };
+        let judged = match judged {
+            Ok(arrived) => {
+                self.show_roster_trouble(None);
+                let version = arrived.version;
+                let _ = self.events.send(Event::RosterArrived(Box::new(arrived))).await;
+                Ok(version)
+            }
+            Err(fault) => {
+                self.show_roster_trouble(Some(fault.to_string()));
+                let is_told =
+                    self.roster.as_ref().is_some_and(|seen| seen.judged.as_ref() == Err(&fault) && seen.etag == etag);
+                if !is_told {
+                    tell!(ROSTER_REFUSED, "upstream's roster for this cabinet counts for nothing: {fault}");
+                    let _ = self.events.send(Event::RosterRefused(fault.clone())).await;
+                }
+                Err(fault)
+            }
+        };
+        self.roster = Some(Seen { etag, judged });
+    }
+
+    fn show_roster_trouble(&self, why: Option<String>) {
+        self.shown.send_if_modified(|state| {
+            let changed = state.roster_trouble != why;
+            state.roster_trouble = why;
+            changed
+        });
+    }
+}
+
+/// Ends when there is another picture.
+pub(super) async fn changed(seen: Option<&mut watch::Receiver<Arc<Snapshot>>>) {
+    let Some(seen) = seen else { return std::future::pending().await };
+    if seen.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn timeless(slots: &[SlotView]) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.remove("ago_ms");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut value = serde_json::to_value(slots).unwrap_or_default();
+    strip(&mut value);
+    value
+}
