@@ -7,6 +7,8 @@
 
 #[path = "gpio/chip.rs"]
 mod chip;
+#[path = "gpio/clock.rs"]
+mod clock;
 #[path = "gpio/daemon.rs"]
 mod daemon;
 #[path = "gpio/driver.rs"]
@@ -18,6 +20,9 @@ mod rig;
 fn on_the_real_character_device() {
     let said = rig::runs_this_program();
     // What ran there was not nothing.
-    assert!(said.contains("test driver::edges") && said.contains("test daemon::"), "{said}");
+    assert!(
+        said.contains("test driver::edges") && said.contains("test daemon::") && said.contains("test clock::"),
+        "{said}"
+    );
     println!("{said}");
 }

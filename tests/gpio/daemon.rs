@@ -12,7 +12,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_cabinetd");
 
 /// Four slots and a door; the lock's relay board is active low. What hangs on a simulated line and the chip's own bias are one and the
 /// same there, so there is none.
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 [cabinet]
 site = "rig"
 name = "cabinet-1"
@@ -44,15 +44,15 @@ bias = "off"
 debounce_ms = 0
 "#;
 
-fn cabinetd(home: &Path, args: &[&str]) -> Output {
+pub fn cabinetd(home: &Path, args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).env("CABINETD_DIR", home).stdin(Stdio::null()).output().expect("it runs")
 }
 
-fn out(output: &Output) -> String {
+pub fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-fn start(home: &Path) -> Child {
+pub fn start(home: &Path) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(home.join("log")).expect("a log");
     let daemon = Command::new(PROGRAM)
         .arg("run")
@@ -69,12 +69,12 @@ fn log(home: &Path) -> String {
     fs::read_to_string(home.join("log")).expect("it writes one")
 }
 
-fn signal(daemon: &Child, signal: Signal) {
+pub fn signal(daemon: &Child, signal: Signal) {
     kill_process(Pid::from_child(daemon), signal).expect("it lives");
 }
 
 /// What hangs in the slots, as the books have it: a digit for each, ? where nobody knows.
-fn slots(home: &Path) -> String {
+pub fn slots(home: &Path) -> String {
     let keymap = out(&cabinetd(home, &["keymap", "--json"]));
     let keymap: serde_json::Value = serde_json::from_str(&keymap).unwrap_or_else(|error| panic!("{error}: {keymap}"));
     let slots = keymap["slots"].as_array().expect("a list").iter();

@@ -46,6 +46,8 @@ pub struct Story {
     // --- the clock
     mono: Mono,
     wall_minus_mono: i64,
+    /// Local time minus UTC.
+    zone_min: i64,
     quality: ClockQuality,
     boot: BootId,
     /// How far the wall clock is behind, since it stood still while the machine was off.
@@ -123,6 +125,7 @@ impl Story {
             proof: None,
             mono,
             wall_minus_mono,
+            zone_min: 0,
             quality,
             boot,
             behind_ms: 0,
@@ -147,7 +150,9 @@ impl Story {
     }
 
     pub fn now(&self) -> Now {
-        now_of(self.mono, self.wall_minus_mono, self.quality, self.boot)
+        let now = now_of(self.mono, self.wall_minus_mono, self.quality, self.boot);
+        let local = now_of(self.mono, self.wall_minus_mono + self.zone_min * 60_000, self.quality, self.boot);
+        Now { civil: local.civil, ..now }
     }
 
     // ------------------------------------------------------------ the shell
@@ -357,6 +362,11 @@ impl Story {
     /// The wall clock jumps (the boot clock does not).
     pub fn clock_jumps_s(&mut self, seconds: i64) {
         self.wall_minus_mono += seconds * 1_000;
+    }
+
+    /// Daylight saving time begins or ends: local time moves against UTC.
+    pub fn local_time_moves_min(&mut self, minutes: i64) {
+        self.zone_min += minutes;
     }
 
     pub fn clock_is(&mut self, quality: ClockQuality) {
