@@ -362,7 +362,10 @@ impl Daemon {
                     self.perform(command);
                 }
                 self.tell(&records);
-                if durable {
+                if durable && self.keeper.cabinet().books().hidden.hides(&records) {
+                    // Who follows is not even told that something happened.
+                    self.refresh();
+                } else if durable {
                     self.publish();
                 } else if is_heard {
                     self.refresh();

@@ -1,7 +1,7 @@
 //! The numbers by which people know visits, alarms, outages and drills: that of the record that begins each, without counting the records
 //! of silent alarms. So whoever counts what the log or the status shows finds no gap where one of those was.
 
-use super::fact::Fact;
+use super::fact::{Fact, Record};
 use super::types::AlarmId;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,16 @@ impl Hidden {
         seq.saturating_sub(self.0.partition_point(|hidden| *hidden <= seq) as u64)
     }
 
+    /// Whether none of these records, which follow one another, may be seen.
+    #[must_use]
+    pub fn hides(&self, records: &[Record]) -> bool {
+        match records {
+            [first, .., last] => self.number(last.seq) == self.number(first.seq.saturating_sub(1)),
+            [one] => self.0.binary_search(&one.seq).is_ok(),
+            [] => false,
+        }
+    }
+
     /// The record of a number.
     #[must_use]
     pub fn seq(&self, number: u64) -> u64 {
@@ -46,6 +56,7 @@ impl Hidden {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cabinet::types::{BootId, ClockQuality, Mono, Origin, Stamp, Wall};
 
     #[test]
     fn numbers_have_no_gap_and_lead_back() {
@@ -53,6 +64,11 @@ mod tests {
         let seen = [1, 2, 5, 6, 8, 9];
         assert_eq!(seen.map(|seq| hidden.number(seq)), [1, 2, 3, 4, 5, 6]);
         assert_eq!([1, 2, 3, 4, 5, 6].map(|number| hidden.seq(number)), seen);
+        let stamp = Stamp { mono: Mono(1), wall: Wall(1), clock: ClockQuality::Synced, boot: BootId(1) };
+        let record = |seq| Record { seq, stamp, by: Origin::cabinet(), fact: Fact::LinesLost };
+        let hides = |seqs: &[u64]| hidden.hides(&seqs.iter().map(|seq| record(*seq)).collect::<Vec<_>>());
+        assert!(hides(&[3]) && hides(&[3, 4]) && hides(&[7]));
+        assert!(!hides(&[2]) && !hides(&[2, 3]) && !hides(&[3, 4, 5]) && !hides(&[4, 5, 6, 7]) && !hides(&[]));
         assert_eq!((Hidden::default().number(9), Hidden::default().seq(9)), (9, 9), "as in every ledger so far");
     }
 }
