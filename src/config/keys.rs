@@ -1,113 +1,26 @@
 //! The keys of the configuration: name, unit, range, default and destination of each, in one place.
 //!
 //! Defaults are written as TOML and go through the same reader as the file does. `config/cabinetd.toml` documents every
-//! key with the very words of [`Key::facts`]; tests hold the two together, and the defaults to those of the core.
+//! key with the very words of [`Key::facts`]; tests hold the two together, and the defaults to those of the core. What a key is, is in `form`;
+//! what the cabinet is made of in `hardware`.
+
+mod form;
+mod hardware;
+
+pub(super) use form::{Form, Key, Preset, ROLES, whole};
+pub(super) use hardware::{
+    Backend, DOOR, DoorDraft, LINES, LOAD, LinesDraft, LoadDraft, READER, ReaderDraft, SLOT, SLOTS, SlotDraft,
+    SlotsDraft,
+};
 
 use super::hours;
 use super::{Config, UpsConfig, UpstreamConfig, problem::Fault};
 use crate::cabinet::power::Method;
-use crate::cabinet::types::{Group, Reason, Role};
-use crate::io::lines::wiring::PinsBy;
-use crate::io::readers::wanted::{By, Kind, Layout};
+use crate::cabinet::types::{Group, Reason};
+use form::{role, text, truth};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-
-/// One key of a section whose values go into a `T`.
-#[derive(Debug)]
-pub(super) struct Key<T: 'static> {
-    pub(super) name: &'static str,
-    pub(super) form: Form<T>,
-    pub(super) preset: Preset,
-}
-
-/// What may stand to the right of the equals sign, and where it goes.
-#[derive(Debug)]
-pub(super) enum Form<T: 'static> {
-    Whole {
-        unit: &'static str,
-        range: RangeInclusive<u64>,
-        set: fn(&mut T, u64),
-    },
-    /// Three numbers, each greater than the one before.
-    Rising {
-        unit: &'static str,
-        range: RangeInclusive<u64>,
-        set: fn(&mut T, [u64; 3]),
-    },
-    Truth {
-        set: fn(&mut T, bool),
-    },
-    Choice {
-        words: &'static [Choice<T>],
-    },
-    Role {
-        set: fn(&mut T, Role),
-    },
-    /// `what` names it in messages ("1 to 64 characters").
-    Text {
-        what: &'static str,
-        set: fn(&mut T, &str) -> Result<(), Fault>,
-    },
-    /// A whole number, or a text with several and ranges of them: `"1-8, 12"`.
-    Numbers {
-        range: RangeInclusive<u64>,
-        set: fn(&mut T, Vec<u32>),
-    },
-    /// Texts; `start` empties the list before the first `add`.
-    List {
-        what: &'static str,
-        start: fn(&mut T),
-        add: fn(&mut T, &str) -> Result<(), Fault>,
-    },
-}
-
-/// A word and what it does.
-pub(super) type Choice<T> = (&'static str, fn(&mut T));
-
-/// What counts when a key is not written.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Preset {
-    /// It must be written; with an example.
-    Required(&'static str),
-    /// The same, where more is to be said of it: example, what is wrong, remedy.
-    Stated(&'static str, &'static str, &'static str),
-    /// This value, as TOML.
-    Is(&'static str),
-    /// No value; what that means, and an example of one.
-    Without(&'static str, &'static str),
-}
-
-/// The words of a role, in the order of what they may do.
-pub(super) const ROLES: [(&str, Role); 4] =
-    [("staff", Role::Staff), ("assistant", Role::Assistant), ("manager", Role::Manager), ("admin", Role::Admin)];
-
-pub(super) const fn whole<T>(
-    name: &'static str,
-    unit: &'static str,
-    range: RangeInclusive<u64>,
-    preset: &'static str,
-    set: fn(&mut T, u64),
-) -> Key<T> {
-    Key { name, form: Form::Whole { unit, range, set }, preset: Preset::Is(preset) }
-}
-
-const fn truth<T>(name: &'static str, preset: &'static str, set: fn(&mut T, bool)) -> Key<T> {
-    Key { name, form: Form::Truth { set }, preset: Preset::Is(preset) }
-}
-
-const fn role<T>(name: &'static str, preset: &'static str, set: fn(&mut T, Role)) -> Key<T> {
-    Key { name, form: Form::Role { set }, preset: Preset::Is(preset) }
-}
-
-const fn text<T>(
-    name: &'static str,
-    what: &'static str,
-    preset: Preset,
-    set: fn(&mut T, &str) -> Result<(), Fault>,
-) -> Key<T> {
-    Key { name, form: Form::Text { what, set }, preset }
-}
 
 const PATH: &str = "a path, relative to this file's folder or absolute";
 const NAME: &str = "1 to 64 characters";
@@ -141,121 +54,6 @@ pub(super) static PATHS: &[Key<Config>] = &[
         |c, v| path_into(&mut c.credentials_dir, v),
     ),
     text("run_dir", PATH, Preset::Without("/run/cabinetd", "\"/run/cabinetd\""), |c, v| path_into(&mut c.run_dir, v)),
-];
-
-/// `[lines]` while it is read.
-#[derive(Debug, Default)]
-pub(super) struct LinesDraft {
-    pub(super) backend: Backend,
-    pub(super) poll_s: u64,
-    pub(super) socket: Option<PathBuf>,
-}
-
-/// How lines are reached.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) enum Backend {
-    #[default]
-    Sim,
-    /// Real ones, the header pins in this way.
-    Real(PinsBy),
-}
-
-pub(super) static LINES: &[Key<LinesDraft>] = &[
-    Key {
-        name: "backend",
-        form: Form::Choice {
-            words: &[
-                ("sim", |l| l.backend = Backend::Sim),
-                ("gpiocdev", |l| l.backend = Backend::Real(PinsBy::Gpiocdev)),
-                ("rppal", |l| l.backend = Backend::Real(PinsBy::Rppal)),
-            ],
-        },
-        preset: Preset::Required("\"gpiocdev\""),
-    },
-    whole("poll_s", "s", 1..=300, "30", |l, v| l.poll_s = v),
-    text("socket", PATH, Preset::Without("hardware.sock in run_dir", "\"hardware.sock\""), |l, v| {
-        let mut path = PathBuf::new();
-        path_into(&mut path, v)?;
-        l.socket = Some(path);
-        Ok(())
-    }),
-];
-
-/// One `[[door]]` while it is read.
-#[derive(Debug, Default)]
-pub(super) struct DoorDraft {
-    pub(super) number: u8,
-    pub(super) contact: bool,
-}
-
-pub(super) static DOOR: &[Key<DoorDraft>] = &[
-    Key {
-        name: "number",
-        form: Form::Whole { unit: "", range: 1..=16, set: |d, v| d.number = v as u8 },
-        preset: Preset::Required("1"),
-    },
-    Key {
-        name: "contact",
-        form: Form::Truth { set: |d, v| d.contact = v },
-        preset: Preset::Stated(
-            "true",
-            "the door has no contact",
-            "without one nobody can tell whether the door is open: write contact = true, \
-             or contact = false to do without",
-        ),
-    },
-];
-
-/// `[slots]` while it is read.
-#[derive(Debug, Default)]
-pub(super) struct SlotsDraft {
-    pub(super) count: u16,
-    pub(super) columns: u16,
-    pub(super) rest: SlotDraft,
-}
-
-pub(super) static SLOTS: &[Key<SlotsDraft>] = &[
-    Key {
-        name: "count",
-        form: Form::Whole { unit: "slots", range: 1..=1000, set: |s, v| s.count = v as u16 },
-        preset: Preset::Required("24"),
-    },
-    whole("columns", "slots", 1..=100, "8", |s, v| s.columns = v as u16),
-    whole("door", "", 1..=16, "1", |s, v| s.rest.door = v as u8),
-    truth("led", "true", |s, v| s.rest.led = v),
-    truth("latch", "false", |s, v| s.rest.latch = v),
-];
-
-/// One `[[slot]]` while it is read.
-#[derive(Debug, Default)]
-pub(super) struct SlotDraft {
-    pub(super) number: u16,
-    pub(super) row: u16,
-    pub(super) column: u16,
-    pub(super) door: u8,
-    pub(super) latch: bool,
-    pub(super) led: bool,
-}
-
-pub(super) static SLOT: &[Key<SlotDraft>] = &[
-    Key {
-        name: "number",
-        form: Form::Whole { unit: "", range: 1..=1000, set: |s, v| s.number = v as u16 },
-        preset: Preset::Required("1"),
-    },
-    Key {
-        name: "row",
-        form: Form::Whole { unit: "", range: 1..=200, set: |s, v| s.row = v as u16 },
-        preset: Preset::Required("1"),
-    },
-    Key {
-        name: "column",
-        form: Form::Whole { unit: "", range: 1..=200, set: |s, v| s.column = v as u16 },
-        preset: Preset::Required("1"),
-    },
-    whole("door", "", 1..=16, "1", |s, v| s.door = v as u8),
-    truth("led", "true", |s, v| s.led = v),
-    truth("latch", "false", |s, v| s.latch = v),
 ];
 
 pub(super) static IDENTIFY: &[Key<Config>] = &[
@@ -544,104 +342,6 @@ pub(super) static POWER: &[Key<Config>] = &[
     truth("weekly_self_test", "false", |c, v| c.battery.weekly_self_test = v),
 ];
 
-/// One `[[load]]` while it is read.
-#[derive(Debug, Default)]
-pub(super) struct LoadDraft {
-    pub(super) name: String,
-}
-
-pub(super) static LOAD: &[Key<LoadDraft>] =
-    &[text("name", NAME, Preset::Required("\"display\""), |l, v| name_into(&mut l.name, v))];
-
-/// One `[[reader]]` while it is read.
-#[derive(Debug, Default)]
-pub(super) struct ReaderDraft {
-    pub(super) kind: Kind,
-    pub(super) by: By,
-    pub(super) layout: Layout,
-    pub(super) pause_ms: Option<u64>,
-}
-
-pub(super) static READER: &[Key<ReaderDraft>] = &[
-    Key {
-        name: "kind",
-        form: Form::Choice {
-            words: &[
-                ("badge", |r| r.kind = Kind::Badge),
-                ("keypad", |r| r.kind = Kind::Keypad),
-                ("both", |r| r.kind = Kind::Both),
-            ],
-        },
-        preset: Preset::Required("\"badge\""),
-    },
-    text(
-        "name",
-        "a name as `cabinetd check --only readers` shows it",
-        Preset::Without("any", "\"Sycreader RFID Technology Co., Ltd SYC ID&IC USB Reader\""),
-        |r, v| {
-            r.by.name = Some(plain(v, 256)?);
-            Ok(())
-        },
-    ),
-    text("id", "vendor and product like \"08ff:0009\"", Preset::Without("any", "\"08ff:0009\""), |r, v| {
-        let hex = |part: &str| (part.len() == 4).then(|| u16::from_str_radix(part, 16).ok()).flatten();
-        let id = v.split_once(':').and_then(|(vendor, product)| Some((hex(vendor)?, hex(product)?)));
-        r.by.id = Some(id.ok_or_else(|| {
-            Fault::new(
-                format!("{v:?} is no id of a device"),
-                "write four hex digits, a colon, four more: \"08ff:0009\"",
-            )
-        })?);
-        Ok(())
-    }),
-    text("port", "a port like \"usb-0000:01:00.0-1.3\"", Preset::Without("any", "\"usb-0000:01:00.0-1.3\""), |r, v| {
-        r.by.port = Some(plain(v, 256)?);
-        Ok(())
-    }),
-    text(
-        "path",
-        "a path under /dev/input",
-        Preset::Without("any", "\"/dev/input/by-id/usb-08ff_20140315-event-kbd\""),
-        |r, v| {
-            if !v.starts_with("/dev/input/") || v.contains("..") || v.contains('\0') {
-                return Err(Fault::new(
-                    format!("{v:?} is no path under /dev/input"),
-                    "write a link of /dev/input/by-id or by-path that ends in -event-kbd",
-                ));
-            }
-            r.by.path = Some(PathBuf::from(v));
-            Ok(())
-        },
-    ),
-    Key {
-        name: "layout",
-        form: Form::Choice {
-            words: &[
-                ("us", |r| r.layout = Layout::Us),
-                ("de", |r| r.layout = Layout::De),
-                ("fr", |r| r.layout = Layout::Fr),
-            ],
-        },
-        preset: Preset::Is("\"us\""),
-    },
-    Key {
-        name: "pause_ms",
-        form: Form::Whole { unit: "ms", range: 100..=60_000, set: |r, v| r.pause_ms = Some(v) },
-        preset: Preset::Without("1000, with keys to type on 10000", "10000"),
-    },
-];
-
-/// Text that a device says of itself: printable, not empty.
-fn plain(value: &str, most: usize) -> Result<String, Fault> {
-    if value.trim().is_empty() || value.len() > most || value.chars().any(char::is_control) {
-        return Err(Fault::new(
-            format!("{value:?} is no such text"),
-            format!("write 1 to {most} printable characters"),
-        ));
-    }
-    Ok(value.to_owned())
-}
-
 /// A month of the civil calendar, `YYYY-MM`.
 fn month(value: &str) -> Result<String, Fault> {
     let sound = value.len() == 7 && format!("{value}-01").parse::<jiff::civil::Date>().is_ok();
@@ -714,68 +414,4 @@ fn time_zone(value: &str) -> Result<String, Fault> {
         None => "write one like \"America/New_York\" (`timedatectl list-timezones` lists them)".to_owned(),
     };
     Err(Fault::new(format!("there is no time zone {value:?}"), remedy))
-}
-
-impl<T> Form<T> {
-    /// What to write, for remedies: `500 to 60000 (ms)`.
-    pub(super) fn wanted(&self) -> String {
-        let bounds = |unit: &str, range: &RangeInclusive<u64>| {
-            let unit = if unit.is_empty() { String::new() } else { format!(" ({unit})") };
-            format!("{} to {}{unit}", range.start(), range.end())
-        };
-        match self {
-            Self::Whole { unit, range, .. } => bounds(unit, range),
-            Self::Rising { unit, range, .. } => format!("three rising numbers, each {}", bounds(unit, range)),
-            Self::Truth { .. } => "true or false".to_owned(),
-            Self::Numbers { range, .. } => {
-                format!(
-                    "a number, or several like \"{0}-{1}, {2}\", each {3}",
-                    range.start() + 3,
-                    range.start() + 8,
-                    range.start() + 12,
-                    bounds("", range)
-                )
-            }
-            Self::Choice { words } => either(words.iter().map(|(word, _)| *word)),
-            Self::Role { .. } => either(ROLES.iter().map(|(word, _)| *word)),
-            Self::Text { what, .. } => (*what).to_owned(),
-            Self::List { what, .. } => format!("a list of {what}"),
-        }
-    }
-
-    pub(super) const fn is_list(&self) -> bool {
-        matches!(self, Self::Rising { .. } | Self::List { .. })
-    }
-
-    /// What kind of value belongs here.
-    pub(super) const fn kind(&self) -> &'static str {
-        match self {
-            Self::Whole { .. } => "a whole number",
-            Self::Rising { .. } => "a list of three whole numbers",
-            Self::Truth { .. } => "true or false",
-            Self::Numbers { .. } => "a whole number or a text in quotes",
-            Self::Choice { .. } | Self::Role { .. } | Self::Text { .. } => "a text in quotes",
-            Self::List { .. } => "a list of texts",
-        }
-    }
-}
-
-impl<T> Key<T> {
-    /// Unit, range and default as the annotated configuration must say them.
-    #[cfg(test)]
-    pub(super) fn facts(&self) -> String {
-        let mut wanted = self.form.wanted();
-        if let Some(first) = wanted.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        match self.preset {
-            Preset::Required(_) | Preset::Stated(..) => format!("{wanted}; must be written."),
-            Preset::Is(preset) => format!("{wanted}; default {preset}."),
-            Preset::Without(meaning, _) => format!("{wanted}; default: {meaning}."),
-        }
-    }
-}
-
-fn either<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    words.map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or ")
 }
