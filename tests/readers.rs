@@ -16,11 +16,16 @@ mod device;
 mod keyboard;
 #[path = "support/rig.rs"]
 mod rig;
+#[path = "readers/udev.rs"]
+mod udev;
 
 #[test]
 fn on_real_input_devices() {
     let said = rig::runs_this_program();
     // What ran there was not nothing.
-    assert!(said.contains("test device::a_code") && said.contains("test daemon::"), "{said}");
+    assert!(
+        said.contains("test device::a_code") && said.contains("test daemon::") && said.contains("test udev::"),
+        "{said}"
+    );
     println!("{said}");
 }

@@ -139,7 +139,10 @@ fn keys_out_when_the_office_closes() {
 #[test]
 fn closing_time_is_local_time_when_daylight_saving_time_ends_or_begins() {
     for (moves_min, early_min, late_min) in [(-60, 10 * 60 - 10, 20), (60, 8 * 60 - 10, 20)] {
-        let mut story = with_hours();
+        let mut story = Story::with(|settings| {
+            settings.alerts.office_hours = vec![Window { weekdays: 0b001_1111, from: 8 * 60, to: 18 * 60 }];
+            settings.alerts.overdue_ms.clear();
+        });
         story.pulls("ana", 4);
         story.news();
         story.local_time_moves_min(moves_min);
