@@ -11,7 +11,7 @@ use crate::cabinet::outcome::Denial;
 use crate::cabinet::power::state::OutageId;
 use crate::cabinet::roster::{Difference, FieldChange};
 use crate::cabinet::sentence::{Names, Sentence};
-use crate::cabinet::signed::Rise;
+use crate::cabinet::signed::{Rise, RosterFault};
 use crate::cabinet::types::{Actor, AlarmId, DoorNo, Input, SlotNo};
 use crate::io::journal::{Entry, Log};
 use crate::messages::{Message, alarms, records};
@@ -79,7 +79,7 @@ fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
         | Fact::KeyStepped { .. }
         | Fact::Denied { .. }
         | Fact::RosterChanged { .. }
-        | Fact::AlarmRaised { alarm: Alarm::PrivilegesRose { .. }, .. } => {}
+        | Fact::AlarmRaised { alarm: Alarm::PrivilegesRose { .. } | Alarm::RosterRefused { .. }, .. } => {}
         Fact::Started { .. }
         | Fact::Stopped { .. }
         | Fact::SlotsAdopted { .. }
@@ -141,6 +141,11 @@ fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
         }
         Fact::AlarmRaised { alarm: Alarm::PrivilegesRose { rises, .. }, .. } => {
             rises.iter_mut().for_each(Rise::forget_names);
+        }
+        Fact::AlarmRaised {
+            alarm: Alarm::RosterRefused { fault: RosterFault::DoesNotFit { problems, .. } }, ..
+        } => {
+            problems.clear();
         }
         _ => {}
     }

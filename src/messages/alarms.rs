@@ -146,7 +146,7 @@ super::messages! {
     ROSTER_COUNTS_FOR_NOTHING Warning "91cf410a8fa343f48652a94fb4f67df1":
         "Upstream's roster for this cabinet counts for nothing",
         "It is not signed by the key of this site, was changed on the way, is for another cabinet, is older than the one in force, or does not fit: the entry says which. The roster in force stays in force, and nothing else suffers.",
-        "What the entry says. A wrong signature is worth a question to whoever runs upstream. After it is put right: `cabinetd upstream retry`.";
+        "What the entry says; `cabinetd alarm list` names the people and keys that do not fit. A wrong signature is worth a question to whoever runs upstream. After it is put right: `cabinetd upstream retry`.";
 
     ROSTER_OVERDUE Warning "1b1c87edeac64d118f302b3e9e2c6a69":
         "The signed roster is past its age",

@@ -29,7 +29,11 @@ impl fmt::Display for RosterFault {
                 write!(f, "its version {version} is not above {held}, which was taken before; sign it with a higher one")
             }
             Self::DoesNotFit { version, problems } => {
-                write!(f, "version {version} does not fit this cabinet ({}); mend it and sign a higher version", problems.join("; "))
+                write!(f, "version {version} does not fit this cabinet")?;
+                if !problems.is_empty() {
+                    write!(f, " ({})", problems.join("; "))?;
+                }
+                f.write_str("; mend it and sign a higher version")
             }
         }
     }
