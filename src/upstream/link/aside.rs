@@ -88,7 +88,8 @@ impl Copier {
     /// On battery with each heartbeat, on line now and then. What comes of it is the core's.
     pub(super) async fn ask_hint(&mut self, client: &Client, life: Life) {
         self.aside.unhinted = self.aside.unhinted.saturating_add(1);
-        let is_due = self.aside.unhinted > HINTED_EACH || life.on_battery && !life.asleep_until_woken;
+        // Before a sleep nobody waits for it.
+        let is_due = (self.aside.unhinted > HINTED_EACH || life.on_battery) && !life.asleep_until_woken;
         if !self.setup.config.hints || !is_due {
             return;
         }
