@@ -71,8 +71,10 @@ pub struct Cabinet {
     sensing: sensing::Sensing,
     watch: custody::Watch,
     power: power::room::Room,
-    /// Falling asleep waits for upstream to have everything.
+    /// Falling asleep waits until upstream, and whoever is told of alarms, have everything.
     is_flushing: bool,
+    /// Since when upstream does not answer; the time of outages does not count.
+    upstream_silent: Option<Mono>,
     /// When the display's last word has been read.
     idle_at: Option<Mono>,
     /// Commands under way, by number, with what their end means.
@@ -145,6 +147,8 @@ pub enum Reason {
     Power,
     /// A test of the battery has had its time, or may be due.
     Upkeep,
+    /// Upstream is silent for too long.
+    UpstreamSilent,
 }
 
 /// One step: the moment, by whom, and what came of it so far.
@@ -183,6 +187,7 @@ impl Cabinet {
             watch: custody::Watch::default(),
             power,
             is_flushing: false,
+            upstream_silent: None,
             idle_at: None,
             pending: BTreeMap::new(),
             next_command: first_command.0,
@@ -295,6 +300,7 @@ impl Cabinet {
             self.opening.as_ref().map(opening::Opening::next_deadline),
             self.power.next_deadline(),
             self.idle_at.map(|at| (at, Reason::DisplayIdle)),
+            self.upstream_deadline(),
             commands,
         ]
         .into_iter()
@@ -316,6 +322,7 @@ impl Cabinet {
         self.watch_deadlines(turn);
         self.clear_display(turn);
         self.upkeep_deadline(turn);
+        self.watch_upstream(turn);
         let overdue: Vec<CommandId> =
             self.pending.iter().filter(|(_, pending)| pending.deadline <= turn.mono()).map(|(id, _)| *id).collect();
         for id in overdue {
@@ -464,6 +471,7 @@ impl Cabinet {
             | fact::Alarm::CabinetKeyOnly
             | fact::Alarm::ReplaceBattery => settings.power.is_none(),
             fact::Alarm::UpstreamAhead { .. } | fact::Alarm::CabinetCloned { .. } => !settings.upstream,
+            fact::Alarm::UpstreamSilent => settings.upstream_silent_ms == 0,
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,
         });

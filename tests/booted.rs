@@ -228,6 +228,22 @@ fn a_credentials_folder_that_was_restored_without_its_claim_starts() {
     assert_eq!(machine.property("NRestarts"), "0");
 }
 
+/// The drop-in names secrets that not every cabinet has.
+#[test]
+fn the_drop_in_for_the_network_needs_no_secret_and_hands_over_those_that_are_there() {
+    let people = "[mail]\nhost = \"localhost\"\nport = 1\nsecurity = \"none-on-loopback\"\nuser = \"u\"\npassword = \"mail_password\"\n\
+                  from = \"c@example.com\"\n[[recipient]]\nname = \"office\"\nmail = \"o@example.com\"\n";
+    let machine = Machine::boot(&format!("{CONFIG}{people}"));
+    let drop_in = include_str!("../systemd/network.conf");
+    machine.write("/etc/systemd/system/cabinetd.service.d/network.conf", drop_in);
+    machine.ok("systemctl daemon-reload && systemctl start cabinetd && cabinetd status");
+    machine.ok("cabinetd sim door force");
+    machine.until("it is said", "cabinetd alerts status | grep 'mail_password is missing; write'");
+    machine.ok("umask 077; echo secret > /etc/cabinetd/credentials/mail_password; systemctl restart cabinetd");
+    machine.until("it is handed over", "cabinetd alerts status | grep -i 'refused'");
+    assert_eq!(machine.property("NRestarts"), "0");
+}
+
 #[test]
 fn without_a_journal_it_speaks_to_stderr() {
     let machine = Machine::boot(CONFIG);

@@ -100,6 +100,7 @@ fn config(server: &Server, dir: &Path) -> UpstreamConfig {
         longest_pause_s: 1,
         batch_records: 50,
         flush_ms: 5_000,
+        silent_alarm_h: 4,
         withheld: BTreeSet::new(),
     }
 }
@@ -138,10 +139,11 @@ impl Copying {
         let mut news = Vec::new();
         while let Ok(Event::UpstreamSaid(said)) = self.said.try_recv() {
             // Once in each life.
-            if said == UpstreamNews::Agrees {
-                self.agrees = true;
-            } else {
-                news.push(said);
+            match said {
+                UpstreamNews::Agrees => self.agrees = true,
+                // What comes of a silence the core decides, and its stories tell.
+                UpstreamNews::Silent { .. } | UpstreamNews::Answers => {}
+                _ => news.push(said),
             }
         }
         news

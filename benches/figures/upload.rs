@@ -88,6 +88,7 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         longest_pause_s: 1,
         batch_records: BATCH,
         flush_ms: 1_000,
+        silent_alarm_h: 0,
         withheld: BTreeSet::new(),
     };
     let setup = Setup {

@@ -38,6 +38,7 @@ impl Alarm {
             | Self::UpstreamAhead { .. }
             | Self::CabinetCloned { .. }
             | Self::RecordParked { .. }
+            | Self::UpstreamSilent
             | Self::UpsUnreachable => false,
         }
     }

@@ -7,7 +7,7 @@ use super::power::{Method, UpsReading};
 use super::roster::RosterChange;
 use super::settings::Settings;
 use super::types::{
-    AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
+    AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Mono, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
 };
 
 /// What happened.
@@ -67,6 +67,10 @@ pub enum UpstreamNews {
     Parked { record: u64 },
     /// It took that after all.
     Unparked { record: u64 },
+    /// It does not answer, since this moment.
+    Silent { since: Mono },
+    /// It answers: the first time in this life of the process, or again.
+    Answers,
 }
 
 /// The circumstances of a start.

@@ -486,6 +486,8 @@ pub enum Alarm {
     RecordParked {
         record: u64,
     },
+    /// Upstream has not answered for hours, and mains is there.
+    UpstreamSilent,
 }
 
 impl Alarm {

@@ -139,7 +139,8 @@ impl Alarm {
             | Self::UpstreamLostData { .. }
             | Self::UpstreamAhead { .. }
             | Self::CabinetCloned { .. }
-            | Self::RecordParked { .. } => {}
+            | Self::RecordParked { .. }
+            | Self::UpstreamSilent => {}
             Self::WrongKey { key, session, .. } => {
                 said.keys.extend(key);
                 said.session = *session;

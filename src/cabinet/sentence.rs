@@ -119,6 +119,7 @@ impl Names<'_> {
                 format!("another machine sent upstream records up to {seq} under this cabinet's name")
             }
             Alarm::RecordParked { record } => format!("upstream refuses what is in record {record}"),
+            Alarm::UpstreamSilent => "upstream has not answered for hours".to_owned(),
         }
     }
 }

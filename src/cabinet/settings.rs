@@ -22,6 +22,10 @@ pub struct Settings {
     pub power: Option<PowerSettings>,
     /// Whether the ledger is copied upstream.
     pub upstream: bool,
+    /// Upstream that is silent for so long is an alarm, the time of outages not counted; 0 = never.
+    pub upstream_silent_ms: u64,
+    /// Whether people elsewhere are told of alarms.
+    pub recipients: bool,
 }
 
 /// A door.
@@ -135,6 +139,8 @@ impl Settings {
             },
             power: None,
             upstream: false,
+            upstream_silent_ms: 0,
+            recipients: false,
         }
     }
 }

@@ -229,6 +229,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::UpstreamAhead { .. } => &alarms::UPSTREAM_AHEAD,
         Alarm::CabinetCloned { .. } => &alarms::CABINET_CLONED,
         Alarm::RecordParked { .. } => &alarms::RECORD_PARKED,
+        Alarm::UpstreamSilent => &alarms::UPSTREAM_MUTE,
     })
 }
 
@@ -308,6 +309,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             | Alarm::UpstreamAhead { .. }
             | Alarm::CabinetCloned { .. }
             | Alarm::RecordParked { .. }
+            | Alarm::UpstreamSilent
             | Alarm::RecordsMissing { .. } => (None, &[]),
         },
         Fact::Started { .. }

@@ -16,7 +16,8 @@ impl Daemon {
             None => seen,
         };
         let upstream = self.upstream.as_ref().map(|link| link.state().view(seen.head_seq, seen.as_of.mono));
-        Snapshot { upstream, ..seen }
+        let alerts = self.post.as_ref().map(|post| post.view(seen.as_of.mono));
+        Snapshot { upstream, alerts, ..seen }
     }
 
     /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
@@ -24,7 +25,8 @@ impl Daemon {
         let seen = self.look();
         self.snapshot.send_if_modified(|last| {
             let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
-            let differ = figures(last) != figures(&seen) || last.upstream != seen.upstream;
+            let differ =
+                figures(last) != figures(&seen) || last.upstream != seen.upstream || last.alerts != seen.alerts;
             *last = Arc::new(seen);
             differ
         });

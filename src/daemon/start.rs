@@ -4,6 +4,7 @@ use super::guard::Guard;
 use super::keeper::Keeper;
 use super::sleeper::{Sleeper, World};
 use super::{Clerk, Daemon, Failure, Hands, QUEUE, Queues, Reload, SHORTEST_POLL, SPARING_MS, in_force};
+use crate::alerts::{Post, Setup as Alerts};
 use crate::cabinet::Event;
 use crate::cabinet::books::Books;
 use crate::cabinet::event::Start;
@@ -120,6 +121,7 @@ impl Daemon {
             None => None,
         };
         let (upstream_events, upstream_said) = mpsc::channel(QUEUE);
+        let post = tell_people(&config, &identity, &credentials.device_key, &keeper, &clock)?;
         let upstream = copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, upstream_events)?;
         let queues = Queues { lines: lines_queue, readers, done, ups, upstream: upstream_said, control };
         let config_hash = config.hash.clone();
@@ -145,6 +147,7 @@ impl Daemon {
             hangup,
             poller,
             upstream,
+            post,
             reading: None,
             asleep: false,
             told: String::new(),
@@ -161,6 +164,30 @@ impl Daemon {
 /// Whether anything in the books was hashed with the pepper.
 fn keeps_pins(books: &Books) -> bool {
     !books.vouched.is_empty() || books.roster.users.values().any(|user| user.pin.is_some())
+}
+
+/// Starts the telling, if the config names anybody. Nothing waits for the network here.
+fn tell_people(
+    config: &Config,
+    identity: &Identity,
+    device_key: &SigningKey,
+    keeper: &Keeper,
+    clock: &Arc<Clock>,
+) -> Result<Option<Post>, Failure> {
+    if config.recipients.is_empty() {
+        return Ok(None);
+    }
+    let setup = Alerts {
+        mail: config.mail.clone(),
+        recipients: config.recipients.clone(),
+        identity: identity.clone(),
+        device_key: device_key.clone(),
+        credentials_dir: config.credentials_dir.clone(),
+        state_dir: config.state_dir.clone(),
+        zone: clock.zone().clone(),
+    };
+    let clock = Arc::clone(clock);
+    Ok(Some(Post::start(setup, keeper.store().marks(), move || clock.now())?))
 }
 
 /// Starts the copying, if the config wants it. Nothing waits for the network here.

@@ -132,4 +132,9 @@ super::messages! {
         "Upstream refuses what is in a record",
         "It says that it will never take it as it is. The record went without its payload, by its digest alone, so that all behind it could follow; the ledger here has it whole.",
         "Ask whoever runs upstream why. When it is put right there: `cabinetd upstream retry`.";
+
+    UPSTREAM_MUTE Warning "b5177c8fd4cf2568121f1a7f5f0f12b5":
+        "Upstream has not answered for hours",
+        "Longer than silent_alarm_h under [upstream] in the config, the time of outages not counted. Records wait in the ledger, and the cabinet works; but nobody there would see it if it did not.",
+        "`cabinetd upstream status` says what went wrong last; the network, then upstream itself. The alarm ends by itself when upstream answers.";
 }

@@ -233,10 +233,7 @@ impl Copier {
                 Ok(client) => client,
                 Err(why) => {
                     self.show_trouble(&why);
-                    let now = (self.now)();
-                    self.shown.send_modify(|state| {
-                        state.failing_since.get_or_insert(now);
-                    });
+                    self.fell_silent().await;
                     self.end_flush(false);
                     if self.wait(Duration::from_millis(self.bounds.longest_pause_ms)).await.is_err() {
                         return;
@@ -393,12 +390,10 @@ impl Copier {
         });
         if matches!(answer, Answer::Failed { .. }) {
             self.end_flush(false);
-            let now = (self.now)();
-            self.shown.send_modify(|state| {
-                state.failing_since.get_or_insert(now);
-            });
+            self.fell_silent().await;
         } else {
             let (now, was_silent) = ((self.now)(), self.shown.borrow().failing_since.is_some());
+            let is_first = self.shown.borrow().heard.is_none();
             if was_silent {
                 tell!(UPSTREAM_BACK, "upstream answers again");
             }
@@ -406,6 +401,9 @@ impl Copier {
                 state.heard = Some(now);
                 (state.failing_since, state.trouble) = (None, None);
             });
+            if was_silent || is_first {
+                self.inform(UpstreamNews::Answers).await;
+            }
         }
         for news in sync.heard(sent, &answer, reader)? {
             self.take(news, sync).await?;
@@ -448,6 +446,16 @@ impl Copier {
             }
         }
         Ok(())
+    }
+
+    /// It does not answer: the core counts for how long.
+    async fn fell_silent(&self) {
+        let since = (self.now)();
+        let is_news = self.shown.borrow().failing_since.is_none();
+        if is_news {
+            self.shown.send_modify(|state| state.failing_since = Some(since));
+            self.inform(UpstreamNews::Silent { since }).await;
+        }
     }
 
     async fn inform(&self, news: UpstreamNews) {

@@ -200,6 +200,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::UpstreamAhead { seq: u64::MAX },
         Alarm::CabinetCloned { seq: 7 },
         Alarm::RecordParked { record: 31 },
+        Alarm::UpstreamSilent,
     ];
     for alarm in &all {
         match alarm {
@@ -229,11 +230,12 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::UpstreamAhead { .. }
             | Alarm::CabinetCloned { .. }
             | Alarm::RecordParked { .. }
+            | Alarm::UpstreamSilent
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 27, "each alarm has a sample");
+    assert_eq!(kinds.len(), 28, "each alarm has a sample");
     all
 }
 

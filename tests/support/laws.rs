@@ -383,6 +383,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::UpstreamAhead { .. }
                 | Alarm::CabinetCloned { .. }
                 | Alarm::RecordParked { .. }
+                | Alarm::UpstreamSilent
         ),
         _ => false,
     }

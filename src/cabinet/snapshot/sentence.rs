@@ -35,6 +35,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::UpstreamAhead { .. } => "upstream-ahead",
         Alarm::CabinetCloned { .. } => "cabinet-cloned",
         Alarm::RecordParked { .. } => "record-parked",
+        Alarm::UpstreamSilent => "upstream-silent",
     }
 }
 
@@ -55,6 +56,7 @@ pub(super) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::CabinetKeyDue
         | Alarm::UpstreamLostData { .. }
         | Alarm::RecordParked { .. }
+        | Alarm::UpstreamSilent
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
@@ -138,6 +140,9 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
         Alarm::RecordParked { record } => format!(
             "Upstream refuses what is in record {record}; it was sent without it. When that is put right there: `cabinetd upstream retry`."
         ),
+        Alarm::UpstreamSilent => {
+            "Upstream has not answered for hours: nobody there sees the cabinet. `cabinetd upstream status` says why.".to_owned()
+        }
         Alarm::SleepFailed { method } => {
             let latched = match method {
                 Method::UpsOff => " upsd still holds the order (FSD): `systemctl restart nut-server` takes it back.",

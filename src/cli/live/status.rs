@@ -42,6 +42,9 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
     if let Some(upstream) = &seen.upstream {
         super::upstream::lines(&mut text, upstream, view);
     }
+    if let Some(alerts) = &seen.alerts {
+        super::alerts::lines(&mut text, alerts, view);
+    }
     for door in &seen.doors {
         let since = door.since.map_or_else(String::new, |since| format!(" {}", view.since(seen, since)));
         let (word, tone) = match door.state {

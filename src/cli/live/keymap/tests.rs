@@ -64,6 +64,7 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         supply: None,
         power: None,
         upstream: None,
+        alerts: None,
         away: vec![],
         slots: (0..slots).map(slot).collect(),
     }

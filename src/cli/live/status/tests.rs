@@ -56,6 +56,7 @@ fn quiet() -> Snapshot {
         supply: None,
         power: None,
         upstream: None,
+        alerts: None,
         away: vec![],
         slots: vec![],
     }
