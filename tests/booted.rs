@@ -231,7 +231,7 @@ fn a_credentials_folder_that_was_restored_without_its_claim_starts() {
 /// The drop-in names secrets that not every cabinet has.
 #[test]
 fn the_drop_in_for_the_network_needs_no_secret_and_hands_over_those_that_are_there() {
-    let people = "[mail]\nhost = \"localhost\"\nport = 1\nsecurity = \"none-on-loopback\"\nuser = \"u\"\npassword = \"mail_password\"\n\
+    let people = "[mail]\nhost = \"127.0.0.1\"\nport = 1\nsecurity = \"none-on-loopback\"\nuser = \"u\"\npassword = \"mail_password\"\n\
                   from = \"c@example.com\"\n[[recipient]]\nname = \"office\"\nmail = \"o@example.com\"\n";
     let machine = Machine::boot(&format!("{CONFIG}{people}"));
     let drop_in = include_str!("../systemd/network.conf");

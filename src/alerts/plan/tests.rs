@@ -240,14 +240,16 @@ struct World {
     arrived: BTreeMap<(u64, u64), Vec<u64>>,
     /// Ends that were taken for certain.
     taken: BTreeSet<(u64, u64)>,
+    /// One that may have arrived goes again as it was, before anything else.
+    unsure: Option<(u64, u64)>,
 }
 
 impl World {
     fn new(class: Class) -> Self {
         let lane = lane(class);
         let disk = lane.kept().clone();
-        let (arrived, taken) = (BTreeMap::new(), BTreeSet::new());
-        Self { class, ledger: Vec::new(), lane, disk, mono_ms: 1_000, arrived, taken }
+        let (arrived, taken, unsure) = (BTreeMap::new(), BTreeSet::new(), None);
+        Self { class, ledger: Vec::new(), lane, disk, mono_ms: 1_000, arrived, taken, unsure }
     }
 
     fn write(&mut self, sort: u8) {
@@ -288,6 +290,14 @@ impl World {
         self.disk = self.lane.kept().clone();
         let (name, told) = ((parcel.after, parcel.upto), self.told(&parcel));
         assert!(!self.taken.contains(&name), "it was taken, and goes again: {name:?}");
+        if let Some(unsure) = self.unsure {
+            assert_eq!(name, unsure, "it may have arrived, and goes again under another name");
+        }
+        match how {
+            How::Taken => self.unsure = None,
+            How::Refused => {}
+            How::AnswerLost | How::Lost | How::TakenAndDies | How::LostAndDies => self.unsure = Some(name),
+        }
         if matches!(how, How::Taken | How::AnswerLost | How::TakenAndDies) {
             let before = self.arrived.entry(name).or_insert_with(|| told.clone());
             assert_eq!(*before, told, "under one name it tells two things");
