@@ -77,9 +77,11 @@ pub struct Cabinet {
     sensing: sensing::Sensing,
     watch: custody::Watch,
     power: power::room::Room,
-    /// Falling asleep waits for upstream to have everything.
+    /// Falling asleep waits until upstream, and whoever is told of alarms, have everything.
     is_flushing: bool,
     signed: signed::Waiting,
+    /// Since when upstream does not answer; the time of outages does not count.
+    upstream_silent: Option<Mono>,
     /// When the display's last word has been read.
     idle_at: Option<Mono>,
     /// What the status lamp was told last.
@@ -159,6 +161,8 @@ pub enum Reason {
     Power,
     /// A test of the battery has had its time, or may be due.
     Upkeep,
+    /// Upstream is silent for too long.
+    UpstreamSilent,
 }
 
 /// One step: the moment, by whom, and what came of it so far.
@@ -198,6 +202,7 @@ impl Cabinet {
             power,
             is_flushing: false,
             signed: signed::Waiting::default(),
+            upstream_silent: None,
             idle_at: None,
             lamp_shows: None,
             pending: BTreeMap::new(),
@@ -318,6 +323,7 @@ impl Cabinet {
             self.power.next_deadline(),
             self.signed.next_deadline(),
             self.idle_at.map(|at| (at, Reason::DisplayIdle)),
+            self.upstream_deadline(),
             commands,
         ]
         .into_iter()
@@ -340,6 +346,7 @@ impl Cabinet {
         self.clear_display(turn);
         self.upkeep_deadline(turn);
         self.look_at_roster_age(turn);
+        self.watch_upstream(turn);
         let overdue: Vec<CommandId> =
             self.pending.iter().filter(|(_, pending)| pending.deadline <= turn.mono()).map(|(id, _)| *id).collect();
         for id in overdue {
@@ -495,6 +502,7 @@ impl Cabinet {
             fact::Alarm::UpstreamAhead { .. }
             | fact::Alarm::CabinetCloned { .. }
             | fact::Alarm::RecordParked { .. } => !settings.upstream,
+            fact::Alarm::UpstreamSilent => settings.upstream_silent_ms == 0,
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,
         });

@@ -13,6 +13,7 @@
 //!
 //! **Does not** open the door (`--exercise` gives an admin's word to somebody who is there) nor any input device, nor repair anything.
 
+pub mod alerts;
 pub mod battery;
 mod catalog;
 pub mod clock;
@@ -132,6 +133,7 @@ pub struct Facts {
     pub credentials: Option<credentials::Facts>,
     pub ledger: Option<ledger::Facts>,
     pub upstream: Option<upstream::Facts>,
+    pub alerts: Option<alerts::Facts>,
     pub ups: Option<ups::Facts>,
     pub power: Option<power::Facts>,
 }
@@ -153,6 +155,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
             Group::Credentials => add(facts.credentials.as_ref().map(credentials::judge)),
             Group::Ledger => add(facts.ledger.as_ref().map(ledger::judge)),
             Group::Upstream => add(facts.upstream.as_ref().map(upstream::judge)),
+            Group::Alerts => add(facts.alerts.as_ref().map(alerts::judge)),
             Group::Ups => add(facts.ups.as_ref().zip(facts.power.as_ref()).map(|(ups, power)| ups::judge(ups, power))),
             Group::Battery => {
                 add(facts.ups.as_ref().zip(facts.power.as_ref()).map(|(ups, power)| battery::judge(ups, power)));

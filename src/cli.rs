@@ -1,5 +1,6 @@
 //! The commands. Each room below owns some of them; this one finds the config and hands over.
 
+pub mod alerts;
 pub mod check;
 pub mod config;
 pub mod demo;
@@ -77,7 +78,7 @@ enum Command {
         cabinetd ledger show --unit 204 --since 30d\n  \
         cabinetd ledger export --format csv --out log.csv\n  \
         cabinetd ledger verify\n  \
-        cabinetd ledger verify --head head.txt      against a head that was kept elsewhere\n\n\
+        cabinetd ledger verify --head head.txt      against a head that was kept elsewhere, or a mail that carries one\n\n\
         Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read.")]
     Ledger(ledger::LedgerArgs),
     /// Import, export and compare the roster
@@ -126,6 +127,9 @@ enum Command {
     /// The copy of the ledger elsewhere: how it stands, what was refused, what after a restored card
     #[command(subcommand)]
     Upstream(upstream::UpstreamCommand),
+    /// Who is told of alarms by mail or webhook: how they stand, and a test
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
     /// Show the config in force, or check it
     Config(config::ConfigArgs),
     /// Play outages at this cabinet before they come: which policy, which battery
@@ -183,6 +187,13 @@ pub fn main() -> ExitCode {
         },
         Command::Upstream(upstream::UpstreamCommand::NewEpoch { yes }) => {
             with_config(config, |config| upstream::new_epoch(yes, &config))
+        }
+        Command::Alerts(alerts::AlertsCommand::Status { output }) => match live::Place::find(config) {
+            Ok(place) => alerts::status(output, &place),
+            Err(error) => unusable(&error),
+        },
+        Command::Alerts(alerts::AlertsCommand::Test { name }) => {
+            with_config(config, |config| alerts::test(name.as_deref(), &config))
         }
         Command::Upstream(command) => match live::Place::find(config) {
             Ok(place) => upstream::ask(&command, &place),

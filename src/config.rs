@@ -11,6 +11,7 @@ mod keys;
 mod layout;
 mod problem;
 mod reader;
+mod recipients;
 mod wires;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 pub use difference::Difference;
 pub use problem::{ConfigError, Problem};
 pub use reader::{Entry, Origin};
+pub use recipients::{MailConfig, Recipient, Security, To};
 
 use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::settings::{AccessRules, AlertRules, SessionRules, Settings};
@@ -71,6 +73,10 @@ pub struct Config {
     pub ups: Option<UpsConfig>,
     /// None: the ledger is copied nowhere.
     pub upstream: Option<UpstreamConfig>,
+    /// None: no mail is sent.
+    pub mail: Option<MailConfig>,
+    /// Who is told of alarms.
+    pub recipients: Vec<Recipient>,
     /// The policy's rules and the site's powers; the core has them only with a UPS.
     pub power: PowerSettings,
     pub battery: BatteryConfig,
@@ -135,6 +141,8 @@ pub struct UpstreamConfig {
     pub hints: bool,
     /// Whether it is shown where each key is.
     pub keymap: bool,
+    /// Silent for so long, upstream is an alarm; 0 = never.
+    pub silent_alarm_h: u16,
     /// Kinds whose payloads stay here.
     pub withheld: BTreeSet<String>,
 }
@@ -155,6 +163,7 @@ impl UpstreamConfig {
             roster_key: None,
             hints: false,
             keymap: false,
+            silent_alarm_h: 0,
             withheld: BTreeSet::new(),
         })
     }
@@ -342,6 +351,8 @@ impl Config {
             power: None,
             upstream: false,
             signed_roster: false,
+            upstream_silent_ms: 0,
+            recipients: false,
         };
         Self {
             settings,
@@ -353,6 +364,8 @@ impl Config {
             readers: Vec::new(),
             ups: None,
             upstream: None,
+            mail: None,
+            recipients: Vec::new(),
             power: PowerSettings::default(),
             battery: BatteryConfig::default(),
             accounts: Vec::new(),
@@ -390,6 +403,7 @@ impl Config {
             self.lines = Lines::Real(wiring);
         }
         self.read_upstream(reader, document, around);
+        self.read_recipients(reader, document, around);
         self.read_ups(reader, document);
         self.power.may_order = self.ups.as_ref().is_some_and(|ups| ups.user.is_some());
         self.power.rated_w = (self.battery.ups_rated_w > 0).then_some(self.battery.ups_rated_w);
@@ -490,6 +504,7 @@ impl Config {
         self.power.rules.flush_ms = upstream.flush_ms;
         self.settings.upstream = true;
         self.settings.signed_roster = upstream.roster_key.is_some();
+        self.settings.upstream_silent_ms = u64::from(upstream.silent_alarm_h) * 3_600_000;
         self.upstream = Some(upstream);
     }
 
@@ -681,9 +696,28 @@ static PLAIN: [(&str, &[keys::Key<Config>]); 8] = [
 ];
 
 /// Everything that may stand at the top.
-const SECTIONS: [&str; 19] = [
-    "cabinet", "paths", "lines", "door", "slots", "slot", "input", "output", "reader", "identify", "sessions",
-    "alerts", "control", "upstream", "ups", "battery", "power", "load", "accounts",
+const SECTIONS: [&str; 21] = [
+    "cabinet",
+    "paths",
+    "lines",
+    "door",
+    "slots",
+    "slot",
+    "input",
+    "output",
+    "reader",
+    "identify",
+    "sessions",
+    "alerts",
+    "control",
+    "upstream",
+    "mail",
+    "recipient",
+    "ups",
+    "battery",
+    "power",
+    "load",
+    "accounts",
 ];
 
 /// The section that has a key of this name.

@@ -23,6 +23,7 @@ mod reload;
 mod sleeper;
 mod start;
 
+use crate::alerts::Post;
 use crate::cabinet::Event;
 use crate::cabinet::event::{Ask, StoreState};
 use crate::cabinet::fact::Record;
@@ -160,6 +161,8 @@ struct Daemon {
     upstream: Option<Link>,
     /// Whom a roster must be signed by, and for. None: no signed roster counts.
     signers: Option<Arc<Expected>>,
+    /// None: nobody elsewhere is told of alarms.
+    post: Option<Post>,
     /// The last reading of the UPS: its figures are shown, and recorded only when the supply changes.
     reading: Option<UpsReading>,
     /// In standby, or out of power: as little as possible is done.
@@ -277,6 +280,10 @@ impl Daemon {
                 Some(event) = self.queues.ups.recv() => plain(event),
                 Some(event) = self.queues.upstream.recv() => plain(event),
                 () = upstream_changed(self.upstream.as_mut()) => {
+                    self.refresh();
+                    continue;
+                }
+                () = post_changed(self.post.as_mut()) => {
                     self.refresh();
                     continue;
                 }
@@ -405,6 +412,9 @@ impl Daemon {
                 if let Some(upstream) = &self.upstream {
                     upstream.pace(if slow { Pace::Asleep } else { Pace::Awake });
                 }
+                if let Some(post) = &self.post {
+                    post.pace(slow);
+                }
             }
             Action::Sleep { method, wake_after_ms } => {
                 let within = self.answered_within(command.deadline);
@@ -421,24 +431,27 @@ impl Daemon {
         }
     }
 
-    /// Has upstream get everything now; the end comes as an event. Never waits.
+    /// Has upstream get everything now, and people what is urgent; the end comes as an event. Never waits.
     fn flush(&self, id: CommandId) {
-        let (flushed, done) = (self.upstream.as_ref().map(Link::flush), self.done.clone());
+        let flushed = [self.upstream.as_ref().map(Link::flush), self.post.as_ref().map(Post::flush)];
+        let done = self.done.clone();
         tokio::spawn(async move {
-            let result = match flushed {
-                Some(flushed) => match flushed.await {
-                    Ok(true) => CommandResult::Done,
-                    Ok(false) | Err(_) => CommandResult::Failed("upstream could not be reached".into()),
-                },
-                None => CommandResult::Done,
-            };
+            let mut result = CommandResult::Done;
+            for flushed in flushed.into_iter().flatten() {
+                if !matches!(flushed.await, Ok(true)) {
+                    result = CommandResult::Failed("not everybody could be reached".into());
+                }
+            }
             // The loop is gone when the process ends: then nobody waits for it either.
             let _ = done.send(Event::CommandDone { id, result }).await;
         });
     }
 
-    /// Upstream is told that there is more.
+    /// Whoever sends it elsewhere is told that there is more.
     fn recorded(&self) {
+        if let Some(post) = &self.post {
+            post.recorded(self.keeper.head().seq);
+        }
         if let Some(upstream) = &self.upstream {
             upstream.recorded(self.keeper.head().seq, self.keeper.cabinet().power_mode());
         }
@@ -594,6 +607,14 @@ impl Daemon {
 async fn upstream_changed(upstream: Option<&mut Link>) {
     match upstream {
         Some(upstream) => upstream.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends when somebody who is told of alarms stands otherwise than before; never, where there is nobody.
+async fn post_changed(post: Option<&mut Post>) {
+    match post {
+        Some(post) => post.changed().await,
         None => std::future::pending().await,
     }
 }

@@ -12,5 +12,6 @@ pub mod sim;
 pub mod sleep;
 pub mod store;
 pub mod systemd;
+pub mod trust;
 pub mod ups;
 pub mod upsmon;

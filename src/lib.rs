@@ -6,6 +6,7 @@
 #[cfg(test)]
 extern crate self as cabinetd;
 
+pub mod alerts;
 pub mod cabinet;
 pub mod check;
 pub mod cli;

@@ -234,6 +234,22 @@ fn a_credentials_folder_that_was_restored_without_its_claim_starts() {
     assert_eq!(machine.property("NRestarts"), "0");
 }
 
+/// The drop-in names secrets that not every cabinet has.
+#[test]
+fn the_drop_in_for_the_network_needs_no_secret_and_hands_over_those_that_are_there() {
+    let people = "[mail]\nhost = \"127.0.0.1\"\nport = 1\nsecurity = \"none-on-loopback\"\nuser = \"u\"\npassword = \"mail_password\"\n\
+                  from = \"c@example.com\"\n[[recipient]]\nname = \"office\"\nmail = \"o@example.com\"\n";
+    let machine = Machine::boot(&format!("{CONFIG}{people}"));
+    let drop_in = include_str!("../systemd/network.conf");
+    machine.write("/etc/systemd/system/cabinetd.service.d/network.conf", drop_in);
+    machine.ok("systemctl daemon-reload && systemctl start cabinetd && cabinetd status");
+    machine.ok("cabinetd sim door force");
+    machine.until("it is said", "cabinetd alerts status | grep 'mail_password is missing; write'");
+    machine.ok("umask 077; echo secret > /etc/cabinetd/credentials/mail_password; systemctl restart cabinetd");
+    machine.until("it is handed over", "cabinetd alerts status | grep -i 'refused'");
+    assert_eq!(machine.property("NRestarts"), "0");
+}
+
 #[test]
 fn without_a_journal_it_speaks_to_stderr() {
     let machine = Machine::boot(CONFIG);
@@ -320,7 +336,7 @@ fn upstream_is_reached_with_its_drop_in_and_not_without() {
     let told = machine.ok("cabinetd upstream status --json");
     assert!(told.contains("\"silent\"") && !told.contains("401"), "{told}");
 
-    machine.write("/etc/systemd/system/cabinetd.service.d/upstream.conf", include_str!("../systemd/upstream.conf"));
+    machine.write("/etc/systemd/system/cabinetd.service.d/network.conf", include_str!("../systemd/network.conf"));
     machine.write("/etc/cabinetd/credentials/upstream_token", TOKEN);
     machine.ok("chmod 600 /etc/cabinetd/credentials/upstream_token && systemctl daemon-reload");
     machine.write("/etc/cabinetd/cabinetd.toml", &format!("{CONFIG}{upstream}token = \"upstream_token\"\n"));

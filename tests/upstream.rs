@@ -124,6 +124,7 @@ fn config(server: &Server, dir: &Path) -> UpstreamConfig {
         roster_key: None,
         hints: false,
         keymap: false,
+        silent_alarm_h: 4,
         withheld: BTreeSet::new(),
     }
 }
@@ -168,6 +169,8 @@ impl Copying {
                 // Once in each life.
                 UpstreamNews::Agrees => self.agrees = true,
                 UpstreamNews::Refuses { records } => self.refused = Some(records),
+                // What comes of a silence the core decides, and its stories tell.
+                UpstreamNews::Silent { .. } | UpstreamNews::Answers => {}
                 other => news.push(other),
             }
         }

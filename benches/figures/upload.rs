@@ -91,6 +91,7 @@ pub fn send(state: &Path, ca: &Path, url: &str) {
         roster_key: None,
         hints: false,
         keymap: false,
+        silent_alarm_h: 0,
         withheld: BTreeSet::new(),
     };
     let setup = Setup {

@@ -44,6 +44,7 @@ impl Alarm {
             | Self::CabinetCloned { .. }
             | Self::RecordParked { .. }
             | Self::RosterOverdue { .. }
+            | Self::UpstreamSilent
             | Self::UpsUnreachable => false,
         }
     }

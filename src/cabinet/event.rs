@@ -8,7 +8,7 @@ use super::roster::RosterChange;
 use super::settings::Settings;
 use super::signed::{RosterFault, SignedRoster};
 use super::types::{
-    AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
+    AlarmId, Code, CommandId, DoorNo, Input, KeyId, Level, Mono, Origin, Pin, PinHash, Reason, SlotNo, Stamp, UserId,
 };
 use std::collections::BTreeSet;
 
@@ -75,6 +75,10 @@ pub enum UpstreamNews {
     Refuses { records: BTreeSet<u64> },
     /// What it knows of the weather, and in how many ms the utility expects an outage to end.
     Hints { storm: bool, ends_in_ms: Option<u64> },
+    /// It does not answer, since this moment.
+    Silent { since: Mono },
+    /// It answers: the first time in this life of the process, or again.
+    Answers,
 }
 
 /// The circumstances of a start.

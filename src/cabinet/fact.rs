@@ -529,6 +529,8 @@ pub enum Alarm {
         version: u64,
         rises: Vec<Rise>,
     },
+    /// Upstream has not answered for hours, and mains is there.
+    UpstreamSilent,
 }
 
 impl Alarm {

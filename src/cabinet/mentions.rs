@@ -149,7 +149,8 @@ impl Alarm {
             | Self::CabinetCloned { .. }
             | Self::RecordParked { .. }
             | Self::RosterRefused { .. }
-            | Self::RosterOverdue { .. } => {}
+            | Self::RosterOverdue { .. }
+            | Self::UpstreamSilent => {}
             Self::PrivilegesRose { rises, .. } => {
                 said.users.extend(rises.iter().filter_map(Rise::user));
                 said.keys.extend(rises.iter().filter_map(Rise::key));

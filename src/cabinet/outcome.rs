@@ -85,7 +85,7 @@ pub enum Action {
     Sleep { method: Method, wake_after_ms: Option<u64> },
     /// Have the UPS test its battery.
     TestBattery,
-    /// Have upstream get everything now, if it can be reached. Its end says that this is over, however it went.
+    /// Have upstream get everything now, and people what is urgent, if they can be reached. Its end says that this is over, however it went.
     Flush,
     /// Try once more what upstream refused.
     RetryUpstream,

@@ -128,6 +128,7 @@ impl Names<'_> {
             Alarm::PrivilegesRose { version, rises } => {
                 format!("signed roster {version} gives more than before: {}", self.rises(rises))
             }
+            Alarm::UpstreamSilent => "upstream has not answered for hours".to_owned(),
         }
     }
 }

@@ -30,6 +30,10 @@ pub struct Settings {
     pub upstream: bool,
     /// Whether rosters count that are signed elsewhere.
     pub signed_roster: bool,
+    /// Upstream that is silent for so long is an alarm, the time of outages not counted; 0 = never.
+    pub upstream_silent_ms: u64,
+    /// Whether people elsewhere are told of alarms.
+    pub recipients: bool,
 }
 
 /// A door.
@@ -147,6 +151,8 @@ impl Settings {
             power: None,
             upstream: false,
             signed_roster: false,
+            upstream_silent_ms: 0,
+            recipients: false,
         }
     }
 }

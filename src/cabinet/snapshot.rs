@@ -51,6 +51,9 @@ pub struct Snapshot {
     /// The signed roster. None: no roster that is signed elsewhere was taken, and none waits.
     #[serde(default)]
     pub signed_roster: Option<SignedRosterView>,
+    /// Who is told of alarms; none if nobody is.
+    #[serde(default)]
+    pub alerts: Option<AlertsView>,
     /// Every key that does not hang in the cabinet, retired ones apart.
     pub away: Vec<Away>,
     /// Slots by number. Empty for readers who may not see them.
@@ -325,6 +328,43 @@ pub enum UpstreamIs {
     Blocked,
 }
 
+/// How those stand who are told of alarms. An alarm under duress moves nothing here.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct AlertsView {
+    pub recipients: Vec<RecipientView>,
+}
+
+/// How one of them stands.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct RecipientView {
+    pub name: String,
+    /// `mail` or `webhook`.
+    pub by: String,
+    pub state: RecipientIs,
+    /// Urgent news that were not taken yet.
+    pub urgent_waiting: u64,
+    /// News that wait for the digest.
+    pub routine_waiting: u64,
+    /// How long ago it took something, at `as_of`, in ms; none if it did not since the daemon's start.
+    pub told_ago_ms: Option<u64>,
+    /// Since when it takes nothing, at `as_of`, in ms.
+    pub failing_ms: Option<u64>,
+    /// What went wrong last.
+    pub trouble: Option<String>,
+}
+
+/// Whether a recipient is told.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecipientIs {
+    /// It was told what is urgent.
+    Fine,
+    /// Something urgent is on its way, held for a moment, or gathered.
+    Waiting,
+    /// What was sent last was not taken.
+    Failing,
+}
+
 impl Snapshot {
     /// The cabinet as others may see it.
     #[must_use]
@@ -372,6 +412,7 @@ impl Snapshot {
             power: None,
             upstream: None,
             signed_roster: eye.signed_roster(),
+            alerts: None,
             away,
             slots,
         }

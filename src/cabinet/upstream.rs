@@ -5,7 +5,8 @@
 use super::event::UpstreamNews;
 use super::fact::Alarm;
 use super::outcome::{Action, Denial};
-use super::{Cabinet, Purpose, Turn};
+use super::types::Mono;
+use super::{Cabinet, Purpose, Reason, Turn};
 use std::collections::BTreeSet;
 
 /// Refused payloads that have an alarm of their own; `status` lists them all.
@@ -34,6 +35,11 @@ impl Cabinet {
             UpstreamNews::Agrees => self.resolve(turn, is_apart),
             UpstreamNews::Refuses { records } => self.refused_upstream(turn, &records),
             UpstreamNews::Hints { storm, ends_in_ms } => self.outage_hinted(turn, storm, ends_in_ms),
+            UpstreamNews::Silent { since } => self.upstream_silent = self.upstream_silent.or(Some(since)),
+            UpstreamNews::Answers => {
+                self.upstream_silent = None;
+                self.resolve(turn, |alarm| *alarm == Alarm::UpstreamSilent);
+            }
         }
     }
 
@@ -63,9 +69,30 @@ impl Cabinet {
         Ok("upstream is tried now; `cabinetd upstream status` says what came of it".to_owned())
     }
 
-    /// Falling asleep: upstream is to have everything before the network may be gone.
+    /// In an outage the network's own supply is out as well: the silence counts from its end.
+    pub(super) fn watch_upstream(&mut self, turn: &mut Turn) {
+        if self.upstream_silent.is_some() && self.is_outage() {
+            self.upstream_silent = Some(turn.mono());
+        } else if self.upstream_deadline().is_some_and(|(at, _)| at <= turn.mono()) {
+            // Once for each silence.
+            self.upstream_silent = None;
+            self.raise(turn, Alarm::UpstreamSilent);
+        }
+    }
+
+    pub(super) fn upstream_deadline(&self) -> Option<(Mono, Reason)> {
+        let after_ms = self.settings.upstream_silent_ms;
+        let since = self.upstream_silent.filter(|_| after_ms > 0 && !self.is_outage())?;
+        Some((since.plus_ms(after_ms), Reason::UpstreamSilent))
+    }
+
+    fn is_outage(&self) -> bool {
+        self.books.power.as_ref().is_some_and(|power| power.outage.is_some())
+    }
+
+    /// Falling asleep: upstream, and whoever is told of alarms, are to have everything before the network may be gone.
     pub(super) fn ask_flush(&mut self, turn: &mut Turn, within_ms: u64) {
-        self.is_flushing = self.settings.upstream;
+        self.is_flushing = self.settings.upstream || self.settings.recipients;
         if self.is_flushing {
             self.command_within(turn, Action::Flush, Purpose::Flush, within_ms);
         }

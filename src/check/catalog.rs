@@ -15,13 +15,14 @@ pub enum Group {
     Credentials,
     Ledger,
     Upstream,
+    Alerts,
     Ups,
     Battery,
     Power,
 }
 
 /// All groups, in their order.
-pub const GROUPS: [Group; 13] = [
+pub const GROUPS: [Group; 14] = [
     Group::Config,
     Group::Daemon,
     Group::Lines,
@@ -32,6 +33,7 @@ pub const GROUPS: [Group; 13] = [
     Group::Credentials,
     Group::Ledger,
     Group::Upstream,
+    Group::Alerts,
     Group::Ups,
     Group::Battery,
     Group::Power,
@@ -52,6 +54,7 @@ impl Group {
             Self::Credentials => "credentials",
             Self::Ledger => "ledger",
             Self::Upstream => "upstream",
+            Self::Alerts => "alerts",
             Self::Ups => "ups",
             Self::Battery => "battery",
             Self::Power => "power",
@@ -72,6 +75,7 @@ impl Group {
             Self::Credentials => "Credentials",
             Self::Ledger => "Ledger",
             Self::Upstream => "Upstream",
+            Self::Alerts => "Alerts",
             Self::Ups => "UPS",
             Self::Battery => "Battery",
             Self::Power => "Power and sleep",
@@ -231,6 +235,19 @@ catalog! {
     UpstreamRoster Upstream "upstream.roster":
         "The signed roster is in force and not past its age, and what upstream has in its place can be taken.",
         "What the finding says; [upstream.md](upstream.md), \"A roster from elsewhere\".";
+
+    AlertsReach Alerts "alerts.reach":
+        "The recipient's mail server or webhook is there, is trusted, and lets us in. Nothing is sent.",
+        "What the finding says: network, name, certificate, password.";
+    AlertsArrive Alerts "alerts.arrive":
+        "The daemon gets its messages taken.",
+        "`cabinetd alerts status`, and [alerts.md](alerts.md) for the drop-in that lets the service out.";
+    AlertsUrgent Alerts "alerts.urgent":
+        "Somebody is told of what is urgent.",
+        "Write \"urgent\" under `classes` of a recipient who reads it at any hour.";
+    AlertsDuress Alerts "alerts.duress":
+        "Somebody is told when somebody acts under duress.",
+        "`duress = true` for a recipient who is not at the cabinet, where duress PINs are given out.";
 
     UpsWatched Ups "ups.watched":
         "A UPS is watched.",

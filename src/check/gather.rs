@@ -56,6 +56,8 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
         credentials: wants(Group::Credentials).then(|| places::credentials(&seen.config)),
         ledger: wants(Group::Ledger).then(|| places::ledger(&seen.config, seen.is_clean("cabinet"))),
         upstream: wants(Group::Upstream).then(|| places::upstream(&seen.config, seen.is_clean("upstream"))),
+        alerts: wants(Group::Alerts)
+            .then(|| places::alerts(&seen.config, seen.is_clean("mail") && seen.is_clean("recipient"))),
         power: ups.as_ref().map(|ups| power_of(&seen, ups, now)),
         ups,
     }

@@ -18,7 +18,7 @@ use crate::cabinet::power::baseline::{Baseline, LoadDay};
 use crate::cabinet::power::selftest::Verdict;
 use crate::cabinet::power::state::{Measured, PowerState, Proof};
 use crate::cabinet::power::{Method, PowerSettings};
-use crate::cabinet::snapshot::{SignedRosterView, UpstreamIs, UpstreamView};
+use crate::cabinet::snapshot::{AlertsView, SignedRosterView, UpstreamIs, UpstreamView};
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Stamp, Wall};
 use crate::config::BatteryConfig;
 use crate::io::ups::figures;
@@ -150,6 +150,12 @@ fn good() -> Facts {
                 waiting: None,
             }),
         }))),
+        alerts: Some(alerts::Facts::Told(alerts::Told {
+            recipients: vec![("office".into(), Ok(()))],
+            urgent: true,
+            duress: true,
+            daemon: Some(AlertsView { recipients: Vec::new() }),
+        })),
         ledger: Some(ledger::Facts::Open(Open {
             records: 5_000,
             found: ("Palm Court".into(), "cabinet-1".into()),

@@ -9,6 +9,7 @@ mod pick;
 pub(super) mod when;
 
 use super::whole_file::{self, Unwritten};
+use crate::alerts::letter::in_mails;
 use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError, ViewsFound};
@@ -112,7 +113,8 @@ enum Format {
 
 #[derive(Args, Clone, Debug)]
 struct Verify {
-    /// A head that was kept elsewhere: epoch:seq:hash, or a file that holds one. May be given more than once.
+    /// A head that was kept elsewhere: epoch:seq:hash, or a file that holds one: signed, an export, a mail (or a whole folder of them in
+    /// one file, as mbox has it; forwarded and quoted ones, too). May be given more than once.
     #[arg(long, value_name = "HEAD")]
     head: Vec<String>,
     /// The findings as JSON.
@@ -393,7 +395,10 @@ fn heads_of(text: &str) -> Result<Vec<OutsideHead>, Failure> {
     let content = std::fs::read_to_string(text).map_err(|error| {
         Failure::Usage(format!("\"{text}\" is neither epoch:seq:hash nor a file that can be read ({error})"))
     })?;
-    let mut heads = Vec::new();
+    let mut heads: Vec<OutsideHead> = in_mails(&content)
+        .into_iter()
+        .map(|signed| OutsideHead { source: text.to_owned(), head: signed.head, signed: Some(signed) })
+        .collect();
     for line in content.lines() {
         let signed = SignedHead::from_json(line).ok().or_else(|| {
             let value: Value = serde_json::from_str(line).ok()?;
@@ -409,7 +414,9 @@ fn heads_of(text: &str) -> Result<Vec<OutsideHead>, Failure> {
         }
     }
     if heads.is_empty() {
-        return Err(Failure::Usage(format!("{text} holds no head; it should hold epoch:seq:hash or a signed head")));
+        return Err(Failure::Usage(format!(
+            "{text} holds no head; it should hold epoch:seq:hash, a signed head, or a mail that carries one"
+        )));
     }
     Ok(heads)
 }

@@ -4,12 +4,14 @@
 //! `docs/json-output.md`. Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it. None of them
 //! stands in for badge and PIN: `pull` and `return` are the ask of whoever is identified at the cabinet.
 
+mod alerts;
 mod keymap;
 mod power;
 mod status;
 mod upstream;
 pub(super) mod words;
 
+pub(super) use alerts::alerts;
 pub use keymap::keymap;
 pub(super) use power::{battery, mode_words, out_for};
 pub use status::{alarms, status};

@@ -25,6 +25,9 @@ pub(super) fn render(config: &Config) -> String {
     if config.upstream.is_none() {
         out.push_str("\n# [upstream]: not written, so the ledger is copied nowhere\n");
     }
+    if config.recipients.is_empty() {
+        out.push_str("\n# [[recipient]]: not written, so nobody elsewhere is told of alarms\n");
+    }
     if config.ups.is_none() {
         out.push_str("\n# [ups]: not written, so no UPS is watched\n");
     }

@@ -7,7 +7,7 @@
 mod form;
 mod hardware;
 
-pub(super) use form::{Form, Key, Preset, ROLES, whole};
+pub(super) use form::{Form, Key, Preset, ROLES, text, truth, whole};
 pub(super) use hardware::{
     Backend, DOOR, DoorDraft, LINES, LOAD, LinesDraft, LoadDraft, READER, ReaderDraft, SLOT, SLOTS, SlotDraft,
     SlotsDraft,
@@ -17,13 +17,14 @@ use super::hours;
 use super::{Config, UpsConfig, UpstreamConfig, problem::Fault};
 use crate::cabinet::power::Method;
 use crate::cabinet::types::{Group, Reason};
-use form::{role, text, truth};
+use form::role;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-const PATH: &str = "a path, relative to this file's folder or absolute";
-const NAME: &str = "1 to 64 characters";
+pub(super) const PATH: &str = "a path, relative to this file's folder or absolute";
+pub(super) const NAME: &str = "1 to 64 characters";
+pub(super) const CREDENTIAL: &str = "the name of a credential";
 const GROUP: &str = "the name of a group of the operating system";
 
 pub(super) static CABINET: &[Key<Config>] = &[
@@ -232,15 +233,11 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
         u.ca_file = Some(path);
         Ok(())
     }),
-    text("token", "the name of a credential", Preset::Without("none is sent", "\"upstream_token\""), |u, v| {
-        let sound = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if v.is_empty() || v.len() > 64 || v.starts_with('.') || !v.chars().all(sound) {
-            return Err(Fault::new(
-                format!("{v:?} is no name of a credential"),
-                "write the name of a file in credentials_dir, like \"upstream_token\"; the token itself does not belong here",
-            ));
-        }
-        u.token = Some(v.to_owned());
+    text("token", CREDENTIAL, Preset::Without("none is sent", "\"upstream_token\""), |u, v| {
+        u.token = Some(credential(
+            v,
+            "write the name of a file in credentials_dir, like \"upstream_token\"; the token itself does not belong here",
+        )?);
         Ok(())
     }),
     whole("gather_ms", "ms", 0..=60_000, "2000", |u, v| u.gather_ms = v),
@@ -258,6 +255,7 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
     }),
     truth("hints", "true", |u, v| u.hints = v),
     truth("keymap", "false", |u, v| u.keymap = v),
+    whole("silent_alarm_h", "h", 0..=720, "4", |u, v| u.silent_alarm_h = v as u16),
     Key {
         name: "withhold",
         form: Form::List {
@@ -280,6 +278,15 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
         preset: Preset::Is("[]"),
     },
 ];
+
+/// The name of a file among the credentials.
+pub(super) fn credential(value: &str, remedy: &'static str) -> Result<String, Fault> {
+    let sound = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if value.is_empty() || value.len() > 64 || value.starts_with('.') || !value.chars().all(sound) {
+        return Err(Fault::new(format!("{value:?} is no name of a credential"), remedy));
+    }
+    Ok(value.to_owned())
+}
 
 /// Where the contract's paths begin.
 fn upstream_url(value: &str) -> Result<reqwest::Url, Fault> {
@@ -379,7 +386,7 @@ fn overdue(config: &mut Config, reason: Reason, hours: u64) {
 }
 
 /// A name that goes into every record: no control characters, no space around it.
-fn name_into(place: &mut String, value: &str) -> Result<(), Fault> {
+pub(super) fn name_into(place: &mut String, value: &str) -> Result<(), Fault> {
     let length = value.chars().count();
     if !(1..=64).contains(&length) {
         return Err(Fault::new(format!("it has {length} characters"), "write 1 to 64 characters"));
@@ -394,7 +401,7 @@ fn name_into(place: &mut String, value: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn path_into(place: &mut PathBuf, value: &str) -> Result<(), Fault> {
+pub(super) fn path_into(place: &mut PathBuf, value: &str) -> Result<(), Fault> {
     if value.is_empty() || value.contains('\0') {
         return Err(Fault::new(format!("{value:?} is no path"), "write a folder or file"));
     }

@@ -90,6 +90,8 @@ fn every_key_is_documented_and_every_documented_key_exists() {
     expect(&mut expected, "power", keys::POWER);
     expect(&mut expected, "load", keys::LOAD);
     expect(&mut expected, "upstream", keys::UPSTREAM);
+    expect(&mut expected, "mail", recipients::MAIL);
+    expect(&mut expected, "recipient", recipients::RECIPIENT);
     expect(&mut expected, "ups", keys::UPS);
 
     let mut found = Vec::new();

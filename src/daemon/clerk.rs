@@ -257,6 +257,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::RosterRefused { .. } => &alarms::ROSTER_COUNTS_FOR_NOTHING,
         Alarm::RosterOverdue { .. } => &alarms::ROSTER_OVERDUE,
         Alarm::PrivilegesRose { .. } => &alarms::PRIVILEGES_ROSE,
+        Alarm::UpstreamSilent => &alarms::UPSTREAM_MUTE,
     })
 }
 
@@ -341,6 +342,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             | Alarm::RosterRefused { .. }
             | Alarm::RosterOverdue { .. }
             | Alarm::PrivilegesRose { .. }
+            | Alarm::UpstreamSilent
             | Alarm::RecordsMissing { .. } => (None, &[]),
         },
         Fact::Started { .. }

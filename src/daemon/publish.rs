@@ -22,7 +22,8 @@ impl Daemon {
             let waiting = seen.head_seq.saturating_sub(acknowledged_seq);
             UpstreamView { acknowledged_seq, waiting, ..view }
         });
-        Snapshot { upstream, ..seen }
+        let alerts = self.post.as_ref().map(|post| post.view(seen.as_of.mono));
+        Snapshot { upstream, alerts, ..seen }
     }
 
     /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
@@ -30,7 +31,8 @@ impl Daemon {
         let seen = self.look();
         self.snapshot.send_if_modified(|last| {
             let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
-            let differ = figures(last) != figures(&seen) || last.upstream != seen.upstream;
+            let differ =
+                figures(last) != figures(&seen) || last.upstream != seen.upstream || last.alerts != seen.alerts;
             *last = Arc::new(seen);
             differ
         });

@@ -4,6 +4,7 @@ use super::guard::Guard;
 use super::keeper::Keeper;
 use super::sleeper::{Sleeper, World};
 use super::{Clerk, Daemon, Failure, Hands, QUEUE, Queues, Reload, SHORTEST_POLL, SPARING_MS, in_force};
+use crate::alerts::{Post, Setup as Alerts};
 use crate::cabinet::Event;
 use crate::cabinet::books::Books;
 use crate::cabinet::event::Start;
@@ -120,6 +121,7 @@ impl Daemon {
             }
             None => None,
         };
+        let post = tell_people(&config, &identity, &credentials.device_key, &keeper, &clock)?;
         let signers = signers(&config, &identity, &credentials.device_key);
         let (upstream, upstream_said) =
             copy_upstream(&config, identity, credentials.device_key, &keeper, &clock, &snapshot)?;
@@ -148,6 +150,7 @@ impl Daemon {
             poller,
             upstream,
             signers,
+            post,
             reading: None,
             asleep: false,
             told: String::new(),
@@ -171,6 +174,30 @@ fn signers(config: &Config, identity: &Identity, device_key: &SigningKey) -> Opt
     let roster_key = config.upstream.as_ref()?.roster_key?;
     let device_key = device_key.verifying_key().to_bytes();
     Some(Arc::new(Expected { roster_key, identity: identity.clone(), device_key }))
+}
+
+/// Starts the telling, if the config names anybody. Nothing waits for the network here.
+fn tell_people(
+    config: &Config,
+    identity: &Identity,
+    device_key: &SigningKey,
+    keeper: &Keeper,
+    clock: &Arc<Clock>,
+) -> Result<Option<Post>, Failure> {
+    if config.recipients.is_empty() {
+        return Ok(None);
+    }
+    let setup = Alerts {
+        mail: config.mail.clone(),
+        recipients: config.recipients.clone(),
+        identity: identity.clone(),
+        device_key: device_key.clone(),
+        credentials_dir: config.credentials_dir.clone(),
+        state_dir: config.state_dir.clone(),
+        zone: clock.zone().clone(),
+    };
+    let clock = Arc::clone(clock);
+    Ok(Some(Post::start(setup, keeper.store().marks(), move || clock.now())?))
 }
 
 /// Starts the copying, if the config wants it, and hands out what it says. Nothing waits for the network here.

@@ -87,6 +87,12 @@ impl Clock {
         Self::on(Path::new("/"), time_zone)
     }
 
+    /// The site's time zone.
+    #[must_use]
+    pub const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// The same on a file system that begins elsewhere.
     fn on(root: &Path, time_zone: Option<&str>) -> Result<Self, ClockError> {
         let zone = match time_zone {

@@ -19,8 +19,10 @@
 //! Whether they do is the caller's to say.
 
 pub mod pin;
+mod secret;
 
 pub use pin::{check_pin, hash_pin};
+pub use secret::Secret;
 
 use crate::hex::{hex, unhex};
 use ed25519_dalek::SigningKey;
@@ -81,6 +83,10 @@ pub enum CredentialsError {
         .0.display()
     )]
     TokenMissing(PathBuf),
+    #[error("{} is missing; write the password or key into it, as one line (mode 0600), or take its name out of the config", .0.display())]
+    SecretMissing(PathBuf),
+    #[error("{} is no password and no key; it must be one line of 1 to 256 printable ASCII characters", .0.display())]
+    NoSecret(PathBuf),
     #[error("{} is no token; it must be one line of 8 to 256 printable ASCII characters without spaces", .0.display())]
     NoToken(PathBuf),
     #[error("cannot {what} {}: {source}; check that this account may, and that there is room on the disk", path.display())]

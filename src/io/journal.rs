@@ -23,6 +23,10 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tracing::{Level, enabled};
 
+/// The name of the thread that tells people. What a library says there at `debug`, that it connects to somebody, would show that
+/// somebody acted under duress: it is not taken in.
+pub const DISCREET: &str = "alerts";
+
 /// Entries that wait at most; about a day of a quiet cabinet.
 const WAITING: usize = 1_024;
 /// Longer texts are cut: a bounded queue is no use with unbounded entries.

@@ -406,7 +406,7 @@ impl Store {
         self.ask(|done| Job::Sign { destination, done }).await
     }
 
-    /// For whoever copies the ledger upstream.
+    /// For whoever copies the ledger upstream, or tells people of it.
     #[must_use]
     pub fn marks(&self) -> Marks {
         Marks { jobs: self.jobs.as_ref().map(Arc::downgrade).unwrap_or_default() }
@@ -453,7 +453,8 @@ impl Store {
     }
 }
 
-/// What the copying upstream may change: how far upstream has the ledger, and whose payload waits for a person. It keeps no store open:
+/// What the copying upstream may change: how far upstream has the ledger, and whose payload waits for a person; and how far people were
+/// told of it. It keeps no store open:
 /// once that is dropped, every call says [`StoreError::Dead`].
 #[derive(Clone, Debug)]
 pub struct Marks {
@@ -475,6 +476,14 @@ impl Marks {
     /// As [`Marks::acknowledge`].
     pub async fn park(&self, seq: u64, parked: bool) -> Result<(), StoreError> {
         self.ask(|done| Job::Park { seq, parked, done }).await
+    }
+
+    /// Keeps how far people were told of the ledger, as one text.
+    ///
+    /// # Errors
+    /// As [`Marks::acknowledge`].
+    pub async fn told(&self, marks: String) -> Result<(), StoreError> {
+        self.ask(|done| Job::Tell { marks, done }).await
     }
 
     async fn ask<T: Send + 'static>(&self, job: impl FnOnce(Done<T>) -> Job) -> Result<T, StoreError> {

@@ -157,4 +157,8 @@ super::messages! {
         "A signed roster gives somebody more than before",
         "A higher role, more groups, more hours, or a key that is guarded less: the entry says whom and which. It is in force already.",
         "If it is right: `cabinetd alarm ack @ALARM@`, by an account that may change the roster. If not: `cabinetd user revoke USER`, which no roster lifts, and ask whoever signed it.";
+    UPSTREAM_MUTE Warning "b5177c8fd4cf2568121f1a7f5f0f12b5":
+        "Upstream has not answered for hours",
+        "Longer than silent_alarm_h under [upstream] in the config, the time of outages not counted. Records wait in the ledger, and the cabinet works; but nobody there would see it if it did not.",
+        "`cabinetd upstream status` says what went wrong last; the network, then upstream itself. The alarm ends by itself when upstream answers.";
 }

@@ -214,4 +214,18 @@ super::messages! {
         "Upstream does not answer beside the records",
         "It takes records, but not the keymap, or has no hints of outages to give: the entry says which and why. Neither holds up a record.",
         "Ask whoever runs upstream; or switch it off: `hints`, `keymap` under [upstream].";
+
+    // --- telling people
+    ALERTS_FAIL Warning "f1a758f63f547d6f9441c50372884292":
+        "Somebody cannot be told what is new at the cabinet",
+        "The network, the mail server or webhook, a certificate, a password: the entry says what. It is tried again and again, and what is urgent waits in the ledger.",
+        "`cabinetd alerts status`, `cabinetd alerts test`; the service needs the drop-in of docs/alerts.md to get out at all. If the network is down anyway: nothing.";
+    ALERTS_ARRIVE Notice "bb12c31468e439f056f84db5ea5801cf":
+        "Somebody is told again",
+        "A message was taken after others were not. It tells what waited, and that it comes late.",
+        "Nothing.";
+    ALERTS_BLIND Warning "eef46b40f2237c712d62cd0b22b1430b":
+        "Nobody is told what is new, since the ledger cannot be read",
+        "The part that tells people reads the ledger beside its writer, and could not. It is tried again after some seconds.",
+        "If it does not go away: `cabinetd ledger verify`, and the disk.";
 }

@@ -7,17 +7,14 @@ use super::sync::Answer;
 use super::{roster, wire};
 use crate::io::credentials::Token;
 use crate::io::store::Identity;
+use crate::io::trust::{self, TrustError};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
 };
 use reqwest::{Method, RequestBuilder, Response, Url, redirect};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 /// An answer of the contract has some hundred bytes.
@@ -32,10 +29,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Why upstream cannot be asked at all, or did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    #[error("the CA file {} cannot be read: {why}; name a PEM file with the certificate of your own CA", path.display())]
-    CaFile { path: PathBuf, why: String },
-    #[error("the machine trusts no certificate authority; install ca-certificates, or name ca_file under [upstream]")]
-    NoRoots,
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
     #[error("{0}")]
@@ -52,7 +47,7 @@ impl UpstreamError {
     pub const fn as_answer(&self) -> Answer {
         match self {
             Self::Status { retry_after_ms, .. } => Answer::Failed { retry_after_ms: *retry_after_ms },
-            Self::CaFile { .. } | Self::NoRoots | Self::Tls(_) | Self::Request(_) | Self::Garbled(_) => {
+            Self::Trust(_) | Self::Tls(_) | Self::Request(_) | Self::Garbled(_) => {
                 Answer::Failed { retry_after_ms: None }
             }
         }
@@ -105,7 +100,7 @@ impl Client {
             headers.insert(AUTHORIZATION, value);
         }
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(ca_file)?)
+            .tls_backend_preconfigured(trust::client(ca_file)?)
             .https_only(true)
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -116,7 +111,7 @@ impl Client {
             .user_agent(concat!("cabinetd/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .build()
-            .map_err(|error| UpstreamError::Tls(chain(&error)))?;
+            .map_err(|error| UpstreamError::Tls(trust::chain(&error)))?;
         let mut base = url.clone();
         base.path_segments_mut()
             .map_err(|()| UpstreamError::Tls("the URL cannot have a path".to_owned()))?
@@ -259,7 +254,7 @@ impl Client {
 }
 
 fn failed(error: reqwest::Error) -> UpstreamError {
-    UpstreamError::Request(chain(&error.without_url()))
+    UpstreamError::Request(trust::chain(&error.without_url()))
 }
 
 /// How long upstream asks to be left alone, by its own clock where it says a date.
@@ -281,43 +276,3 @@ async fn body_of(response: &mut Response, longest: usize) -> Result<Option<Vec<u
 }
 
 const JSON: &str = "application/json";
-
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, UpstreamError> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = ca_file {
-        let failed = |why: String| UpstreamError::CaFile { path: path.to_owned(), why };
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|why| failed(why.to_string()))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|why| failed(why.to_string()))?;
-            roots.add(certificate).map_err(|why| failed(why.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(failed("it holds no certificate".to_owned()));
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(UpstreamError::NoRoots);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|why| UpstreamError::Tls(why.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-/// An error with its causes: the outermost alone says "error sending request".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let words = source.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = source.source();
-    }
-    text
-}

@@ -278,10 +278,7 @@ impl Copier {
                 Ok(client) => client,
                 Err(why) => {
                     self.show_trouble(&why);
-                    let now = (self.now)();
-                    self.shown.send_modify(|state| {
-                        state.failing_since.get_or_insert(now);
-                    });
+                    self.fell_silent().await;
                     self.end_flush(false);
                     if self.wait(Duration::from_millis(self.bounds.longest_pause_ms)).await.is_err() {
                         return;
@@ -484,6 +481,7 @@ impl Copier {
         });
         let news = sync.heard(sent, &answer, reader)?;
         let now = (self.now)();
+        let is_first = self.shown.borrow().heard.is_none();
         if !matches!(answer, Answer::Failed { .. }) {
             self.shown.send_modify(|state| state.heard = Some(now));
         }
@@ -492,14 +490,16 @@ impl Copier {
                 self.show_trouble("it answers, but nothing comes of the records that it is sent");
             }
             self.end_flush(false);
-            self.shown.send_modify(|state| {
-                state.failing_since.get_or_insert(now);
-            });
+            self.fell_silent().await;
         } else {
-            if self.shown.borrow().failing_since.is_some() {
+            let was_silent = self.shown.borrow().failing_since.is_some();
+            if was_silent {
                 tell!(UPSTREAM_BACK, "upstream answers again");
             }
             self.shown.send_modify(|state| (state.failing_since, state.trouble) = (None, None));
+            if was_silent || is_first {
+                self.inform(UpstreamNews::Answers).await;
+            }
         }
         for news in news {
             self.take(news, sync).await?;
@@ -541,6 +541,16 @@ impl Copier {
             }
         }
         Ok(())
+    }
+
+    /// It does not answer: the core counts for how long.
+    async fn fell_silent(&self) {
+        let since = (self.now)();
+        let is_news = self.shown.borrow().failing_since.is_none();
+        if is_news {
+            self.shown.send_modify(|state| state.failing_since = Some(since));
+            self.inform(UpstreamNews::Silent { since }).await;
+        }
     }
 
     async fn inform(&self, news: UpstreamNews) {

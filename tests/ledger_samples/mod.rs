@@ -227,6 +227,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::RosterRefused { fault: RosterFault::BadSignature },
         Alarm::RosterOverdue { version: 7 },
         Alarm::PrivilegesRose { version: 8, rises: every_rise() },
+        Alarm::UpstreamSilent,
     ];
     for alarm in &all {
         match alarm {
@@ -261,11 +262,12 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::RosterRefused { .. }
             | Alarm::RosterOverdue { .. }
             | Alarm::PrivilegesRose { .. }
+            | Alarm::UpstreamSilent
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 32, "each alarm has a sample");
+    assert_eq!(kinds.len(), 33, "each alarm has a sample");
     all
 }
 

@@ -258,3 +258,68 @@ fn without_a_ups_or_without_room_a_hint_is_no_record() {
     hints(&mut story, true, None);
     assert_eq!(said(&mut story), [""; 0]);
 }
+
+const HOUR_S: u64 = 3_600;
+
+#[test]
+fn upstream_that_is_silent_for_hours_alarms_until_it_answers() {
+    let mut story = Story::begins();
+    story.starts_with(|settings| (settings.upstream, settings.upstream_silent_ms) = (true, 4 * HOUR_S * 1_000));
+    let since = story.now().mono;
+    story.event(Event::UpstreamSaid(UpstreamNews::Silent { since }));
+    story.wait_s(4 * HOUR_S - 60);
+    assert_eq!(open(&story), []);
+    story.wait_s(61);
+    assert_eq!(open(&story), [Alarm::UpstreamSilent]);
+    story.wait_s(10 * HOUR_S);
+    assert_eq!(open(&story), [Alarm::UpstreamSilent], "once for each silence");
+    story.event(Event::UpstreamSaid(UpstreamNews::Answers));
+    assert_eq!(open(&story), []);
+    // A short one is none, and without the hours nothing alarms.
+    let since = story.now().mono;
+    story.event(Event::UpstreamSaid(UpstreamNews::Silent { since }));
+    story.wait_s(HOUR_S);
+    story.event(Event::UpstreamSaid(UpstreamNews::Answers));
+    story.wait_s(10 * HOUR_S);
+    assert_eq!(open(&story), []);
+    story.starts_with(|settings| settings.upstream_silent_ms = 0);
+    let since = story.now().mono;
+    story.event(Event::UpstreamSaid(UpstreamNews::Silent { since }));
+    story.wait_s(100 * HOUR_S);
+    assert_eq!(open(&story), []);
+}
+
+#[test]
+fn in_an_outage_a_silent_upstream_is_no_news_and_its_hours_count_from_the_end() {
+    let mut story = Story::on_a_ups(|_| {});
+    story.starts_with(|settings| (settings.upstream, settings.upstream_silent_ms) = (true, HOUR_S * 1_000));
+    let is_silent = |story: &Story| open(story).contains(&Alarm::UpstreamSilent);
+    let since = story.now().mono;
+    story.event(Event::UpstreamSaid(UpstreamNews::Silent { since }));
+    story.mains_fails();
+    story.wait_s(90 * 60);
+    assert!(!is_silent(&story));
+    story.mains_returns();
+    story.wait_s(20 * 60);
+    story.expect_mode(Mode::Line);
+    story.wait_s(30 * 60);
+    assert!(!is_silent(&story), "its router comes up");
+    story.wait_s(2 * HOUR_S);
+    assert!(is_silent(&story));
+}
+
+#[test]
+fn it_sleeps_when_people_were_told_of_it() {
+    let mut story = Story::on_a_ups(|_| {});
+    story.starts_with(|settings| settings.recipients = true);
+    story.mains_fails();
+    story.tells(Told::Storm { is: true });
+    story.tells(Told::EndsIn { ms: 48 * 3_600_000 });
+    while story.cabinet.power_mode() != FALLING {
+        story.wait_s(1);
+    }
+    story.wait_s(3);
+    story.expect_mode(FALLING);
+    flush_ends(&mut story, CommandResult::Done);
+    story.expect_mode(STANDBY);
+}

@@ -395,6 +395,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::RecordParked { .. }
                 | Alarm::RosterRefused { .. }
                 | Alarm::RosterOverdue { .. }
+                | Alarm::UpstreamSilent
         ),
         _ => false,
     }

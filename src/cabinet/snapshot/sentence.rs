@@ -41,6 +41,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::RosterRefused { .. } => "roster-refused",
         Alarm::RosterOverdue { .. } => "roster-overdue",
         Alarm::PrivilegesRose { .. } => "privileges-rose",
+        Alarm::UpstreamSilent => "upstream-silent",
     }
 }
 
@@ -65,6 +66,7 @@ pub(in crate::cabinet) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::RosterRefused { .. }
         | Alarm::RosterOverdue { .. }
         | Alarm::PrivilegesRose { .. }
+        | Alarm::UpstreamSilent
         | Alarm::UpsUnreachable => 2,
         Alarm::OpenWithoutSession { .. }
         | Alarm::WrongKey { .. }
@@ -165,6 +167,9 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "Signed roster {version} gives more than before: {}. Right? Then take note; if not, revoke (`cabinetd user revoke`).",
             Names(Some(&eye.books.roster)).rises(rises)
         ),
+        Alarm::UpstreamSilent => {
+            "Upstream has not answered for hours: nobody there sees the cabinet. `cabinetd upstream status` says why.".to_owned()
+        }
         Alarm::SleepFailed { method } => {
             let latched = match method {
                 Method::UpsOff => " upsd still holds the order (FSD): `systemctl restart nut-server` takes it back.",

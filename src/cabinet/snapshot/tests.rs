@@ -187,6 +187,7 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::RecordParked { record: 31 },
         Alarm::InterruptDead { chip: "1-0020".into() },
         Alarm::LockboxOpened,
+        Alarm::UpstreamSilent,
     ]
 }
 

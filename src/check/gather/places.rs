@@ -1,13 +1,14 @@
 //! What the daemon keeps and says: its socket, its credentials, its ledger. Looked at as a stranger does, with no lock of the daemon's.
 
+use crate::alerts::send::Ways;
 use crate::cabinet::books::Row;
 use crate::cabinet::power::state::PowerState;
 use crate::cabinet::snapshot::StoreIs;
 use crate::check::daemon::AlarmFact;
 use crate::check::ledger::Open;
 use crate::check::words::{parted, sentence};
-use crate::check::{credentials, daemon, ledger, upstream};
-use crate::config::Config;
+use crate::check::{alerts, credentials, daemon, ledger, upstream};
+use crate::config::{Config, Recipient};
 use crate::io::control::{Client, ClientError};
 use crate::io::credentials::{Credentials, CredentialsError, Token};
 use crate::io::store::envelope::chain;
@@ -74,6 +75,46 @@ pub(super) fn upstream(config: &Config, clean: bool) -> upstream::Facts {
         },
         copy: copy.and_then(|seen| seen.upstream),
     }))
+}
+
+/// Knocks at each recipient's server, all at once, and asks the daemon how they stand. Nobody is told anything.
+pub(super) fn alerts(config: &Config, clean: bool) -> alerts::Facts {
+    if config.recipients.is_empty() || !clean {
+        return alerts::Facts::Nobody;
+    }
+    let ways = Ways { mail: config.mail.clone(), credentials_dir: config.credentials_dir.clone() };
+    let knocked = knock(&config.recipients, &ways);
+    let names = config.recipients.iter().map(|recipient| recipient.name.clone());
+    let status = Client::connect(&config.run_dir).and_then(|mut client| client.status()).ok();
+    alerts::Facts::Told(alerts::Told {
+        recipients: names.zip(knocked).collect(),
+        urgent: config.recipients.iter().any(|recipient| recipient.urgent),
+        duress: config.recipients.iter().any(|recipient| recipient.duress),
+        daemon: status.and_then(|seen| seen.alerts),
+    })
+}
+
+fn knock(recipients: &[Recipient], ways: &Ways) -> Vec<Result<(), String>> {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let knocks: Vec<_> = recipients
+        .iter()
+        .cloned()
+        .map(|recipient| {
+            let ways = ways.clone();
+            runtime.spawn(async move {
+                match tokio::time::timeout(ASKED_FOR, ways.knock(&recipient)).await {
+                    Ok(knocked) => knocked.map_err(|failure| failure.why),
+                    Err(_) => Err("no answer in time".to_owned()),
+                }
+            })
+        })
+        .collect();
+    let knocked = knocks
+        .into_iter()
+        .map(|knock| runtime.block_on(knock).unwrap_or_else(|_| Err("the attempt broke off".to_owned())));
+    let knocked = knocked.collect();
+    runtime.shutdown_background();
+    knocked
 }
 
 fn ask_head(client: &Upstream) -> Result<(), String> {

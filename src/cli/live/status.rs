@@ -43,6 +43,9 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
         super::upstream::lines(&mut text, upstream, view);
     }
     super::upstream::roster(&mut text, seen, view);
+    if let Some(alerts) = &seen.alerts {
+        super::alerts::lines(&mut text, alerts, view);
+    }
     for door in &seen.doors {
         let since = door.since.map_or_else(String::new, |since| format!(" {}", view.since(seen, since)));
         let (word, tone) = match door.state {

@@ -83,7 +83,7 @@ pub(in crate::config) const fn whole<T>(
     Key { name, form: Form::Whole { unit, range, set }, preset: Preset::Is(preset) }
 }
 
-pub(super) const fn truth<T>(name: &'static str, preset: &'static str, set: fn(&mut T, bool)) -> Key<T> {
+pub(in crate::config) const fn truth<T>(name: &'static str, preset: &'static str, set: fn(&mut T, bool)) -> Key<T> {
     Key { name, form: Form::Truth { set }, preset: Preset::Is(preset) }
 }
 
@@ -91,7 +91,7 @@ pub(super) const fn role<T>(name: &'static str, preset: &'static str, set: fn(&m
     Key { name, form: Form::Role { set }, preset: Preset::Is(preset) }
 }
 
-pub(super) const fn text<T>(
+pub(in crate::config) const fn text<T>(
     name: &'static str,
     what: &'static str,
     preset: Preset,

@@ -1,6 +1,6 @@
 //! What the program says through `tracing`, as entries: the message as the text, each field as a field.
 
-use super::{Entry, Log};
+use super::{DISCREET, Entry, Log};
 use crate::messages::Priority;
 use std::fmt::{self, Write as _};
 use tracing::field::{Field, Visit};
@@ -11,6 +11,9 @@ use tracing_subscriber::layer::Context;
 impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let of = event.metadata();
+        if is_discreet() && !of.target().starts_with("cabinetd") {
+            return;
+        }
         let mut entry = Entry {
             priority: priority(*of.level()),
             text: String::new(),
@@ -21,6 +24,11 @@ impl<S: Subscriber> Layer<S> for Log {
         event.record(&mut Fields(&mut entry));
         self.queue(entry);
     }
+}
+
+/// Whether this thread's connections are nobody's to read of, by whatever a library says of them.
+fn is_discreet() -> bool {
+    std::thread::current().name() == Some(DISCREET)
 }
 
 const fn priority(level: Level) -> Priority {

@@ -320,8 +320,26 @@ impl Reader {
         Ok(self.alarm_of(fact)?.is_some_and(|alarm| alarm.is_silent()))
     }
 
+    /// How far people were told, as it was kept last.
+    pub fn told(&self) -> Result<Option<String>, StoreError> {
+        self.conn
+            .query_row("SELECT value FROM meta WHERE name = 'told'", [], |row| row.get(0))
+            .optional()
+            .map_err(|source| StoreError::classify("read who was told", source))
+    }
+
+    /// The records behind number `after`, one by one, at most `most`: what cannot be read is passed over, for it must not keep people from
+    /// being told of the rest. The second: the number of the last one.
+    pub fn news(&self, after: u64, most: usize) -> Result<(Vec<Entry>, u64), StoreError> {
+        let page = self.page(after.saturating_add(1), false, most, &Filter::default())?;
+        let last = page.last().map_or(after, |last| match last {
+            Ok(Entry { header: Header { seq, .. }, .. }) | Err(Illegible { seq, .. }) => *seq,
+        });
+        Ok((page.into_iter().flatten().collect(), last))
+    }
+
     /// The alarm that a fact raises or goes on about.
-    fn alarm_of(&self, fact: &Fact) -> Result<Option<Alarm>, StoreError> {
+    pub fn alarm_of(&self, fact: &Fact) -> Result<Option<Alarm>, StoreError> {
         if let Fact::AlarmRaised { alarm, .. } = fact {
             return Ok(Some(alarm.clone()));
         }

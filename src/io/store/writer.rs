@@ -53,6 +53,11 @@ pub enum Job {
         parked: bool,
         done: Done<()>,
     },
+    /// How far people were told of what the ledger has.
+    Tell {
+        marks: String,
+        done: Done<()>,
+    },
     Ping {
         done: Done<()>,
     },
@@ -179,7 +184,12 @@ impl<'a> Writer<'a> {
     fn perform(&mut self, job: Job, vitals: &Vitals) {
         if matches!(
             job,
-            Job::Commit { .. } | Job::Sign { .. } | Job::Refill { .. } | Job::Acknowledge { .. } | Job::Park { .. }
+            Job::Commit { .. }
+                | Job::Sign { .. }
+                | Job::Refill { .. }
+                | Job::Acknowledge { .. }
+                | Job::Park { .. }
+                | Job::Tell { .. }
         ) {
             self.unsettled_ms = Some(boot_ms());
         }
@@ -191,6 +201,7 @@ impl<'a> Writer<'a> {
             Job::Sign { destination, done } => self.answer(vitals, done, |writer| writer.sign(&destination)),
             Job::Acknowledge { head, done } => self.answer(vitals, done, |writer| writer.acknowledge(&head)),
             Job::Park { seq, parked, done } => self.answer(vitals, done, |writer| writer.park(seq, parked)),
+            Job::Tell { marks, done } => self.answer(vitals, done, |writer| writer.told(&marks)),
             Job::Ping { done } => self.answer(vitals, done, |_| Ok(())),
         }
     }
@@ -436,6 +447,20 @@ impl<'a> Writer<'a> {
             .map_err(failed)?;
         }
         tx.commit().map_err(failed)
+    }
+
+    fn told(&mut self, marks: &str) -> Result<(), StoreError> {
+        if self.desk.room.full {
+            return Err(StoreError::Full);
+        }
+        self.conn
+            .execute(
+                "INSERT INTO meta (name, value) VALUES ('told', ?1)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                [marks],
+            )
+            .map(drop)
+            .map_err(|source| StoreError::classify("keep who was told", source))
     }
 }
 

@@ -65,6 +65,7 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         power: None,
         upstream: None,
         signed_roster: None,
+        alerts: None,
         away: vec![],
         slots: (0..slots).map(slot).collect(),
     }

@@ -57,6 +57,7 @@ fn quiet() -> Snapshot {
         power: None,
         upstream: None,
         signed_roster: None,
+        alerts: None,
         away: vec![],
         slots: vec![],
     }

@@ -1,0 +1,372 @@
+//! Lanes against a recipient that fails in every way, and a process that dies at any moment.
+
+use super::*;
+use crate::alerts::kinds::{self, ALARM_OVER, DURESS, FLICKER, OPEN_WITHOUT_SESSION, OUTAGE_ENDED, OVERDUE, WRONG_KEY};
+use crate::cabinet::types::{BootId, ClockQuality, Wall};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+const WALL: i64 = 1_790_000_000_000;
+const MINUTE_MS: u64 = 60_000;
+
+fn now(mono_ms: u64) -> Now {
+    let minute = mono_ms / MINUTE_MS;
+    Now {
+        mono: Mono(mono_ms),
+        wall: Wall(WALL + mono_ms.cast_signed()),
+        clock: ClockQuality::Synced,
+        civil: Civil { day: 20_000 + (minute / 1_440) as i32, minute: (minute % 1_440) as u16 },
+        boot: BootId(1),
+    }
+}
+
+fn news(seq: u64, kind: &'static Kind, tie: Tie, held_ms: u64, at_ms: u64) -> Arc<News> {
+    Arc::new(News { seq, at: now(at_ms).stamp(), kind, tie, held_ms, sentence: format!("news {seq}") })
+}
+
+fn wishes() -> Wishes {
+    Wishes { urgent_per_h: 4, digest_at: vec![450, 1_050] }
+}
+
+fn lane(class: Class) -> Lane {
+    Lane::new(class, wishes(), None, 0, now(0))
+}
+
+fn told(parcel: &Parcel) -> Vec<u64> {
+    parcel.lines.iter().map(|line| line.news.seq).collect()
+}
+
+/// Begins a parcel and has it taken.
+fn sent(lane: &mut Lane, at_ms: u64) -> Parcel {
+    assert_eq!(lane.next(now(at_ms), false), Next::Send);
+    let parcel = lane.begin(now(at_ms)).expect("something waits");
+    lane.ended(Ending::Taken, now(at_ms), false, 0);
+    parcel
+}
+
+#[test]
+fn what_is_urgent_goes_at_once_and_what_waits_goes_together() {
+    let mut lane = lane(Class::Urgent);
+    assert_eq!(lane.next(now(1_000), false), Next::Rest);
+    lane.take(&news(1, &OPEN_WITHOUT_SESSION, Tie::Alone, 0, 1_000));
+    assert_eq!(lane.next(now(1_000), false), Next::Send);
+    let first = lane.begin(now(1_000)).expect("it goes");
+    // Three more while the first is on its way.
+    for seq in 2..5 {
+        lane.take(&news(seq, &WRONG_KEY, Tie::Alone, 0, 2_000));
+        assert_eq!(lane.next(now(2_000), false), Next::Rest);
+    }
+    lane.ended(Ending::Taken, now(2_000), false, 0);
+    let second = sent(&mut lane, 2_000);
+    assert_eq!((told(&first), told(&second)), (vec![1], vec![2, 3, 4]));
+    assert_eq!((second.after, second.upto), (1, 4));
+    assert_eq!(lane.next(now(3_000), false), Next::Rest);
+}
+
+#[test]
+fn an_outage_is_told_within_a_minute_and_a_flicker_is_none() {
+    let mut lane = lane(Class::Urgent);
+    lane.take(&news(1, &OUTAGE_BEGAN, Tie::Alone, 30_000, 1_000));
+    assert_eq!(lane.next(now(2_000), false), Next::Wait(29_000));
+    lane.take(&news(2, &FLICKER, Tie::Recalled, 0, 9_000));
+    assert_eq!(lane.next(now(9_000), false), Next::Rest);
+    assert_eq!(lane.kept().mark, 2);
+    lane.take(&news(3, &OUTAGE_BEGAN, Tie::Alone, 30_000, 20_000));
+    assert_eq!(told(&sent(&mut lane, 50_000)), [3]);
+    // And at once before the cabinet sleeps.
+    lane.take(&news(4, &OUTAGE_BEGAN, Tie::Alone, 30_000, 60_000));
+    lane.hurry();
+    assert_eq!(told(&sent(&mut lane, 60_100)), [4]);
+}
+
+#[test]
+fn more_than_the_budget_is_gathered_and_nothing_is_dropped() {
+    let mut lane = lane(Class::Urgent);
+    for seq in 1..=4 {
+        lane.take(&news(seq, &WRONG_KEY, Tie::Alone, 0, seq * 1_000));
+        assert!(!sent(&mut lane, seq * 1_000).gathered);
+    }
+    for seq in 5..=104 {
+        lane.take(&news(seq, &WRONG_KEY, Tie::Alone, 0, seq * 1_000));
+        assert!(matches!(lane.next(now(seq * 1_000), false), Next::Wait(_)));
+    }
+    // One for each quarter of an hour.
+    assert!(matches!(lane.next(now(15 * MINUTE_MS), false), Next::Wait(_)));
+    let parcel = sent(&mut lane, 16 * MINUTE_MS);
+    assert!(parcel.gathered);
+    assert_eq!((parcel.lines.len(), parcel.more[WRONG_KEY.subject]), (MOST_LINES, 100 - MOST_LINES as u32));
+    assert_eq!((parcel.lines[0].news.seq, parcel.lines[MOST_LINES - 1].news.seq), (5, 104));
+}
+
+#[test]
+fn an_alarm_that_is_over_when_it_goes_is_told_as_over() {
+    let mut lane = lane(Class::Urgent);
+    lane.take(&news(1, &OPEN_WITHOUT_SESSION, Tie::Alone, 0, 1_000));
+    lane.begin(now(1_000)).expect("it goes");
+    lane.ended(Ending::Refused, now(1_000), false, u32::MAX);
+    lane.take(&news(2, &ALARM_OVER, Tie::Over { of: 1 }, 0, 1_500));
+    let parcel = sent(&mut lane, 4_000);
+    assert_eq!(told(&parcel), [1]);
+    assert_eq!(parcel.lines[0].over.as_ref().map(|over| over.seq), Some(2));
+    // One that was told before is over in the digest.
+    lane.take(&news(3, &OPEN_WITHOUT_SESSION, Tie::Alone, 0, 5_000));
+    sent(&mut lane, 5_000);
+    lane.take(&news(4, &ALARM_OVER, Tie::Over { of: 3 }, 0, 6_000));
+    assert_eq!(lane.next(now(6_000), false), Next::Rest);
+    let mut digest = self::lane(Class::Routine);
+    digest.take(&news(4, &ALARM_OVER, Tie::Over { of: 3 }, 0, 6_000));
+    assert_eq!(digest.waiting(), 1);
+    // The end of an outage says how long it was, whether or not its beginning was told.
+    lane.take(&news(5, &OUTAGE_BEGAN, Tie::Alone, 0, 7_000));
+    lane.take(&news(6, &OUTAGE_ENDED, Tie::Closed { of: 5 }, 0, 8_000));
+    let parcel = sent(&mut lane, 8_000);
+    assert_eq!((told(&parcel), parcel.lines[0].over.is_some()), (vec![5, 6], true));
+    // A worse one takes its place.
+    lane.take(&news(7, &kinds::DOOR_STILL_OPEN, Tie::Alone, 0, 9_000));
+    lane.take(&news(8, &ALARM_OVER, Tie::Replaced { of: 7 }, 0, 9_500));
+    lane.take(&news(9, &kinds::DOOR_STILL_OPEN, Tie::Alone, 0, 9_500));
+    assert_eq!(told(&sent(&mut lane, 9_500)), [9]);
+}
+
+#[test]
+fn a_digest_goes_at_its_hours_and_not_for_nothing() {
+    let mut lane = lane(Class::Routine);
+    assert_eq!(lane.next(now(500 * MINUTE_MS), false), Next::Rest);
+    lane.take(&news(1, &OVERDUE, Tie::Alone, 0, 600 * MINUTE_MS));
+    assert_eq!(lane.next(now(600 * MINUTE_MS), false), Next::Wait(HOUR_MS));
+    lane.take(&news(2, &OVERDUE, Tie::Alone, 0, 601 * MINUTE_MS));
+    assert_eq!(lane.next(now(1_049 * MINUTE_MS), false), Next::Wait(MINUTE_MS));
+    // Not while it saves its battery.
+    assert!(matches!(lane.next(now(1_050 * MINUTE_MS), true), Next::Wait(_)));
+    assert_eq!(told(&sent(&mut lane, 1_050 * MINUTE_MS)), [1, 2]);
+    lane.take(&news(3, &OVERDUE, Tie::Alone, 0, 1_060 * MINUTE_MS));
+    assert!(matches!(lane.next(now(1_100 * MINUTE_MS), false), Next::Wait(_)));
+    assert_eq!(told(&sent(&mut lane, (1_440 + 450) * MINUTE_MS)), [3]);
+}
+
+#[test]
+fn a_clock_that_ran_ahead_does_not_end_the_digests() {
+    let ahead = now(365 * 1_440 * MINUTE_MS);
+    let mut kept = Lane::new(Class::Routine, wishes(), None, 0, ahead).kept().clone();
+    kept.mark = 0;
+    let mut lane = Lane::new(Class::Routine, wishes(), Some(kept), 9, now(600 * MINUTE_MS));
+    lane.take(&news(1, &OVERDUE, Tie::Alone, 0, 600 * MINUTE_MS));
+    assert_eq!(lane.next(now(1_051 * MINUTE_MS), false), Next::Send);
+}
+
+#[test]
+fn a_new_recipient_is_not_told_what_was_before() {
+    let mut lane = Lane::new(Class::Urgent, wishes(), None, 10, now(0));
+    lane.take(&news(9, &WRONG_KEY, Tie::Alone, 0, 0));
+    assert_eq!(lane.next(now(0), false), Next::Rest);
+    lane.take(&news(11, &WRONG_KEY, Tie::Alone, 0, 0));
+    assert_eq!(told(&sent(&mut lane, 0)), [11]);
+}
+
+#[test]
+fn an_older_ledger_is_told_from_its_own_end() {
+    let kept = Kept { mark: 900, under_way: Some(905), ..self::lane(Class::Urgent).kept().clone() };
+    let mut lane = Lane::new(Class::Urgent, wishes(), Some(kept), 120, now(0));
+    lane.take(&news(121, &WRONG_KEY, Tie::Alone, 0, 0));
+    assert_eq!(told(&sent(&mut lane, 0)), [121]);
+}
+
+#[test]
+fn a_full_lane_reads_on_once_it_has_told() {
+    let mut lane = lane(Class::Urgent);
+    for seq in 1..=MOST_HELD as u64 + 7 {
+        lane.take(&news(seq, &WRONG_KEY, Tie::Alone, 0, 0));
+    }
+    lane.read_up_to(MOST_HELD as u64 + 7);
+    assert_eq!(lane.reads_after(), None);
+    assert_eq!(sent(&mut lane, 0).upto, MOST_HELD as u64);
+    assert_eq!(lane.reads_after(), Some(MOST_HELD as u64));
+}
+
+/// What stands between a process and its recipient in one step of the model.
+#[derive(Clone, Copy, Debug)]
+enum Chance {
+    /// So many more records, of this sort.
+    Records(u8, u8),
+    /// Time passes, in s.
+    Passes(u16),
+    Sends(How),
+    /// The process dies and begins again with what was kept.
+    Dies,
+    Hurries,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum How {
+    Taken,
+    Refused,
+    /// It arrived, and the answer is lost.
+    AnswerLost,
+    /// It is lost, and nobody knows.
+    Lost,
+    /// It arrived, and the process dies before that is kept.
+    TakenAndDies,
+    /// Neither.
+    LostAndDies,
+}
+
+fn chances() -> impl Strategy<Value = Vec<Chance>> {
+    let how = prop_oneof![
+        Just(How::Taken),
+        Just(How::Refused),
+        Just(How::AnswerLost),
+        Just(How::Lost),
+        Just(How::TakenAndDies),
+        Just(How::LostAndDies),
+    ];
+    let chance = prop_oneof![
+        4 => (1u8..6, 0u8..8).prop_map(|(count, sort)| Chance::Records(count, sort)),
+        3 => (1u16..4_000).prop_map(Chance::Passes),
+        6 => how.prop_map(Chance::Sends),
+        1 => Just(Chance::Dies),
+        1 => Just(Chance::Hurries),
+    ];
+    prop::collection::vec(chance, 1..120)
+}
+
+/// A ledger, a lane that reads it, and what arrived.
+struct World {
+    class: Class,
+    ledger: Vec<Option<Arc<News>>>,
+    lane: Lane,
+    disk: Kept,
+    mono_ms: u64,
+    /// By its name: what it told, how often it arrived.
+    arrived: BTreeMap<(u64, u64), Vec<u64>>,
+    /// Ends that were taken for certain.
+    taken: BTreeSet<(u64, u64)>,
+    /// One that may have arrived goes again as it was, before anything else.
+    unsure: Option<(u64, u64)>,
+}
+
+impl World {
+    fn new(class: Class) -> Self {
+        let lane = lane(class);
+        let disk = lane.kept().clone();
+        let (arrived, taken, unsure) = (BTreeMap::new(), BTreeSet::new(), None);
+        Self { class, ledger: Vec::new(), lane, disk, mono_ms: 1_000, arrived, taken, unsure }
+    }
+
+    fn write(&mut self, sort: u8) {
+        let seq = self.ledger.len() as u64 + 1;
+        let at = self.mono_ms;
+        let own = match self.class {
+            Class::Silent => &DURESS,
+            Class::Urgent => &WRONG_KEY,
+            Class::Routine => &OVERDUE,
+        };
+        self.ledger.push(match sort {
+            0..=2 => Some(news(seq, own, Tie::Alone, 0, at)),
+            3 => Some(news(seq, &OUTAGE_BEGAN, Tie::Alone, 30_000, at)),
+            4 => Some(news(seq, &ALARM_OVER, Tie::Over { of: seq.saturating_sub(2) }, 0, at)),
+            5 => Some(news(seq, &FLICKER, Tie::Recalled, 0, at)),
+            _ => None,
+        });
+    }
+
+    fn read(&mut self) {
+        for news in self.ledger.iter().flatten() {
+            self.lane.take(news);
+        }
+        self.lane.read_up_to(self.ledger.len() as u64);
+    }
+
+    fn die(&mut self) {
+        let head = self.ledger.len() as u64;
+        self.lane = Lane::new(self.class, wishes(), Some(self.disk.clone()), head, now(self.mono_ms));
+        self.read();
+    }
+
+    fn send(&mut self, how: How) {
+        if self.lane.next(now(self.mono_ms), false) != Next::Send {
+            return;
+        }
+        let Some(parcel) = self.lane.begin(now(self.mono_ms)) else { return };
+        self.disk = self.lane.kept().clone();
+        let (name, told) = ((parcel.after, parcel.upto), self.told(&parcel));
+        assert!(!self.taken.contains(&name), "it was taken, and goes again: {name:?}");
+        if let Some(unsure) = self.unsure {
+            assert_eq!(name, unsure, "it may have arrived, and goes again under another name");
+        }
+        match how {
+            How::Taken => self.unsure = None,
+            How::Refused => {}
+            How::AnswerLost | How::Lost | How::TakenAndDies | How::LostAndDies => self.unsure = Some(name),
+        }
+        if matches!(how, How::Taken | How::AnswerLost | How::TakenAndDies) {
+            let before = self.arrived.entry(name).or_insert_with(|| told.clone());
+            assert_eq!(*before, told, "under one name it tells two things");
+        }
+        let ending = match how {
+            How::Taken => Ending::Taken,
+            How::Refused => Ending::Refused,
+            How::AnswerLost | How::Lost => Ending::Unsure,
+            How::TakenAndDies | How::LostAndDies => return self.die(),
+        };
+        self.lane.ended(ending, now(self.mono_ms), false, 1 << 31);
+        if ending == Ending::Taken {
+            self.taken.insert(name);
+            self.disk = self.lane.kept().clone();
+        }
+    }
+
+    /// What a parcel tells, those included that it only counts.
+    fn told(&self, parcel: &Parcel) -> Vec<u64> {
+        let counted: u32 = parcel.more.values().sum();
+        if counted == 0 {
+            return told(parcel);
+        }
+        let range = parcel.after + 1..=parcel.upto;
+        let all: Vec<u64> = self.owed().into_iter().filter(|seq| range.contains(seq)).collect();
+        assert!(all.len() <= parcel.lines.len() + counted as usize, "some are neither told nor counted");
+        all
+    }
+
+    /// What nobody may miss: what is of this class, and did not take itself back while it waited.
+    fn owed(&self) -> BTreeSet<u64> {
+        let own = self.ledger.iter().flatten().filter(|news| news.kind.class == self.class);
+        own.filter(|news| news.kind != &OUTAGE_BEGAN && !matches!(news.tie, Tie::Over { .. }))
+            .map(|news| news.seq)
+            .collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_and_nothing_that_was_taken_goes_again(chances in chances(), class in 0usize..3) {
+        let mut world = World::new(Class::ALL[class]);
+        for chance in chances {
+            match chance {
+                Chance::Records(count, sort) => (0..count).for_each(|_| world.write(sort)),
+                Chance::Passes(s) => world.mono_ms += u64::from(s) * 1_000,
+                Chance::Sends(how) => world.send(how),
+                Chance::Dies => world.die(),
+                Chance::Hurries => world.lane.hurry(),
+            }
+            world.read();
+        }
+        // A day in which everything arrives.
+        for _ in 0..200 {
+            world.mono_ms += 15 * MINUTE_MS;
+            world.send(How::Taken);
+            world.read();
+        }
+        let arrived: BTreeSet<u64> = world.arrived.values().flatten().copied().collect();
+        let lost: Vec<u64> = world.owed().difference(&arrived).copied().collect();
+        prop_assert!(lost.is_empty(), "lost: {lost:?}");
+        prop_assert_eq!(world.lane.waiting(), 0);
+        // Twice only where an answer was lost, or the process died over it.
+        let mut certain: Vec<u64> = world.taken.iter().flat_map(|name| world.arrived[name].clone()).collect();
+        certain.sort_unstable();
+        let all = certain.len();
+        certain.dedup();
+        prop_assert_eq!(certain.len(), all, "told twice by what was taken for certain");
+    }
+}
