@@ -268,7 +268,8 @@ impl Site {
     }
 
     fn raise(&mut self, post: &Post, alarm: Alarm) -> u64 {
-        let seq = self.record(Fact::AlarmRaised { alarm });
+        let number = alarm.is_silent().then(|| AlarmId::silent(self.next));
+        let seq = self.record(Fact::AlarmRaised { alarm, number });
         post.recorded(seq);
         seq
     }
@@ -456,8 +457,8 @@ fn under_duress_only_who_asked_is_told_and_nothing_that_is_shown_moves() {
     assert!(mail.contains("acted under duress") && !header(&mail, "subject").contains("uress"), "{mail}");
     assert_eq!(hook["class"], "duress");
     // It is acknowledged, and then it cannot be told for a while.
-    let seq = site.record(Fact::AlarmAcknowledged { alarm: AlarmId(raised) });
-    let cleared = site.record(Fact::AlarmCleared { alarm: AlarmId(raised), why: Cleared::Acknowledged, name: None });
+    let seq = site.record(Fact::AlarmAcknowledged { alarm: AlarmId::silent(raised) });
+    let cleared = site.record(Fact::AlarmCleared { alarm: AlarmId::silent(raised), why: Cleared::Acknowledged, name: None });
     post.recorded(seq.max(cleared));
     inbox.close();
     site.raise(&post, duress());

@@ -102,25 +102,7 @@ impl Daemon {
         tokio::spawn(listener.serve(ports));
 
         let (ups_events, ups) = mpsc::channel(QUEUE);
-        let poller = match &config.ups {
-            Some(ups) => {
-                let watch = Watch {
-                    name: ups.name.clone(),
-                    host: ups.host.clone(),
-                    port: ups.port,
-                    on_line: clock.real(ups.poll_on_line_s * 1_000).max(SHORTEST_POLL),
-                    on_battery: clock.real(ups.poll_on_battery_s * 1_000).max(SHORTEST_POLL),
-                    sparing: clock.real(SPARING_MS).max(SHORTEST_POLL),
-                    timeout: Duration::from_millis(ups.timeout_ms),
-                };
-                let mono = Arc::clone(&clock);
-                let poller = Poller::start(watch, move || mono.now().mono, ups_events, Event::UpsRead);
-                let poke = poller.poke_handle();
-                tokio::spawn(Doorbell::open(&config.run_dir)?.listen(move || poke.poke()));
-                Some(poller)
-            }
-            None => None,
-        };
+        let poller = watch_ups(&config, &clock, ups_events)?;
         let post = tell_people(&config, &identity, &credentials.device_key, &keeper, &clock)?;
         let signers = signers(&config, &identity, &credentials.device_key);
         let (upstream, upstream_said) =
@@ -162,6 +144,25 @@ impl Daemon {
         daemon.prove_life().await?;
         Ok(daemon)
     }
+}
+
+/// Polls the UPS, if the config names one, and listens for upsmon.
+fn watch_ups(config: &Config, clock: &Arc<Clock>, events: mpsc::Sender<Event>) -> Result<Option<Poller>, Failure> {
+    let Some(ups) = &config.ups else { return Ok(None) };
+    let watch = Watch {
+        name: ups.name.clone(),
+        host: ups.host.clone(),
+        port: ups.port,
+        on_line: clock.real(ups.poll_on_line_s * 1_000).max(SHORTEST_POLL),
+        on_battery: clock.real(ups.poll_on_battery_s * 1_000).max(SHORTEST_POLL),
+        sparing: clock.real(SPARING_MS).max(SHORTEST_POLL),
+        timeout: Duration::from_millis(ups.timeout_ms),
+    };
+    let mono = Arc::clone(clock);
+    let poller = Poller::start(watch, move || mono.now().mono, events, Event::UpsRead);
+    let poke = poller.poke_handle();
+    tokio::spawn(Doorbell::open(&config.run_dir)?.listen(move || poke.poke()));
+    Ok(Some(poller))
 }
 
 /// Whether anything in the books was hashed with the pepper.
