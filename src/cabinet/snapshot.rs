@@ -86,7 +86,7 @@ pub struct Counts {
     pub fault: u32,
     /// Slots where a key hangs and nobody knows which.
     pub unknown_keys: u32,
-    /// Keys by where they are; retired ones are in none of these.
+    /// Keys by where they are, as far as the books know; retired ones are in none of these.
     pub keys_in: u32,
     pub keys_out: u32,
     pub keys_unaccounted: u32,
@@ -120,7 +120,7 @@ pub struct SlotView {
     pub row: u16,
     pub column: u16,
     pub present: Present,
-    /// Since when; none if it was never read.
+    /// Since when; none if it was never read, or nothing can be read now.
     pub since: Option<Moment>,
     /// What hangs here, if that is known. With `present` = `fault` or `unknown`: what hung here last.
     pub key: Option<KeyName>,
@@ -140,7 +140,7 @@ pub struct SlotView {
 pub enum Present {
     Yes,
     No,
-    /// Not read yet.
+    /// Not read yet, or no sensor can be read now.
     Unknown,
     /// The sensor cannot be believed.
     Fault,
@@ -209,7 +209,7 @@ pub struct DoorView {
 pub enum DoorIs {
     Open,
     Closed,
-    /// It has no contact, or was not read yet.
+    /// It has no contact, was not read yet, or no sensor can be read now.
     Unknown,
     /// Its contact cannot be read.
     Fault,
@@ -414,6 +414,11 @@ impl Eye<'_> {
         ids.iter().map(|id| self.key(id)).collect()
     }
 
+    /// No line can be read: what the books say of slots and doors is how it was.
+    fn is_blind(&self) -> bool {
+        self.books.life.as_ref().is_some_and(|life| life.lines_lost)
+    }
+
     fn slots(&self) -> Vec<SlotView> {
         let homes: BTreeMap<SlotNo, &KeyId> = self.books.roster.keys.values().map(|key| (key.home, &key.id)).collect();
         let home = |slot| {
@@ -428,6 +433,7 @@ impl Eye<'_> {
         let hangs = row.filter(|row| row.present == Presence::Present);
         let key = hangs.and_then(|row| row.key.as_ref());
         let present = match row {
+            _ if self.is_blind() => Present::Unknown,
             _ if self.books.faults.contains_key(&Input::Slot(slot)) => Present::Fault,
             None => Present::Unknown,
             Some(_) if hangs.is_some() => Present::Yes,
@@ -440,7 +446,7 @@ impl Eye<'_> {
             row: place.row,
             column: place.column,
             present,
-            since: row.map(|row| self.moment(row.since)),
+            since: row.filter(|_| !self.is_blind()).map(|row| self.moment(row.since)),
             key: key.map(|id| self.key(id)),
             evidence: key.and(hangs).and_then(|row| row.evidence),
             unknown_key,
@@ -521,12 +527,14 @@ impl Eye<'_> {
         let view = |door: DoorNo| {
             let row = self.books.doors.get(&door);
             let state = match row.map(|row| row.open) {
+                _ if self.is_blind() => DoorIs::Unknown,
                 _ if self.books.faults.contains_key(&Input::Door(door)) => DoorIs::Fault,
                 None => DoorIs::Unknown,
                 Some(true) => DoorIs::Open,
                 Some(false) => DoorIs::Closed,
             };
-            DoorView { door, state, since: row.map(|row| self.moment(row.since)) }
+            let seen = row.filter(|_| !self.is_blind());
+            DoorView { door, state, since: seen.map(|row| self.moment(row.since)) }
         };
         self.settings.doors.keys().copied().map(view).collect()
     }

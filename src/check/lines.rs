@@ -78,6 +78,8 @@ pub struct BootFile {
 pub enum Sensors {
     /// The daemon tells, and so do its books.
     Told {
+        /// No line can be read.
+        lost: bool,
         slots: usize,
         empty: usize,
         /// Slots whose sensor the daemon does not believe.
@@ -257,6 +259,11 @@ fn sensors(sensors: &Sensors) -> Finding {
             id,
             format!("What the sensors say is not known: {why}."),
             "Run the check with `sudo`, or as the daemon's account.",
+        ),
+        Sensors::Told { lost: true, .. } => Finding::failure(
+            id,
+            "The daemon can read no sensor: nobody sees what is taken.",
+            "See what `lines.there` says; `journalctl -u cabinetd` has why. When they are back, the slots are compared with the books.",
         ),
         Sensors::Told { faults, .. } if !faults.is_empty() => {
             let names: Vec<String> = faults.iter().map(|slot| format!("slot {slot}")).collect();

@@ -212,13 +212,14 @@ fn told(config: &Config) -> Sensors {
 }
 
 fn by_books(reader: &Reader) -> Result<Sensors, StoreError> {
-    let (mut slots, mut empty, mut faults) = (0, 0, Vec::new());
+    let (mut lost, mut slots, mut empty, mut faults) = (false, 0, 0, Vec::new());
     for (view, row) in reader.rows()? {
         match (view, row) {
             (_, Row::Slot(row)) => {
                 slots += 1;
                 empty += usize::from(row.present == Presence::Empty);
             }
+            (_, Row::Life(life)) => lost = life.lines_lost,
             (View::Fault(Input::Slot(slot)), _) => faults.push(slot.0),
             _ => {}
         }
@@ -233,7 +234,7 @@ fn by_books(reader: &Reader) -> Result<Sensors, StoreError> {
             visits.heed(&fact, |key| roster.keys.get(key).map(|key| key.home));
         }
     }
-    Ok(Sensors::Told { slots, empty, faults, stuck: visits.stuck() })
+    Ok(Sensors::Told { lost, slots, empty, faults, stuck: visits.stuck() })
 }
 
 /// Visits in a row in which a slot's key was asked for, the door was opened, and the slot's sensor saw nothing.

@@ -21,7 +21,7 @@ pub(super) fn good() -> Real {
     Real {
         lines: good_lines(),
         boot: Ok(Some(BootFile { path: "/boot/firmware/config.txt".into(), ..BootFile::default() })),
-        sensors: Sensors::Told { slots: 24, empty: 3, faults: Vec::new(), stuck: Vec::new() },
+        sensors: Sensors::Told { lost: false, slots: 24, empty: 3, faults: Vec::new(), stuck: Vec::new() },
     }
 }
 
@@ -107,13 +107,19 @@ fn a_pin_with_a_second_job_is_told() {
 #[test]
 fn sensors_that_cannot_be_believed_are_told() {
     let told = |empty, faults: &[u16], stuck: &[(u16, u32)]| {
-        with(|real| real.sensors = Sensors::Told { slots: 24, empty, faults: faults.into(), stuck: stuck.into() })
+        with(|real| {
+            real.sensors = Sensors::Told { lost: false, slots: 24, empty, faults: faults.into(), stuck: stuck.into() };
+        })
     };
     expect(&told(3, &[], &[]), Id::LinesSensors, Level::Fine, "21 keys in 24 slots");
     expect(&told(24, &[], &[]), Id::LinesSensors, Level::Warning, "All 24 sensors say that their slot is empty");
     expect(&told(0, &[], &[]), Id::LinesSensors, Level::Fine, "24 keys");
     expect(&told(3, &[3, 4, 5, 9, 11], &[]), Id::LinesSensors, Level::Warning, "slot 3, slot 4, slot 5 and 2 more");
     expect(&told(3, &[], &[(7, 4)]), Id::LinesSensors, Level::Warning, "slot 7 (4 visits)");
+    let lost = with(|real| {
+        real.sensors = Sensors::Told { lost: true, slots: 24, empty: 3, faults: vec![3], stuck: vec![(7, 4)] };
+    });
+    expect(&lost, Id::LinesSensors, Level::Failure, "can read no sensor");
     let read = |unreadable: &[&str], restless: &[&str]| {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let (unreadable, restless) = (names(unreadable), names(restless));

@@ -144,7 +144,13 @@ pub(super) fn line(text: &mut String, view: &View, head: &str, rest: &str) {
 
 fn counts(seen: &Snapshot) -> String {
     let counts = &seen.counts;
-    let mut parts = vec![format!("{} slots: {} in, {} out", counts.slots, counts.keys_in, counts.keys_out)];
+    let is_blind = counts.slots > 0 && counts.unknown == counts.slots && counts.keys_in > 0;
+    let known = format!("{} in, {} out", counts.keys_in, counts.keys_out);
+    let mut parts = vec![if is_blind {
+        format!("{} slots, of which none can be read; last known: {known}", counts.slots)
+    } else {
+        format!("{} slots: {known}", counts.slots)
+    }];
     let some = [
         (counts.overdue, "overdue"),
         (counts.keys_unaccounted, "not accounted for"),
@@ -152,7 +158,7 @@ fn counts(seen: &Snapshot) -> String {
         (counts.unknown_keys, "unknown"),
         (counts.keys_unseen, "never seen"),
         (counts.fault, "with a sensor fault"),
-        (counts.unknown, "not read"),
+        (if is_blind { 0 } else { counts.unknown }, "not read"),
     ];
     parts.extend(some.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     parts.join(", ")

@@ -218,3 +218,14 @@ fn a_wide_terminal_has_room_for_labels() {
         assert!(at(columns).lines().all(|line| width(line) <= columns), "{}", at(columns));
     }
 }
+
+#[test]
+fn slots_that_nobody_can_read_are_drawn_so_and_keep_the_names_of_before() {
+    let mut seen = full(4, 4);
+    for slot in &mut seen.slots {
+        (slot.present, slot.since) = (Present::Unknown, None);
+    }
+    let text = keymap(&seen, &plain(false));
+    assert!(text.contains("1 ~ Unit 201") && text.contains("~ not read 4") && !text.contains('■'), "{text}");
+    assert!(text.contains("no slot can be read: the keys named above are those that hung there last"), "{text}");
+}

@@ -232,3 +232,13 @@ fn a_wide_terminal_is_used_up_to_what_is_read_with_ease() {
         assert!(widest <= longest && widest > longest / 2, "{columns}: {widest}");
     }
 }
+
+#[test]
+fn slots_that_nobody_can_read_are_not_told_as_if_they_were() {
+    let mut seen = quiet();
+    seen.counts = Counts { slots: 24, unknown: 24, keys_in: 21, keys_out: 3, ..Counts::default() };
+    seen.doors[0] = DoorView { door: DoorNo(1), state: DoorIs::Unknown, since: None };
+    let text = status(&seen, &plain());
+    assert!(text.contains("Door 1    not known\n"), "{text}");
+    assert!(text.contains("Keys      24 slots, of which none can be read; last known: 21 in, 3 out\n"), "{text}");
+}
