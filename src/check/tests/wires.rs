@@ -1,7 +1,7 @@
 //! The lines: there, at rest, without a second job, and with sensors that can be believed.
 
 use super::{expect, the};
-use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors};
+use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors, Simulated};
 use crate::check::{self, Id, Level};
 
 fn line(what: &str, pin: u32, kind: Kind) -> Line {
@@ -134,8 +134,17 @@ fn sensors_that_cannot_be_believed_are_told() {
 
 #[test]
 fn simulated_or_mistaken_lines_are_not_judged() {
-    let facts = check::Facts { lines: Some(Facts::Simulated), ..super::good() };
-    expect(&facts, Id::LinesThere, Level::Note, "simulated");
+    let played = |answers, is_service| {
+        let simulated = Simulated { socket: "/run/cabinetd/hardware.sock".into(), answers, is_service };
+        check::Facts { lines: Some(Facts::Simulated(simulated)), ..super::good() }
+    };
+    expect(&played(Some(true), false), Id::LinesThere, Level::Note, "simulated");
+    expect(&played(None, false), Id::LinesThere, Level::Note, "simulated");
+    expect(&played(Some(true), true), Id::LinesThere, Level::Warning, "no lock moves");
+    let nobody = "nobody plays them at /run/cabinetd/hardware.sock, so the cabinet opens for nobody";
+    for is_service in [true, false] {
+        expect(&played(Some(false), is_service), Id::LinesThere, Level::Failure, nobody);
+    }
     let facts = check::Facts { lines: Some(Facts::NotJudged), ..super::good() };
     expect(&facts, Id::LinesThere, Level::Unknown, "mistakes");
 }
