@@ -326,7 +326,7 @@ async fn the_lamp_is_lit_or_blinks_comes_back_with_its_chip_and_is_dark_at_the_e
     sleep(Duration::from_millis(500)).await;
     for lit in [true, false, true] {
         assert_eq!(cabinet.fake.is_on(BOARD, 4), lit);
-        sleep(Duration::from_millis(1_000)).await;
+        sleep(Duration::from_secs(1)).await;
     }
     assert_eq!(cabinet.outputs.lamp(Lamp::Ready).await, Ok(()));
     assert_eq!(cabinet.outputs.release().await, Ok(()));
