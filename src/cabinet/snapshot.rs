@@ -48,6 +48,9 @@ pub struct Snapshot {
     /// The copy of the ledger elsewhere. None if there is none.
     #[serde(default)]
     pub upstream: Option<UpstreamView>,
+    /// How the config in force and its file go together.
+    #[serde(default)]
+    pub config: ConfigView,
     /// Every key that does not hang in the cabinet, retired ones apart.
     pub away: Vec<Away>,
     /// Slots by number. Empty for readers who may not see them.
@@ -289,6 +292,27 @@ pub struct UpstreamView {
     pub trouble: Option<String>,
 }
 
+/// How the config in force and its file go together.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+pub struct ConfigView {
+    pub state: ConfigIs,
+    /// Keys whose new values a restart alone takes: `slots.count`.
+    pub after_restart: Vec<String>,
+}
+
+/// What became of the file that was read last.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfigIs {
+    /// Its rules are in force.
+    #[default]
+    InForce,
+    /// It is taken when nobody is at the cabinet and there is room for the record.
+    Waiting,
+    /// It was not taken, the old one goes on: it has mistakes, or needs a restart as a whole.
+    Refused,
+}
+
 /// Whether the copy goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "kebab-case")]
@@ -310,7 +334,9 @@ impl Snapshot {
     #[must_use]
     pub fn taken(cabinet: &Cabinet, now: Now) -> Self {
         let seen = Self::of(cabinet.books(), cabinet.settings(), now, cabinet.store_state());
-        Self { power: cabinet.power_view(now), ..seen }
+        // What a UPS said that is watched no more is no news of the supply.
+        let supply = seen.supply.filter(|_| cabinet.settings().power.is_some());
+        Self { power: cabinet.power_view(now), supply, ..seen }
     }
 
     /// The books as others may see them; nothing of the power policy, which is more than books.
@@ -343,6 +369,7 @@ impl Snapshot {
             }),
             power: None,
             upstream: None,
+            config: ConfigView::default(),
             away,
             slots,
         }

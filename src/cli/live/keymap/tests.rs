@@ -1,14 +1,14 @@
 use super::super::words::{COLUMNS, Paint, width};
 use super::*;
 use crate::cabinet::fact::SensorFault;
-use crate::cabinet::snapshot::{Away, Counts, FaultView, Home, KeyName, Moment, StoreIs, Who};
+use crate::cabinet::snapshot::{Away, ConfigView, Counts, FaultView, Home, KeyName, Moment, StoreIs, Who};
 use crate::cabinet::types::{BootId, ClockQuality, Evidence, Input, Mono, Reason, SlotNo, Stamp, Wall};
 use jiff::tz::TimeZone;
 
 const T0: i64 = 1_793_714_400_000;
 
 fn plain(ascii: bool) -> View {
-    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0, columns: COLUMNS, without_ups: false }
+    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0, columns: COLUMNS }
 }
 
 fn key(n: u16) -> KeyName {
@@ -64,6 +64,7 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         supply: None,
         power: None,
         upstream: None,
+        config: ConfigView::default(),
         away: vec![],
         slots: (0..slots).map(slot).collect(),
     }
