@@ -484,6 +484,10 @@ impl Cabinet {
     /// Alarms of what the config does not have any more would stand for ever: nothing looks there.
     fn forget_unwatched(&mut self, turn: &mut Turn) {
         let settings = self.settings.clone();
+        let doors: Vec<DoorNo> = self.books.doors.keys().copied().collect();
+        for door in doors.into_iter().filter(|door| settings.doors.get(door).is_none_or(|door| !door.contact)) {
+            self.resolve_acknowledged(turn, &fact::Alarm::OpenWithoutSession { door });
+        }
         self.resolve(turn, |alarm| match alarm {
             fact::Alarm::SensorFault { input: types::Input::Slot(slot) } => !settings.slots.contains_key(slot),
             fact::Alarm::SensorFault { input: types::Input::Door(door) } => {

@@ -201,7 +201,7 @@ pub fn main() -> ExitCode {
         },
         Command::Power(power::PowerCommand::Recipe(args)) => with_config(config, |config| power::run(&args, &config)),
         Command::Init(args) => with_config(config, |config| {
-            init::run(&args, &config.credentials_dir, &mut io::stdout(), &mut io::stderr())
+            init::run(&args, &config.credentials_dir, &config.state_dir, &mut io::stdout(), &mut io::stderr())
         }),
     }
 }

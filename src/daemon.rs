@@ -34,7 +34,7 @@ use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{CommandId, Mono, RequestKey};
 use crate::config::{Config, ConfigError, Lines};
 use crate::io::clock::Clock;
-use crate::io::control::{Inbound, LocalAsk, Unhashed};
+use crate::io::control::{Accounts, Inbound, LocalAsk, Unhashed};
 use crate::io::credentials::Pepper;
 use crate::io::credentials::pin::{PinError, hash_pin, set_pin};
 use crate::io::journal::Log;
@@ -155,6 +155,8 @@ struct Daemon {
     sleeper: Sleeper,
     reload: Reload,
     hangup: Signal,
+    /// Which group stands for which role at the control socket.
+    accounts: Accounts,
     /// Kept: dropping it ends the polling.
     poller: Option<Poller>,
     /// None: the ledger is copied nowhere.
@@ -329,6 +331,8 @@ impl Daemon {
         }
         let life = self.keeper.cabinet().books().life.as_ref();
         self.reload.taken(life.map_or("", |life| &life.config_hash));
+        self.accounts.put(self.reload.accounts());
+        self.publish();
         Ok(())
     }
 

@@ -458,7 +458,8 @@ fn under_duress_only_who_asked_is_told_and_nothing_that_is_shown_moves() {
     assert_eq!(hook["class"], "duress");
     // It is acknowledged, and then it cannot be told for a while.
     let seq = site.record(Fact::AlarmAcknowledged { alarm: AlarmId::silent(raised) });
-    let cleared = site.record(Fact::AlarmCleared { alarm: AlarmId::silent(raised), why: Cleared::Acknowledged, name: None });
+    let cleared =
+        site.record(Fact::AlarmCleared { alarm: AlarmId::silent(raised), why: Cleared::Acknowledged, name: None });
     post.recorded(seq.max(cleared));
     inbox.close();
     site.raise(&post, duress());

@@ -11,8 +11,8 @@ use cabinetd::cabinet::types::{
 };
 use cabinetd::io::control::wire::{Ask, Digits, ErrorCode};
 use cabinetd::io::control::{
-    Client, ClientError, ControlError, Inbound, Limits, Listener, LocalAsk, Ports, SOCKET_NAME, Setup, Unhashed,
-    new_request_key,
+    Accounts, Client, ClientError, ControlError, Inbound, Limits, Listener, LocalAsk, Ports, SOCKET_NAME, Setup,
+    Unhashed, new_request_key,
 };
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -30,6 +30,7 @@ struct Rig {
     inbound: mpsc::Receiver<Inbound>,
     unhashed: mpsc::Receiver<Unhashed>,
     snapshot: watch::Sender<Arc<Snapshot>>,
+    accounts: Accounts,
     stop: Option<oneshot::Sender<()>>,
     server: Option<thread::JoinHandle<()>>,
 }
@@ -54,15 +55,15 @@ impl Rig {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = Listener::bind_with(&wanted, limits).unwrap();
-                listening.send(()).unwrap();
+                listening.send(listener.accounts()).unwrap();
                 tokio::select! {
                     () = listener.serve(ports) => {}
                     _ = stopped => {}
                 }
             });
         });
-        is_listening.recv().unwrap();
-        Self { dir, inbound, unhashed, snapshot, stop: Some(stop), server: Some(server) }
+        let accounts = is_listening.recv().unwrap();
+        Self { accounts, dir, inbound, unhashed, snapshot, stop: Some(stop), server: Some(server) }
     }
 
     fn run_dir(&self) -> std::path::PathBuf {
@@ -645,4 +646,23 @@ fn other_accounts_are_what_their_groups_are() {
     let (said, asked, _) = asks(Some(Role::Admin), None);
     assert!(said.contains("connect: no permission") && said.contains("usermod -aG root"), "{said}");
     assert!(asked.is_none());
+}
+
+#[test]
+fn other_roles_count_at_once_and_end_what_was_looked_up_before() {
+    let rig = Rig::new();
+    let mut following = rig.client().follow().unwrap();
+    assert!(following.next().unwrap().is_ok());
+    let mut client = rig.client();
+    client.status().unwrap();
+    rig.accounts.put(&[]);
+    client.status().expect("nothing has changed");
+    rig.accounts.put(&[("no-such-group-here".to_owned(), Role::Staff)]);
+    let told = |error: ClientError| match error {
+        ClientError::Refused { code: ErrorCode::Busy, text } => text,
+        other => panic!("{other:?}"),
+    };
+    assert!(told(client.status().unwrap_err()).contains("[accounts] have changed"));
+    assert!(told(following.next().unwrap().unwrap_err()).contains("ask again"));
+    rig.client().status().expect("a new connection goes by the new roles");
 }

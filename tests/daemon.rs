@@ -186,6 +186,61 @@ fn at_a_stop_the_head_is_signed_and_verifies() {
     assert!(report.is_sound() && report.heads[0].fits, "{report:?}");
 }
 
+/// A command as its administrator types it: its exit code, and all that it said.
+fn typed(home: &Path, words: &[&str]) -> (i32, String) {
+    let said = Command::new(PROGRAM).args(words).env("CABINETD_DIR", home).stdin(Stdio::null()).output();
+    let said = said.expect("it runs");
+    let text = [said.stdout, said.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    (said.status.code().expect("it ended"), text)
+}
+
+#[test]
+fn lost_secrets_are_told_by_check_and_the_way_back_leads_to_a_cabinet_that_serves() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, state) = (home.path(), home.path().join("state"));
+    cabinet(home, &state);
+    fs::write(home.join("roster.toml"), "[[users]]\nid = \"ana\"\nname = \"Ana\"\nrole = \"staff\"\nbadge = \"B-1\"\n")
+        .expect("written");
+    let daemon = Daemon::start(home, &[]);
+    let (code, told) =
+        typed(home, &["roster", "import", home.join("roster.toml").to_str().expect("plain"), "--generate-pins"]);
+    assert_eq!(code, 0, "{told}");
+    daemon.stop();
+    let check = || typed(home, &["check", "--only", "credentials", "--only", "ledger", "--json"]);
+    assert_eq!(check().0, 0, "{}", check().1);
+
+    // The folder is gone, and there is no backup.
+    fs::remove_dir_all(home.join("credentials")).expect("removed");
+    let (code, told) = check();
+    assert_eq!(code, 1, "{told}");
+    for step in ["cabinetd init", "remove pepper-id", "cabinetd user pin"] {
+        assert!(told.contains(step), "{step}: {told}");
+    }
+    // As the old remedy said it: that alone is not ready, and is told as such.
+    let (code, told) = typed(home, &["init"]);
+    assert!(code == 0 && told.contains("pepper-id (`sudo rm`)"), "{told}");
+    let (code, told) = check();
+    assert!(code == 1 && told.contains("another pepper") && told.contains("pepper-id"), "{told}");
+    let (code, told) = typed(home, &["run"]);
+    assert!(code != 0 && told.contains("another pepper"), "{told}");
+
+    fs::remove_file(state.join("pepper-id")).expect("removed");
+    let daemon = Daemon::start(home, &[]);
+    let (code, told) = typed(home, &["user", "pin", "ana"]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(check().0, 0, "{}", check().1);
+    daemon.stop();
+
+    // The device key alone is made anew beside the pepper.
+    fs::remove_file(home.join("credentials/device-key")).expect("removed");
+    let (code, told) = check();
+    assert!(code == 1 && told.contains("cabinetd init --device-key"), "{told}");
+    assert_eq!(typed(home, &["init"]).0, 1, "it makes nothing over a pepper");
+    assert_eq!(typed(home, &["init", "--device-key"]).0, 0);
+    assert_eq!(check().0, 0, "{}", check().1);
+    Daemon::start(home, &[]).stop();
+}
+
 #[test]
 fn the_watchdog_is_fed() {
     let home = tempfile::tempdir().expect("a folder");
@@ -242,7 +297,7 @@ fn a_changed_config_is_taken_without_a_stop_and_one_with_mistakes_is_not() {
     // Two mistakes: both are told, nothing is taken, and the status says so.
     fs::write(&file, changed.replace("6000", "0") + "nonsense = 1\n").expect("written");
     daemon.signal(Signal::HUP);
-    daemon.hears("STATUS=idle, 1 alarms, supply Unknown, THE NEW CONFIG WAS NOT TAKEN", home);
+    daemon.hears("STATUS=idle, 1 alarm, THE NEW CONFIG WAS NOT TAKEN", home);
     assert_eq!(loaded().len(), 2);
     for told in ["ERROR the config was not taken:", "sessions.unlock_ms", "nonsense"] {
         says(told);
@@ -257,6 +312,11 @@ fn a_changed_config_is_taken_without_a_stop_and_one_with_mistakes_is_not() {
         (&["sessions.unlock_ms: 6000 → 7000".to_owned()][..], &["slots.count: 4 → 6".to_owned()][..])
     );
     says("WARNING a restart is needed for: slots.count: 4 → 6");
+    let config = || {
+        let seen = typed(home, &["status", "--json"]).1;
+        serde_json::from_str::<serde_json::Value>(&seen).expect("JSON")["config"].clone()
+    };
+    assert_eq!(config(), serde_json::json!({ "state": "in-force", "after_restart": ["slots.count"] }));
     let slots = || {
         let seen =
             Command::new(PROGRAM).args(["keymap", "--json"]).env("CABINETD_DIR", home).output().expect("it runs");
@@ -269,6 +329,7 @@ fn a_changed_config_is_taken_without_a_stop_and_one_with_mistakes_is_not() {
     daemon.stop();
     let daemon = Daemon::start(home, &[]);
     assert_eq!(slots(), Some(6));
+    assert_eq!(config(), serde_json::json!({ "state": "in-force", "after_restart": [] }));
     daemon.reload(home);
     daemon.stop();
     assert_eq!(loaded().len(), 3, "the restart found the file that was recorded");

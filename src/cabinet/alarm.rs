@@ -12,8 +12,7 @@ impl Alarm {
     /// Whether the acknowledgement ends it, because no sensor ever will.
     const fn ends_when_acknowledged(&self) -> bool {
         match self {
-            Self::OpenWithoutSession { .. }
-            | Self::WrongKey { .. }
+            Self::WrongKey { .. }
             | Self::DarkDifference { .. }
             | Self::ChangedBehindDoor { .. }
             | Self::OutAtClosing { .. }
@@ -23,7 +22,10 @@ impl Alarm {
             | Self::UpstreamLostData { .. }
             | Self::RosterRefused { .. }
             | Self::PrivilegesRose { .. } => true,
-            Self::DoorLeftOpen { .. }
+            // These two when it is closed besides.
+            Self::OpenWithoutSession { .. }
+            | Self::LockboxOpened
+            | Self::DoorLeftOpen { .. }
             | Self::UnexpectedSlot { .. }
             | Self::UnknownReturn { .. }
             | Self::SensorFault { .. }
@@ -31,8 +33,6 @@ impl Alarm {
             | Self::LinesLost
             | Self::LockFault { .. }
             | Self::Tampered
-            // When it is closed besides.
-            | Self::LockboxOpened
             | Self::Overdue { .. }
             | Self::LoneEmergency { .. }
             | Self::InactiveUser { .. }
@@ -108,14 +108,24 @@ impl Cabinet {
         if open.acknowledged.is_some() {
             return Err(Denial::NothingToChange);
         }
-        let is_shut_again = open.alarm == Alarm::LockboxOpened && !self.lockbox_is_open();
-        let ends = open.alarm.ends_when_acknowledged() || is_shut_again;
+        let ends = match &open.alarm {
+            Alarm::LockboxOpened => !self.lockbox_is_open(),
+            Alarm::OpenWithoutSession { door } => !self.door_is_open(*door),
+            alarm => alarm.ends_when_acknowledged(),
+        };
         self.record(turn, Fact::AlarmAcknowledged { alarm: id });
         if ends {
             self.record(turn, Fact::AlarmCleared { alarm: id, why: Cleared::Acknowledged, name: None });
             Ok(format!("alarm {id} acknowledged and closed"))
         } else {
             Ok(format!("alarm {id} acknowledged; it closes when its cause is gone"))
+        }
+    }
+
+    /// Clears what somebody has looked after and was only waited for to be closed.
+    pub(super) fn resolve_acknowledged(&mut self, turn: &mut Turn, which: &Alarm) {
+        if self.books.alarms.values().any(|open| open.alarm == *which && open.acknowledged.is_some()) {
+            self.resolve(turn, |alarm| alarm == which);
         }
     }
 

@@ -88,6 +88,7 @@ impl Cabinet {
         let open_ms = state.since.elapsed_ms(turn.now.stamp());
         self.record(turn, Fact::DoorClosed { door, session: state.session, open_ms });
         self.resolve(turn, |alarm| matches!(alarm, Alarm::DoorLeftOpen { door: left, .. } if *left == door));
+        self.resolve_acknowledged(turn, &Alarm::OpenWithoutSession { door });
         self.visit_door_closed(turn);
     }
 

@@ -293,7 +293,7 @@ impl fmt::Display for Denial {
             Self::RoleNeeded { role } => {
                 write!(
                     f,
-                    "this needs the role {}; map the account's group to it under [accounts] in the config",
+                    "this needs the role {}; one of the account's groups gets it under [accounts] in the config, which a reload takes (`systemctl reload cabinetd`)",
                     role.word()
                 )
             }

@@ -293,11 +293,7 @@ impl Cabinet {
         }
         if closed {
             self.record(turn, Fact::LockboxClosed);
-            let is_seen =
-                |open: &super::books::OpenAlarm| open.alarm == Alarm::LockboxOpened && open.acknowledged.is_some();
-            if self.books.alarms.values().any(is_seen) {
-                self.resolve(turn, |alarm| *alarm == Alarm::LockboxOpened);
-            }
+            self.resolve_acknowledged(turn, &Alarm::LockboxOpened);
         } else {
             self.record(turn, Fact::LockboxOpened);
             self.raise(turn, Alarm::LockboxOpened);

@@ -54,6 +54,9 @@ pub struct Snapshot {
     /// Who is told of alarms; none if nobody is.
     #[serde(default)]
     pub alerts: Option<AlertsView>,
+    /// How the config in force and its file go together.
+    #[serde(default)]
+    pub config: ConfigView,
     /// Every key that does not hang in the cabinet, retired ones apart.
     pub away: Vec<Away>,
     /// Slots by number. Empty for readers who may not see them.
@@ -92,7 +95,7 @@ pub struct Counts {
     pub fault: u32,
     /// Slots where a key hangs and nobody knows which.
     pub unknown_keys: u32,
-    /// Keys by where they are; retired ones are in none of these.
+    /// Keys by where they are, as far as the books know; retired ones are in none of these.
     pub keys_in: u32,
     pub keys_out: u32,
     pub keys_unaccounted: u32,
@@ -126,7 +129,7 @@ pub struct SlotView {
     pub row: u16,
     pub column: u16,
     pub present: Present,
-    /// Since when; none if it was never read.
+    /// Since when; none if it was never read, or nothing can be read now.
     pub since: Option<Moment>,
     /// What hangs here, if that is known. With `present` = `fault` or `unknown`: what hung here last.
     pub key: Option<KeyName>,
@@ -146,7 +149,7 @@ pub struct SlotView {
 pub enum Present {
     Yes,
     No,
-    /// Not read yet.
+    /// Not read yet, or no sensor can be read now.
     Unknown,
     /// The sensor cannot be believed.
     Fault,
@@ -215,7 +218,7 @@ pub struct DoorView {
 pub enum DoorIs {
     Open,
     Closed,
-    /// It has no contact, or was not read yet.
+    /// It has no contact, was not read yet, or no sensor can be read now.
     Unknown,
     /// Its contact cannot be read.
     Fault,
@@ -312,6 +315,27 @@ pub struct UpstreamView {
     pub roster_trouble: Option<String>,
 }
 
+/// How the config in force and its file go together.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+pub struct ConfigView {
+    pub state: ConfigIs,
+    /// Keys whose new values a restart alone takes: `slots.count`.
+    pub after_restart: Vec<String>,
+}
+
+/// What became of the file that was read last.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfigIs {
+    /// Its rules are in force.
+    #[default]
+    InForce,
+    /// It is taken when nobody is at the cabinet and there is room for the record.
+    Waiting,
+    /// It was not taken, the old one goes on: it has mistakes, or needs a restart as a whole.
+    Refused,
+}
+
 /// Whether the copy goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "kebab-case")]
@@ -370,6 +394,8 @@ impl Snapshot {
     #[must_use]
     pub fn taken(cabinet: &Cabinet, now: Now) -> Self {
         let seen = Self::of(cabinet.books(), cabinet.settings(), now, cabinet.store_state());
+        // What a UPS said that is watched no more is no news of the supply.
+        let supply = seen.supply.filter(|_| cabinet.settings().power.is_some());
         let signed_roster = match (seen.signed_roster, cabinet.waiting_roster()) {
             (None, None) => None,
             (held, waiting) => {
@@ -378,7 +404,7 @@ impl Snapshot {
                 Some(SignedRosterView { waiting, ..held.unwrap_or(none) })
             }
         };
-        Self { power: cabinet.power_view(now), signed_roster, ..seen }
+        Self { power: cabinet.power_view(now), supply, signed_roster, ..seen }
     }
 
     /// The books as others may see them; nothing of the power policy, which is more than books.
@@ -413,6 +439,7 @@ impl Snapshot {
             upstream: None,
             signed_roster: eye.signed_roster(),
             alerts: None,
+            config: ConfigView::default(),
             away,
             slots,
         }
@@ -484,6 +511,11 @@ impl Eye<'_> {
         ids.iter().map(|id| self.key(id)).collect()
     }
 
+    /// No line can be read: what the books say of slots and doors is how it was.
+    fn is_blind(&self) -> bool {
+        self.books.life.as_ref().is_some_and(|life| life.lines_lost)
+    }
+
     fn slots(&self) -> Vec<SlotView> {
         let homes: BTreeMap<SlotNo, &KeyId> = self.books.roster.keys.values().map(|key| (key.home, &key.id)).collect();
         let home = |slot| {
@@ -498,6 +530,7 @@ impl Eye<'_> {
         let hangs = row.filter(|row| row.present == Presence::Present);
         let key = hangs.and_then(|row| row.key.as_ref());
         let present = match row {
+            _ if self.is_blind() => Present::Unknown,
             _ if self.books.faults.contains_key(&Input::Slot(slot)) => Present::Fault,
             None => Present::Unknown,
             Some(_) if hangs.is_some() => Present::Yes,
@@ -510,7 +543,7 @@ impl Eye<'_> {
             row: place.row,
             column: place.column,
             present,
-            since: row.map(|row| self.moment(row.since)),
+            since: row.filter(|_| !self.is_blind()).map(|row| self.moment(row.since)),
             key: key.map(|id| self.key(id)),
             evidence: key.and(hangs).and_then(|row| row.evidence),
             unknown_key,
@@ -591,12 +624,14 @@ impl Eye<'_> {
         let view = |door: DoorNo| {
             let row = self.books.doors.get(&door);
             let state = match row.map(|row| row.open) {
+                _ if self.is_blind() => DoorIs::Unknown,
                 _ if self.books.faults.contains_key(&Input::Door(door)) => DoorIs::Fault,
                 None => DoorIs::Unknown,
                 Some(true) => DoorIs::Open,
                 Some(false) => DoorIs::Closed,
             };
-            DoorView { door, state, since: row.map(|row| self.moment(row.since)) }
+            let seen = row.filter(|_| !self.is_blind());
+            DoorView { door, state, since: seen.map(|row| self.moment(row.since)) }
         };
         self.settings.doors.keys().copied().map(view).collect()
     }

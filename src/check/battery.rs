@@ -6,6 +6,11 @@ use super::{Finding, Id, Level, ups};
 use crate::cabinet::power::selftest::{COMMAND, NoVerdict, ResultWord, Verdict, result_word};
 
 pub(super) fn judge(facts: &ups::Facts, power: &power::Facts) -> Vec<Finding> {
+    match facts {
+        ups::Facts::NotWatched => return Vec::new(),
+        ups::Facts::NotJudged => return vec![ups::not_judged(Id::BatteryCapacity)],
+        ups::Facts::Watched(_) => {}
+    }
     let answer = facts.answer();
     let mut findings = Vec::new();
     if let Some(answer) = answer {

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// The account that the unit runs the daemon as.
 const ACCOUNT: &str = "cabinetd";
+/// Its config.
+const SERVICE: &str = "/etc/cabinetd/cabinetd.toml";
 /// The site of the annotated default, which nobody's property is called.
 const EXAMPLE_SITE: &str = "site";
 
@@ -38,7 +40,8 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
         daemon: wants(Group::Daemon).then(|| places::daemon(&seen.config)),
         lines: wants(Group::Lines).then(|| {
             let sections = ["lines", "input", "output", "door", "slots", "slot", "load"];
-            lines::lines(&seen.config, sections.iter().all(|section| seen.is_clean(section)), Path::new("/"))
+            let is_clean = sections.iter().all(|section| seen.is_clean(section));
+            lines::lines(&seen.config, is_clean, path == Path::new(SERVICE), Path::new("/"))
         }),
         readers: wants(Group::Readers).then(|| {
             let is_clean = ["reader", "identify", "lines"].iter().all(|section| seen.is_clean(section));

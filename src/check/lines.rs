@@ -6,10 +6,21 @@ use super::{Finding, Id};
 /// What was seen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Facts {
-    Simulated,
-    /// The config has mistakes where the lines are described.
+    Simulated(Simulated),
+    /// The config cannot be read, or has mistakes where the lines are described.
     NotJudged,
     Real(Box<Real>),
+}
+
+/// Lines that a program plays.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Simulated {
+    /// Where it is to listen.
+    pub socket: String,
+    /// Whether somebody does; none if that cannot be seen.
+    pub answers: Option<bool>,
+    /// The config is that of the machine's service, not of a demo or of a trial in a folder of its own.
+    pub is_service: bool,
 }
 
 /// Real lines.
@@ -78,6 +89,8 @@ pub struct BootFile {
 pub enum Sensors {
     /// The daemon tells, and so do its books.
     Told {
+        /// No line can be read.
+        lost: bool,
         slots: usize,
         empty: usize,
         /// Slots whose sensor the daemon does not believe.
@@ -98,17 +111,32 @@ pub enum Sensors {
 
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     match facts {
-        Facts::Simulated => vec![Finding::note(
-            Id::LinesThere,
-            "The lines are simulated.",
-            "A cabinet with real ones has backend = \"gpiocdev\" under [lines] (docs/wiring.md).",
-        )],
+        Facts::Simulated(simulated) => vec![played(simulated)],
         Facts::NotJudged => vec![Finding::unknown(
             Id::LinesThere,
-            "The lines are not looked at: the config has mistakes where they are described.",
-            "Correct them first; each is a finding above.",
+            "The lines are not looked at: the config cannot be read, or has mistakes where they are described.",
+            "See to that first (`cabinetd check --only config`).",
         )],
         Facts::Real(real) => vec![there(real), at_rest(real), second_jobs(real), sensors(&real.sensors)],
+    }
+}
+
+fn played(simulated: &Simulated) -> Finding {
+    let id = Id::LinesThere;
+    let Simulated { socket, answers, is_service } = simulated;
+    let real = "A cabinet with real lines has backend = \"gpiocdev\" under [lines], and each line by its role (docs/wiring.md)";
+    match (answers, is_service) {
+        (Some(false), _) => Finding::failure(
+            id,
+            format!("The lines are simulated and nobody plays them at {socket}, so the cabinet opens for nobody."),
+            format!("{real}. To try it without: `cabinetd sim hardware`, as the daemon's account."),
+        ),
+        (_, true) => Finding::warning(
+            id,
+            "The lines of this service are simulated (backend = \"sim\"): no lock moves and no key is seen.",
+            format!("{real}."),
+        ),
+        (Some(true) | None, false) => Finding::note(id, "The lines are simulated.", format!("{real}.")),
     }
 }
 
@@ -257,6 +285,11 @@ fn sensors(sensors: &Sensors) -> Finding {
             id,
             format!("What the sensors say is not known: {why}."),
             "Run the check with `sudo`, or as the daemon's account.",
+        ),
+        Sensors::Told { lost: true, .. } => Finding::failure(
+            id,
+            "The daemon can read no sensor: nobody sees what is taken.",
+            "See what `lines.there` says; `journalctl -u cabinetd` has why. When they are back, the slots are compared with the books.",
         ),
         Sensors::Told { faults, .. } if !faults.is_empty() => {
             let names: Vec<String> = faults.iter().map(|slot| format!("slot {slot}")).collect();

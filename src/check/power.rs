@@ -159,8 +159,10 @@ impl Facts {
 }
 
 pub(super) fn judge(facts: &ups::Facts, power: &Facts) -> Vec<Finding> {
-    if matches!(facts, ups::Facts::NotWatched) {
-        return Vec::new();
+    match facts {
+        ups::Facts::NotWatched => return Vec::new(),
+        ups::Facts::NotJudged => return vec![ups::not_judged(Id::PowerRuntime)],
+        ups::Facts::Watched(_) => {}
     }
     let answer = facts.answer();
     let mut findings = vec![runtime(answer, power)];

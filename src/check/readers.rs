@@ -64,8 +64,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     let Facts::Seen(seen) = facts else {
         return vec![Finding::unknown(
             Id::ReadersDescribed,
-            "The readers are not looked at: their description has mistakes.",
-            "Correct the config first; `cabinetd config check` lists its mistakes.",
+            "The readers are not looked at: the config cannot be read, or their description has mistakes.",
+            "See to that first (`cabinetd check --only config`).",
         )];
     };
     let mut findings = vec![described(seen)];

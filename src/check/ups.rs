@@ -141,6 +141,11 @@ impl Answer {
     }
 }
 
+/// What hangs on the UPS, where the config does not say which.
+pub(super) fn not_judged(id: Id) -> Finding {
+    Finding::unknown(id, "It is not known which UPS the config means.", "See `ups.watched`.")
+}
+
 pub(super) fn judge(facts: &Facts, power: &power::Facts) -> Vec<Finding> {
     let watched = match facts {
         Facts::NotWatched => {
@@ -153,8 +158,8 @@ pub(super) fn judge(facts: &Facts, power: &power::Facts) -> Vec<Finding> {
         Facts::NotJudged => {
             return vec![Finding::unknown(
                 Id::UpsWatched,
-                "Which UPS is meant is not known while the config has mistakes.",
-                "Correct the config first.",
+                "Which UPS is meant is not known while the config cannot be read or has mistakes.",
+                "See to that first (`cabinetd check --only config`).",
             )];
         }
         Facts::Watched(watched) => watched,

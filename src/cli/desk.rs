@@ -171,7 +171,7 @@ impl Desk<'_> {
         } else {
             if let Failure::Difference(difference, _) = &failure {
                 let told = difference.iter().try_for_each(|line| writeln!(self.out, "{line}"));
-                let told = told.and_then(|()| writeln!(self.out, "{} changes, which are refused:", difference.len()));
+                let told = told.and_then(|()| writeln!(self.out, "{}, refused:", changes(difference.len())));
                 // The reasons are told even if this could not be.
                 let _ = told.and_then(|()| self.out.flush());
             }
@@ -238,8 +238,8 @@ impl Desk<'_> {
                 }
                 match (lines.is_empty(), applied) {
                     (true, _) => writeln!(self.out, "nothing to change")?,
-                    (false, true) => writeln!(self.out, "done: {} changes", lines.len())?,
-                    (false, false) => writeln!(self.out, "{} changes; nothing was changed yet", lines.len())?,
+                    (false, true) => writeln!(self.out, "done: {}", changes(lines.len()))?,
+                    (false, false) => writeln!(self.out, "{}; nothing was changed yet", changes(lines.len()))?,
                 }
             }
             Answer::Refused(_) | Answer::Problems(_) => {}
@@ -328,6 +328,10 @@ fn read_line(input: &io::Stdin) -> Result<Zeroizing<String>, String> {
     }
     byte.zeroize();
     if line.trim().is_empty() { Err("nothing was typed; nothing was changed".to_owned()) } else { Ok(line) }
+}
+
+fn changes(number: usize) -> String {
+    format!("{number} change{}", if number == 1 { "" } else { "s" })
 }
 
 /// The terminal does not show what is typed, until this is dropped.

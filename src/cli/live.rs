@@ -275,8 +275,6 @@ pub struct Place {
     pub run_dir: PathBuf,
     /// The site's time zone (IANA name); none = this machine's.
     pub time_zone: Option<String>,
-    /// Whether the config is known to name no UPS.
-    pub without_ups: bool,
 }
 
 /// Where a command speaks.
@@ -305,14 +303,12 @@ impl Place {
     /// The config that was named cannot be used.
     pub fn find(config: Option<&Path>) -> Result<Self, ConfigError> {
         match Config::load(&Config::locate(config)) {
-            Ok(config) => {
-                Ok(Self { run_dir: config.run_dir, time_zone: config.time_zone, without_ups: config.ups.is_none() })
-            }
+            Ok(config) => Ok(Self { run_dir: config.run_dir, time_zone: config.time_zone }),
             Err(error) if config.is_some() => Err(error),
             Err(_) => {
                 let folder = std::env::var_os("CABINETD_DIR").filter(|folder| !folder.is_empty());
                 let run_dir = folder.map_or_else(|| "/run/cabinetd".into(), |folder| PathBuf::from(folder).join("run"));
-                Ok(Self { run_dir, time_zone: None, without_ups: false })
+                Ok(Self { run_dir, time_zone: None })
             }
         }
     }
@@ -437,7 +433,6 @@ fn view(place: &Place, output: Output, seen: &Snapshot, is_terminal: bool) -> Vi
         paint: output.paint(is_terminal),
         zone: words::zone(place.time_zone.as_deref()),
         age_ms: age_ms(seen),
-        without_ups: place.without_ups,
         columns: columns(is_terminal),
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     /// Without a daemon: who gets as far as asking it ends with 4.
     fn told(line: &[&str], person: Option<&str>) -> (u8, String) {
         let dir = tempfile::tempdir().expect("a folder");
-        let place = Place { run_dir: dir.path().into(), time_zone: None, without_ups: false };
+        let place = Place { run_dir: dir.path().into(), time_zone: None };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut ends = Ends { out: &mut out, err: &mut err, is_terminal: false };
         let mut person = person.map(str::as_bytes);

@@ -4,9 +4,9 @@ use super::reader::Entry;
 use super::{Config, Problem, Surroundings};
 use std::collections::BTreeMap;
 
-/// Rules, which can change while the daemon runs. What else there is (sockets, lines, places, the layout, the UPS) is read at a
+/// Rules, and who may do what, which can change while the daemon runs. What else there is (sockets, lines, places, the layout, the UPS) is read at a
 /// start alone.
-const RULES: [&str; 5] = ["[identify]", "[sessions]", "[alerts]", "[battery]", "[power]"];
+const RULES: [&str; 6] = ["[identify]", "[sessions]", "[alerts]", "[battery]", "[power]", "[accounts]"];
 /// Longer values are cut.
 const LONGEST_VALUE: usize = 80;
 
@@ -68,6 +68,7 @@ impl Config {
         let is_rule = |entry: &Entry| RULES.contains(&entry.section.as_str());
         self.entries.retain(|entry| !is_rule(entry));
         self.entries.extend(newer.entries.into_iter().filter(is_rule));
+        self.accounts = newer.accounts;
         self.hash = newer.hash;
     }
 }
@@ -108,9 +109,12 @@ mod tests {
              [accounts]\nadm = \"staff\"\n[[load]]\nname = \"modem\"\n",
         );
         let difference = old.difference(&new);
-        assert_eq!(difference.now, ["alerts.inactive_days: 90 → 10", "sessions.unlock_ms: 5000 → 6000"]);
+        assert_eq!(
+            difference.now,
+            ["accounts.adm: not set → \"staff\"", "alerts.inactive_days: 90 → 10", "sessions.unlock_ms: 5000 → 6000"]
+        );
         let later = difference.after_restart;
-        for line in ["accounts.adm: not set → \"staff\"", "load: changed", "slots.count: 4 → 6"] {
+        for line in ["load: changed", "slots.count: 4 → 6"] {
             assert!(later.contains(&line.to_owned()), "{line}: {later:?}");
         }
         assert!(later.iter().any(|line| line.starts_with("ups.name: not set → \"office\"")), "{later:?}");

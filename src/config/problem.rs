@@ -1,7 +1,7 @@
 //! What can be wrong with a configuration, said so that it can be mended.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing that is wrong: where, what, and what to write instead.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,7 +42,7 @@ impl Fault {
 /// Why there is no configuration. Nothing is ever half applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read {}: {source}; make one with `cabinetd config example`, or name another with --config", path.display())]
+    #[error("cannot read {}: {source}; {}", path.display(), unreadable_remedy(path, source))]
     Unreadable {
         path: PathBuf,
         #[source]
@@ -54,6 +54,20 @@ pub enum ConfigError {
     TooSlow { path: PathBuf, seconds: u64 },
     #[error("{}: {}", path.display(), Listed(problems))]
     Problems { path: PathBuf, problems: Vec<Problem> },
+}
+
+/// A file that is there is nothing to make anew.
+fn unreadable_remedy(path: &Path, source: &std::io::Error) -> String {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => {
+            "make one with `cabinetd config example`, or name another with --config".to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => format!(
+            "let the daemon's account read it (`sudo chgrp cabinetd {0} && sudo chmod 0640 {0}`), or use sudo",
+            path.display()
+        ),
+        _ => "is it a file, and its disk well? Or name another with --config".to_owned(),
+    }
 }
 
 impl ConfigError {

@@ -2,9 +2,9 @@
 
 use super::{Daemon, tell_systemd};
 use crate::cabinet::event::StoreState;
-use crate::cabinet::power::Mode;
-use crate::cabinet::power::sentence::mode_words;
-use crate::cabinet::snapshot::{Snapshot, UpstreamView};
+use crate::cabinet::power::sentence::{mode_words, supply_words};
+use crate::cabinet::power::{Mode, Supply};
+use crate::cabinet::snapshot::{ConfigIs, Snapshot, UpstreamView};
 use crate::io::systemd;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Daemon {
             UpstreamView { acknowledged_seq, waiting, ..view }
         });
         let alerts = self.post.as_ref().map(|post| post.view(seen.as_of.mono));
-        Snapshot { upstream, alerts, ..seen }
+        Snapshot { upstream, alerts, config: self.reload.view(), ..seen }
     }
 
     /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
@@ -52,19 +52,38 @@ impl Daemon {
     }
 
     fn status_line(&self) -> String {
-        let books = self.keeper.cabinet().books();
-        let visitor = if books.session.is_some() { "in use" } else { "idle" };
-        let alarms = books.alarms.values().filter(|open| !open.alarm.is_silent()).count();
-        let room = match self.keeper.cabinet().store_state() {
-            StoreState::Writable => "",
-            StoreState::Reserve => ", NO ROOM ON THE DISK",
-        };
-        let supply = books.supply.as_ref().map(|state| state.supply).unwrap_or_default();
-        let power = match self.keeper.cabinet().power_mode() {
-            Mode::Line => String::new(),
-            mode => format!(", {}", mode_words(mode)),
-        };
-        let config = if self.reload.is_refused() { ", THE NEW CONFIG WAS NOT TAKEN" } else { "" };
-        format!("{visitor}, {alarms} alarms, supply {supply:?}{power}{room}{config}")
+        let cabinet = self.keeper.cabinet();
+        let books = cabinet.books();
+        let mut parts = vec![if books.session.is_some() { "in use" } else { "idle" }.to_owned()];
+        parts.push(match books.alarms.values().filter(|open| !open.alarm.is_silent()).count() {
+            0 => "no alarm".to_owned(),
+            1 => "1 alarm".to_owned(),
+            more => format!("{more} alarms"),
+        });
+        if cabinet.settings().power.is_some() {
+            let supply = books.supply.as_ref().map(|state| state.supply).unwrap_or_default();
+            parts.push(match supply {
+                Supply::Unknown => "supply not known yet".to_owned(),
+                supply => supply_words(supply).to_owned(),
+            });
+        }
+        match cabinet.power_mode() {
+            Mode::Line => {}
+            mode => parts.push(mode_words(mode)),
+        }
+        match cabinet.store_state() {
+            StoreState::Writable => {}
+            StoreState::Reserve => parts.push("NO ROOM ON THE DISK".to_owned()),
+        }
+        let config = self.reload.view();
+        match config.state {
+            ConfigIs::InForce => {}
+            ConfigIs::Waiting => parts.push("a new config waits to be taken".to_owned()),
+            ConfigIs::Refused => parts.push("THE NEW CONFIG WAS NOT TAKEN".to_owned()),
+        }
+        if !config.after_restart.is_empty() {
+            parts.push(format!("A RESTART IS NEEDED FOR {}", config.after_restart.join(", ")));
+        }
+        parts.join(", ")
     }
 }

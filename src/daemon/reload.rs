@@ -6,6 +6,8 @@
 
 use crate::cabinet::Event;
 use crate::cabinet::event::Reconfigured;
+use crate::cabinet::snapshot::{ConfigIs, ConfigView};
+use crate::cabinet::types::Role;
 use crate::config::{Config, ConfigError};
 use crate::messages::tell;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,8 @@ pub struct Reload {
     again: bool,
     waiting: Option<Box<Config>>,
     refused: bool,
+    /// Keys that were read again and wait for a restart.
+    after_restart: Vec<String>,
 }
 
 impl Reload {
@@ -49,7 +53,17 @@ impl Reload {
         let file = file.to_owned();
         let running = Box::new(running);
         let patience = PATIENCE;
-        Self { file, running, reading: None, stuck: None, patience, again: false, waiting: None, refused: false }
+        Self {
+            file,
+            running,
+            reading: None,
+            stuck: None,
+            patience,
+            again: false,
+            waiting: None,
+            refused: false,
+            after_restart: Vec::new(),
+        }
     }
 
     /// Begins to read. Never waits.
@@ -92,7 +106,7 @@ impl Reload {
             }
             Ok(config) if config.hash == self.running.hash => {
                 tell!(RELOAD_SAME, "the config was read again: it is as it was");
-                tell_what_waits(&self.running.difference(&config).after_restart);
+                self.restart_is_for(&config);
             }
             Ok(config) => self.weigh(config, hindrance),
         }
@@ -131,10 +145,23 @@ impl Reload {
         self.waiting.is_some()
     }
 
-    /// Whether the file that was read last has mistakes.
+    /// How what is in force and what was read last go together.
     #[must_use]
-    pub const fn is_refused(&self) -> bool {
-        self.refused
+    pub fn view(&self) -> ConfigView {
+        let state = if self.refused {
+            ConfigIs::Refused
+        } else if self.waiting.is_some() {
+            ConfigIs::Waiting
+        } else {
+            ConfigIs::InForce
+        };
+        ConfigView { state, after_restart: self.after_restart.clone() }
+    }
+
+    /// Which group stands for which role, in force.
+    #[must_use]
+    pub fn accounts(&self) -> &[(String, Role)] {
+        &self.running.accounts
     }
 
     /// What waits, for the core.
@@ -159,14 +186,19 @@ impl Reload {
             }
             return;
         };
-        tell_what_waits(&self.running.difference(&newer).after_restart);
+        self.restart_is_for(&newer);
         self.running.take_rules(*newer);
     }
-}
 
-fn tell_what_waits(after_restart: &[String]) {
-    if !after_restart.is_empty() {
-        tell!(RELOAD_PARTLY, "a restart is needed for: {}", after_restart.join("; "));
+    /// What `newer` changes and a start alone reads.
+    fn restart_is_for(&mut self, newer: &Config) {
+        let lines = self.running.difference(newer).after_restart;
+        if !lines.is_empty() {
+            tell!(RELOAD_PARTLY, "a restart is needed for: {}", lines.join("; "));
+        }
+        // Their values are for those who may read the file.
+        let keys = lines.iter().map(|line| line.split(':').next().unwrap_or_default().to_owned());
+        self.after_restart = keys.collect();
     }
 }
 
@@ -193,6 +225,10 @@ mod tests {
         (dir, reload)
     }
 
+    fn is_refused(reload: &Reload) -> bool {
+        reload.view().state == ConfigIs::Refused
+    }
+
     async fn reads(reload: &mut Reload) {
         reload.begin();
         let read = reload.read().await;
@@ -210,7 +246,7 @@ mod tests {
             let read = reload.read().await;
             assert!(matches!(read, Err(ConfigError::TooSlow { .. })), "{read:?}");
             reload.heard(read, None);
-            assert!(reload.is_refused() && !reload.waits());
+            assert!(is_refused(&reload) && !reload.waits());
         }
         // The same thread waits there still: now it gets what it waits for.
         reload.begin();
@@ -218,7 +254,7 @@ mod tests {
         tokio::task::spawn_blocking(move || fs::write(file, new)).await.expect("no panic").expect("somebody reads");
         let read = reload.read().await;
         reload.heard(read, None);
-        assert!(reload.waits() && !reload.is_refused());
+        assert!(reload.waits() && !is_refused(&reload));
     }
 
     #[tokio::test]
@@ -228,7 +264,7 @@ mod tests {
         reads(&mut reload).await;
         let Some(Event::Reconfigured(new)) = reload.event() else { panic!("it waits") };
         reload.taken("what was before");
-        assert!(reload.waits() && !reload.is_refused(), "nothing is wrong with it");
+        assert!(reload.waits() && !is_refused(&reload), "nothing is wrong with it");
         assert_eq!(reload.event(), Some(Event::Reconfigured(new.clone())));
         reload.taken(&new.config_hash);
         assert!(!reload.waits());
@@ -241,10 +277,36 @@ mod tests {
         let newer = format!("{ups}user = \"cabinetd\"\n[power]\nsleep = \"ups-off\"\n");
         fs::write(dir.path().join("cabinetd.toml"), text(&newer)).expect("written");
         reads(&mut reload).await;
-        assert!(reload.is_refused() && !reload.waits());
+        assert!(is_refused(&reload) && !reload.waits());
         fs::write(dir.path().join("cabinetd.toml"), text(&format!("{ups}[alerts]\ninactive_days = 10\n")))
             .expect("written");
         reads(&mut reload).await;
-        assert!(reload.waits() && !reload.is_refused());
+        assert!(reload.waits() && !is_refused(&reload));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_restart_is_kept_until_the_file_is_as_before() {
+        let (dir, mut reload) = reload("");
+        let file = dir.path().join("cabinetd.toml");
+        let newer =
+            text("[alerts]\ninactive_days = 10\n[accounts]\nadm = \"staff\"\n").replace("count = 4", "count = 6");
+        fs::write(&file, newer).expect("written");
+        reads(&mut reload).await;
+        assert_eq!(reload.view(), ConfigView { state: ConfigIs::Waiting, after_restart: Vec::new() });
+        assert_eq!(reload.accounts(), []);
+        let Some(Event::Reconfigured(new)) = reload.event() else { panic!("it waits") };
+        reload.taken(&new.config_hash);
+        let partly = ConfigView { state: ConfigIs::InForce, after_restart: vec!["slots.count".to_owned()] };
+        assert_eq!(reload.view(), partly);
+        assert_eq!(reload.accounts(), [("adm".to_owned(), Role::Staff)]);
+        fs::write(&file, "[cabinet").expect("written");
+        reads(&mut reload).await;
+        assert_eq!(reload.view(), ConfigView { state: ConfigIs::Refused, ..partly });
+        fs::write(&file, text("")).expect("written");
+        reads(&mut reload).await;
+        let Some(Event::Reconfigured(new)) = reload.event() else { panic!("it waits") };
+        reload.taken(&new.config_hash);
+        assert_eq!(reload.view(), ConfigView::default());
+        assert_eq!(reload.accounts(), []);
     }
 }

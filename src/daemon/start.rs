@@ -98,6 +98,7 @@ impl Daemon {
             accounts: config.accounts.clone(),
         };
         let listener = Listener::bind(&setup)?;
+        let accounts = listener.accounts();
         let ports = Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters };
         tokio::spawn(listener.serve(ports));
 
@@ -129,6 +130,7 @@ impl Daemon {
             sleeper,
             reload,
             hangup,
+            accounts,
             poller,
             upstream,
             signers,

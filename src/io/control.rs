@@ -21,7 +21,7 @@ mod socket;
 pub mod wire;
 
 pub use client::{Client, ClientError, Followed, new_request_key};
-pub use server::{Limits, Listener, Ports};
+pub use server::{Accounts, Limits, Listener, Ports};
 pub use socket::{ControlError, SOCKET_NAME, Setup};
 
 use crate::cabinet::event::{Ask, Event};

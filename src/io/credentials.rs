@@ -64,11 +64,18 @@ pub enum CredentialsError {
     )]
     Exist(PathBuf),
     #[error(
-        "{} is missing. On a new cabinet: run `cabinetd init`. On one that has PINs: restore the folder from its backup; without a \
-         backup run `cabinetd init` and give everybody a new PIN (`cabinetd user pin`)",
+        "{} is missing. On a new cabinet: run `cabinetd init`. On one that has PINs: restore the folder from its backup. Without a \
+         backup move what is left of the folder away, run `cabinetd init`, remove {PEPPER_ID} from the state folder, start the daemon, \
+         and give everybody a new PIN (`cabinetd user pin USER`; duress PINs as well, with --duress)",
         .0.display()
     )]
     Missing(PathBuf),
+    #[error(
+        "{} is missing, and the pepper beside it is not. Restore it from the backup of the folder; without a backup \
+         `cabinetd init --device-key` makes a new one: every PIN stays, but heads that the old one signed are by another key than those to come",
+        .0.display()
+    )]
+    NoDeviceKey(PathBuf),
     #[error("{} can be read by others (mode {mode:04o}); run: chmod {remedy} {}", path.display(), path.display())]
     Exposed { path: PathBuf, mode: u32, remedy: &'static str },
     #[error("{} is damaged: it must hold 64 hex digits; restore it from its backup", .0.display())]
@@ -93,8 +100,8 @@ pub enum CredentialsError {
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error(
         "the PINs in {} were made with another pepper than the one in the credentials folder, so none of them would work: restore \
-         the credentials folder from its backup. Without a backup remove {} and start again; then give everybody a new PIN \
-         (`cabinetd user pin`)",
+         the credentials folder from its backup. Without a backup remove {} (`sudo rm`), start the daemon again, and give everybody a \
+         new PIN (`cabinetd user pin USER`; duress PINs as well, with --duress)",
         state_dir.display(), mark.display()
     )]
     OtherPepper { state_dir: PathBuf, mark: PathBuf },
@@ -301,6 +308,35 @@ impl Credentials {
         Ok(code)
     }
 
+    /// Makes a device key in `dir`, which has a pepper and lost its own; the folder's owner then owns it.
+    ///
+    /// # Errors
+    /// There is one already, or no pepper; or `dir` cannot be written.
+    pub fn make_device_key(dir: &Path) -> Result<(), CredentialsError> {
+        let key = dir.join(DEVICE_KEY);
+        read_file(&dir.join(PEPPER), forbidden_in(dir))?.zeroize();
+        let seed = Zeroizing::new(random::<32>()?);
+        let folder = fs::metadata(dir).map_err(CredentialsError::io("look at", dir))?;
+        let draft = dir.join(format!(".{DEVICE_KEY}-{}.new", hex(&random::<8>()?)));
+        let made = write_secret(&draft, &seed)
+            .and_then(|()| {
+                let own = fs::metadata(&draft).map_err(CredentialsError::io("look at", &draft))?;
+                if (own.uid(), own.gid()) == (folder.uid(), folder.gid()) {
+                    return Ok(());
+                }
+                chown(&draft, Some(folder.uid()), Some(folder.gid())).map_err(CredentialsError::io("give away", &draft))
+            })
+            // A link takes nobody's place.
+            .and_then(|()| match fs::hard_link(&draft, &key) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(CredentialsError::Exist(key)),
+                linked => linked.map_err(CredentialsError::io("make", &key)),
+            });
+        let removed = fs::remove_file(&draft);
+        made?;
+        removed.map_err(CredentialsError::io("remove", &draft))?;
+        sync_folder(dir)
+    }
+
     /// Reads the secrets from a folder of ours, or from the one that systemd made for this service.
     ///
     /// # Errors
@@ -318,7 +354,10 @@ impl Credentials {
             Err(error) => return Err(CredentialsError::io("look at", dir)(error)),
         }
         let mut pepper = read_file(&dir.join(PEPPER), forbidden)?;
-        let seed = Zeroizing::new(read_file(&dir.join(DEVICE_KEY), forbidden)?);
+        let seed = Zeroizing::new(match read_file(&dir.join(DEVICE_KEY), forbidden) {
+            Err(CredentialsError::Missing(path)) => return Err(CredentialsError::NoDeviceKey(path)),
+            seed => seed?,
+        });
         let claim = read_claim(&dir.join(CLAIM), forbidden)?;
         let upsd_password = read_password(dir, forbidden)?;
         let device_key = SigningKey::from_bytes(&seed);
@@ -333,17 +372,10 @@ impl Credentials {
     /// # Errors
     /// It is another one and `hashes_exist`; or the folder cannot be read or written.
     pub fn go_with(&self, state_dir: &Path, hashes_exist: bool) -> Result<(), CredentialsError> {
-        let mark = state_dir.join(PEPPER_ID);
-        let now = self.pepper_id();
-        match fs::read_to_string(&mark) {
-            Ok(kept) if kept.trim() == now => return Ok(()),
-            Ok(_) if hashes_exist => {
-                return Err(CredentialsError::OtherPepper { state_dir: state_dir.to_owned(), mark });
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(CredentialsError::io("read", &mark)(error)),
+        if self.goes_with(state_dir, hashes_exist)? {
+            return Ok(());
         }
+        let (mark, now) = (state_dir.join(PEPPER_ID), self.pepper_id());
         let draft = state_dir.join(format!("{PEPPER_ID}.new"));
         OpenOptions::new()
             .write(true)
@@ -355,6 +387,21 @@ impl Credentials {
             .map_err(CredentialsError::io("write", &draft))?;
         fs::rename(&draft, &mark).map_err(CredentialsError::io("write", &mark))?;
         sync_folder(state_dir)
+    }
+
+    /// The same without a trace: whether the pepper's name is kept there already.
+    ///
+    /// # Errors
+    /// It is another one and `hashes_exist`; or the folder cannot be read.
+    pub fn goes_with(&self, state_dir: &Path, hashes_exist: bool) -> Result<bool, CredentialsError> {
+        let mark = state_dir.join(PEPPER_ID);
+        match fs::read_to_string(&mark) {
+            Ok(kept) if kept.trim() == self.pepper_id() => Ok(true),
+            Ok(_) if hashes_exist => Err(CredentialsError::OtherPepper { state_dir: state_dir.to_owned(), mark }),
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(CredentialsError::io("read", &mark)(error)),
+        }
     }
 
     /// 16 hex digits that name the pepper and tell nothing of it.
@@ -436,18 +483,22 @@ fn fill_folder(
     };
     for (name, bytes) in files {
         let path = draft.join(name);
-        let text = Zeroizing::new(hex(*bytes) + "\n");
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-            .map_err(CredentialsError::io("write", &path))?;
+        write_secret(&path, bytes)?;
         give(&path)?;
     }
     give(draft)?;
     sync_folder(draft)
+}
+
+fn write_secret(path: &Path, bytes: &[u8; 32]) -> Result<(), CredentialsError> {
+    let text = Zeroizing::new(hex(bytes) + "\n");
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(CredentialsError::io("write", path))
 }
 
 fn sync_folder(path: &Path) -> Result<(), CredentialsError> {

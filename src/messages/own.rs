@@ -57,7 +57,7 @@ super::messages! {
     NO_HARDWARE Warning "d48bad50dedd5449d8e0c1ba4aec3e8c":
         "The hardware is not there",
         "Nobody serves the lines. It is tried again and again.",
-        "Real lines: the board and its cable. A simulated cabinet: `cabinetd sim hardware`.";
+        "Real lines: the board and its cable. A simulated cabinet: `cabinetd sim hardware`, as the account of the daemon (`sudo -u cabinetd cabinetd sim hardware`).";
     HARDWARE_GONE Warning "620202960f5fbc8de966d273d6f2243f":
         "The hardware went away",
         "The connection to the lines ended. It is tried again; until then no lock can be driven and no slot is seen.",

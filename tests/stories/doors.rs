@@ -3,7 +3,7 @@
 use crate::story::Story;
 use cabinetd::cabinet::outcome::Sound;
 use cabinetd::cabinet::settings::Door;
-use cabinetd::cabinet::types::{DoorNo, Output, Reason, SlotNo};
+use cabinetd::cabinet::types::{DoorNo, Input, Level, Output, Reason, SlotNo};
 
 /// Slots 1 to 12 behind door 1, the others behind door 2.
 fn two_doors(second_has_contact: bool) -> Story {
@@ -104,6 +104,30 @@ fn a_door_opened_by_nobody_known() {
     story.declares(4, "204");
     story.expect_alarms(&[]);
     story.expect_custody("204", "in slot 4 (declared)");
+}
+
+#[test]
+fn a_forced_door_that_somebody_has_seen_to_is_an_alarm_until_it_is_closed() {
+    let mut story = Story::begins();
+    story.door_opens();
+    story.acknowledges("open-without-session door 1");
+    story.expect_alarms(&["open-without-session door 1 (seen)"]);
+    story.closes();
+    story.expect_alarms(&[]);
+    // Forced again it is another one, which waits for somebody.
+    story.door_opens();
+    story.closes();
+    story.expect_alarms(&["open-without-session door 1"]);
+    story.acknowledges("open-without-session door 1");
+    story.expect_alarms(&[]);
+    // A contact that breaks meanwhile is waited for.
+    story.door_opens();
+    story.acknowledges("open-without-session door 1");
+    story.raw(Input::Door(DoorNo(1)), Level::Fault);
+    story.wait_s(1);
+    story.expect_alarms(&["open-without-session door 1 (seen)", "sensor-fault door 1"]);
+    story.closes();
+    story.expect_alarms(&[]);
 }
 
 #[test]

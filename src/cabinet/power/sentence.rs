@@ -1,6 +1,7 @@
 //! Power's records as sentences that a manager understands, with the figures that decided.
 
 use super::policy::{Method, Mode, Then, Why};
+use super::reading::{Supply, UpsSilence};
 use super::selftest::{NoVerdict, Verdict};
 use super::state::{DrillEnd, PowerOrder, Replaced, Sight, SwitchFigures, Told};
 use crate::cabinet::fact::Fact;
@@ -155,6 +156,26 @@ fn seen(what: Sight, figure: u64) -> String {
 #[must_use]
 pub fn switched(from: Mode, to: Mode, why: Why, figures: &SwitchFigures) -> String {
     format!("{}: {}.", mode_words(to), why_words(from, why, figures))
+}
+
+/// The supply in words, in the middle of a sentence.
+#[must_use]
+pub const fn supply_words(supply: Supply) -> &'static str {
+    match supply {
+        Supply::Unknown => "not known yet",
+        Supply::OnLine => "on line",
+        Supply::OnBattery => "on battery",
+        Supply::LowBattery => "battery low",
+        Supply::Unreachable(silence) => match silence {
+            UpsSilence::Refused => "the UPS does not answer (nobody listens)",
+            UpsSilence::TimedOut => "the UPS does not answer (in time)",
+            UpsSilence::Garbled => "the UPS does not answer (garbled)",
+            UpsSilence::UnknownUps => "upsd knows no UPS of that name",
+            UpsSilence::Stale => "the UPS's data are stale",
+            UpsSilence::DriverGone => "the UPS's driver is gone",
+            UpsSilence::Waiting => "the UPS's driver is starting",
+        },
+    }
 }
 
 /// A mode in words, as the head of a sentence.

@@ -294,27 +294,43 @@ fn doors_supply_and_store() {
     assert_eq!(seen.faults.last().unwrap().sentence, "The contact of door 1 cannot be read.");
 }
 
+fn life(started: Stamp) -> Life {
+    Life {
+        started,
+        stopped: false,
+        wall_minus_mono_ms: 0,
+        config_hash: String::new(),
+        lines_lost: false,
+        compared: true,
+        lockbox_open: false,
+    }
+}
+
+#[test]
+fn where_no_line_can_be_read_the_books_are_no_picture_of_now() {
+    let mut books = books();
+    books.doors = [(DoorNo(1), DoorState { open: false, since: stamp(1), session: None })].into();
+    books.life = Some(Life { lines_lost: true, ..life(stamp(1)) });
+    let seen = look(&books, 61_000);
+    assert!(
+        seen.slots.iter().all(|slot| slot.present == Present::Unknown && slot.since.is_none() && !slot.unknown_key)
+    );
+    assert_eq!((seen.counts.unknown, seen.counts.present, seen.counts.empty, seen.counts.unknown_keys), (6, 0, 0, 0));
+    assert_eq!((seen.doors[0].state, seen.doors[0].since), (DoorIs::Unknown, None));
+    assert_eq!(seen.slots[0].key.as_ref().unwrap().label, "Unit 201", "what hung there last is still named");
+    assert_eq!((seen.counts.keys_in, seen.counts.keys_out), (1, 1), "where the keys are is known from evidence");
+}
+
 #[test]
 fn a_stamp_of_a_bad_clock_is_read_by_the_better_one() {
     let mut books = books();
     let started = Stamp { wall: Wall(1_000), clock: ClockQuality::Unknown, ..stamp(1_000) };
-    let life = |started| {
-        Some(Life {
-            started,
-            stopped: false,
-            wall_minus_mono_ms: 0,
-            config_hash: String::new(),
-            lines_lost: false,
-            compared: true,
-            lockbox_open: false,
-        })
-    };
-    books.life = life(started);
+    books.life = Some(life(started));
     let since = look(&books, 61_000).running_since.unwrap();
     assert_eq!(since, Moment { wall: Wall(T0 + 1_000), clock: ClockQuality::Synced, ago_ms: 60_000, at_least: false });
 
     let earlier_boot = Stamp { boot: BootId(9), ..started };
-    books.life = life(earlier_boot);
+    books.life = Some(life(earlier_boot));
     let since = look(&books, 61_000).running_since.unwrap();
     assert_eq!(
         (since.wall, since.clock, since.at_least),

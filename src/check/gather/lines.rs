@@ -5,7 +5,7 @@
 use crate::cabinet::books::{Presence, Row, View};
 use crate::cabinet::fact::Fact;
 use crate::cabinet::types::{Input, Output, SessionId, SlotNo};
-use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors};
+use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors, Simulated};
 use crate::check::words::parted;
 use crate::config::{Config, Lines};
 use crate::io::lines::gpio::{self, PortError};
@@ -25,10 +25,14 @@ const RECORDS: u64 = 20_000;
 const VISITS: u32 = 3;
 
 /// Everything about the lines of a config whose sections on them are sound.
-pub(super) fn lines(config: &Config, is_clean: bool, root: &Path) -> Facts {
+pub(super) fn lines(config: &Config, is_clean: bool, is_service: bool, root: &Path) -> Facts {
     match &config.lines {
         _ if !is_clean => Facts::NotJudged,
-        Lines::Sim { .. } => Facts::Simulated,
+        Lines::Sim { socket } => Facts::Simulated(Simulated {
+            socket: socket.display().to_string(),
+            answers: fs::read_to_string(root.join("proc/net/unix")).ok().map(|table| is_listened_at(&table, socket)),
+            is_service,
+        }),
         Lines::Real(wiring) => {
             // Not every account can see the lock.
             let is_held = store::is_in_use(&config.state_dir).unwrap_or_default();
@@ -45,6 +49,15 @@ pub(super) fn lines(config: &Config, is_clean: bool, root: &Path) -> Facts {
             Facts::Real(Box::new(Real { lines, boot: boot_file(root), sensors }))
         }
     }
+}
+
+/// Whether somebody listens there, by the kernel's table of sockets. To connect would take the place of the daemon.
+fn is_listened_at(table: &str, socket: &Path) -> bool {
+    const ACCEPTS: &str = "00010000";
+    table.lines().any(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        fields.nth(3) == Some(ACCEPTS) && line.ends_with(&format!(" {}", socket.display()))
+    })
 }
 
 /// How rppal calls itself at the kernel, where it waits for edges.
@@ -212,13 +225,14 @@ fn told(config: &Config) -> Sensors {
 }
 
 fn by_books(reader: &Reader) -> Result<Sensors, StoreError> {
-    let (mut slots, mut empty, mut faults) = (0, 0, Vec::new());
+    let (mut lost, mut slots, mut empty, mut faults) = (false, 0, 0, Vec::new());
     for (view, row) in reader.rows()? {
         match (view, row) {
             (_, Row::Slot(row)) => {
                 slots += 1;
                 empty += usize::from(row.present == Presence::Empty);
             }
+            (_, Row::Life(life)) => lost = life.lines_lost,
             (View::Fault(Input::Slot(slot)), _) => faults.push(slot.0),
             _ => {}
         }
@@ -233,7 +247,7 @@ fn by_books(reader: &Reader) -> Result<Sensors, StoreError> {
             visits.heed(&fact, |key| roster.keys.get(key).map(|key| key.home));
         }
     }
-    Ok(Sensors::Told { slots, empty, faults, stuck: visits.stuck() })
+    Ok(Sensors::Told { lost, slots, empty, faults, stuck: visits.stuck() })
 }
 
 /// Visits in a row in which a slot's key was asked for, the door was opened, and the slot's sensor saw nothing.
@@ -326,6 +340,18 @@ mod tests {
         );
         assert_eq!(what(&running[2]), "\"RPPAL\" has line 18 of gpiochip0", "that line is not reached by rppal");
         assert_eq!(what(&lines(false)[0]), "\"RPPAL\" has line 17 of gpiochip0", "the daemon does not run");
+    }
+
+    #[test]
+    fn who_listens_at_a_socket_is_seen_without_a_knock() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let socket = dir.path().join("hardware.sock");
+        let table = || fs::read_to_string("/proc/net/unix").expect("Linux has one");
+        assert!(!is_listened_at(&table(), &socket));
+        let listener = std::os::unix::net::UnixListener::bind(&socket).expect("free");
+        assert!(is_listened_at(&table(), &socket));
+        drop(listener);
+        assert!(!is_listened_at(&table(), &socket), "its file alone is nobody");
     }
 
     #[test]

@@ -129,7 +129,9 @@ fn ask_head(client: &Upstream) -> Result<(), String> {
 /// Whether the secrets can be used. They are dropped at once.
 pub(super) fn credentials(config: &Config) -> credentials::Facts {
     let dir = config.credentials_dir.display().to_string();
-    match Credentials::load(&config.credentials_dir) {
+    let loaded = Credentials::load(&config.credentials_dir)
+        .and_then(|credentials| credentials.goes_with(&config.state_dir, keeps_pins(config)));
+    match loaded {
         Ok(_) => credentials::Facts::Usable(dir),
         Err(CredentialsError::Missing(_)) if !config.state_dir.join(DATABASE).exists() => {
             credentials::Facts::NotYet { dir }
@@ -142,6 +144,20 @@ pub(super) fn credentials(config: &Config) -> credentials::Facts {
             credentials::Facts::Unusable { what, remedy }
         }
     }
+}
+
+/// Whether the ledger has anything that was hashed with the pepper. One that cannot be read is taken to have.
+fn keeps_pins(config: &Config) -> bool {
+    let rows = match Reader::open(&config.state_dir).and_then(|reader| reader.rows()) {
+        Ok(rows) => rows,
+        Err(StoreError::NoLedger { .. }) => return false,
+        Err(_) => return true,
+    };
+    rows.iter().any(|(_, row)| match row {
+        Row::User(user) => user.pin.is_some(),
+        Row::Vouched(_) => true,
+        _ => false,
+    })
 }
 
 /// Most of these errors say at length what to do, behind the first sentence.

@@ -7,8 +7,14 @@ fn a_site_without_a_ups_hears_of_it_once() {
     expect(&facts, Id::UpsWatched, Level::Note, "No UPS is watched");
     let groups: Vec<Group> = judge(&facts).iter().map(|finding| finding.id.group()).collect();
     assert!(!groups.contains(&Group::Power), "there is no policy without one");
+    assert!(!groups.contains(&Group::Battery), "nor a battery");
     let facts = Facts { ups: Some(ups::Facts::NotJudged), ..good() };
-    expect(&facts, Id::UpsWatched, Level::Unknown, "the config has mistakes");
+    expect(&facts, Id::UpsWatched, Level::Unknown, "the config cannot be read or has mistakes");
+    for id in [Id::BatteryCapacity, Id::PowerRuntime] {
+        expect(&facts, id, Level::Unknown, "not known which UPS");
+    }
+    let told = judge(&facts).into_iter().filter(|finding| matches!(finding.id.group(), Group::Battery | Group::Power));
+    assert_eq!(told.count(), 2, "nothing is said of a battery that nobody described");
 }
 
 #[test]

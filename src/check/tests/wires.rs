@@ -1,7 +1,7 @@
 //! The lines: there, at rest, without a second job, and with sensors that can be believed.
 
 use super::{expect, the};
-use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors};
+use crate::check::lines::{BootFile, Facts, Kind, Line, Real, Seen, Sensors, Simulated};
 use crate::check::{self, Id, Level};
 
 fn line(what: &str, pin: u32, kind: Kind) -> Line {
@@ -21,7 +21,7 @@ pub(super) fn good() -> Real {
     Real {
         lines: good_lines(),
         boot: Ok(Some(BootFile { path: "/boot/firmware/config.txt".into(), ..BootFile::default() })),
-        sensors: Sensors::Told { slots: 24, empty: 3, faults: Vec::new(), stuck: Vec::new() },
+        sensors: Sensors::Told { lost: false, slots: 24, empty: 3, faults: Vec::new(), stuck: Vec::new() },
     }
 }
 
@@ -107,13 +107,19 @@ fn a_pin_with_a_second_job_is_told() {
 #[test]
 fn sensors_that_cannot_be_believed_are_told() {
     let told = |empty, faults: &[u16], stuck: &[(u16, u32)]| {
-        with(|real| real.sensors = Sensors::Told { slots: 24, empty, faults: faults.into(), stuck: stuck.into() })
+        with(|real| {
+            real.sensors = Sensors::Told { lost: false, slots: 24, empty, faults: faults.into(), stuck: stuck.into() };
+        })
     };
     expect(&told(3, &[], &[]), Id::LinesSensors, Level::Fine, "21 keys in 24 slots");
     expect(&told(24, &[], &[]), Id::LinesSensors, Level::Warning, "All 24 sensors say that their slot is empty");
     expect(&told(0, &[], &[]), Id::LinesSensors, Level::Fine, "24 keys");
     expect(&told(3, &[3, 4, 5, 9, 11], &[]), Id::LinesSensors, Level::Warning, "slot 3, slot 4, slot 5 and 2 more");
     expect(&told(3, &[], &[(7, 4)]), Id::LinesSensors, Level::Warning, "slot 7 (4 visits)");
+    let lost = with(|real| {
+        real.sensors = Sensors::Told { lost: true, slots: 24, empty: 3, faults: vec![3], stuck: vec![(7, 4)] };
+    });
+    expect(&lost, Id::LinesSensors, Level::Failure, "can read no sensor");
     let read = |unreadable: &[&str], restless: &[&str]| {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let (unreadable, restless) = (names(unreadable), names(restless));
@@ -128,8 +134,17 @@ fn sensors_that_cannot_be_believed_are_told() {
 
 #[test]
 fn simulated_or_mistaken_lines_are_not_judged() {
-    let facts = check::Facts { lines: Some(Facts::Simulated), ..super::good() };
-    expect(&facts, Id::LinesThere, Level::Note, "simulated");
+    let played = |answers, is_service| {
+        let simulated = Simulated { socket: "/run/cabinetd/hardware.sock".into(), answers, is_service };
+        check::Facts { lines: Some(Facts::Simulated(simulated)), ..super::good() }
+    };
+    expect(&played(Some(true), false), Id::LinesThere, Level::Note, "simulated");
+    expect(&played(None, false), Id::LinesThere, Level::Note, "simulated");
+    expect(&played(Some(true), true), Id::LinesThere, Level::Warning, "no lock moves");
+    let nobody = "nobody plays them at /run/cabinetd/hardware.sock, so the cabinet opens for nobody";
+    for is_service in [true, false] {
+        expect(&played(Some(false), is_service), Id::LinesThere, Level::Failure, nobody);
+    }
     let facts = check::Facts { lines: Some(Facts::NotJudged), ..super::good() };
     expect(&facts, Id::LinesThere, Level::Unknown, "mistakes");
 }

@@ -20,9 +20,9 @@ fn a_key_is_added_moved_and_removed() {
         "--second-person",
         "yes",
     ]);
-    assert_eq!((run.code, run.out.as_str()), (ExitCode::SUCCESS, "+ key 205\ndone: 1 changes\n"));
+    assert_eq!((run.code, run.out.as_str()), (ExitCode::SUCCESS, "+ key 205\ndone: 1 change\n"));
     let run = fake.run(&["key", "edit", "unit 205", "--home", "10"]);
-    assert_eq!(run.out, "~ key 205: home 8 → 10\ndone: 1 changes\n");
+    assert_eq!(run.out, "~ key 205: home 8 → 10\ndone: 1 change\n");
     let key = &fake.roster.keys[&KeyId::from("205")];
     assert_eq!((key.home, key.second_person, key.groups.len()), (SlotNo(10), true, 1));
     assert!(fake.run(&["key", "list"]).out.contains("slot  10  205     Unit 205  [second person]\n"));

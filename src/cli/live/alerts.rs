@@ -76,7 +76,7 @@ mod tests {
         };
         let paint = words::Paint { colour: false, ascii: true };
         let zone = words::zone(Some("UTC"));
-        let view = View { paint, zone, age_ms: 60_000, without_ups: false, columns: 120 };
+        let view = View { paint, zone, age_ms: 60_000, columns: 120 };
         let mut text = String::new();
         whole(&mut text, &recipient, &view);
         assert!(text.starts_with("office (mail)\n") && !text.contains('\u{1b}'), "{text}");

@@ -231,6 +231,11 @@ fn legend(text: &mut String, seen: &Snapshot, view: &View) {
 /// Slots that need a word: unknown keys, keys in the wrong place, faults.
 fn oddities(text: &mut String, seen: &Snapshot, view: &View) {
     let mut lines = Vec::new();
+    if seen.slots.iter().any(|slot| slot.key.is_some())
+        && seen.slots.iter().all(|slot| slot.present == Present::Unknown)
+    {
+        lines.push("no slot can be read: the keys named above are those that hung there last".to_owned());
+    }
     for slot in &seen.slots {
         let number = slot.slot;
         match Look::of(slot) {

@@ -1,9 +1,10 @@
 //! The cabinet's state as text.
 
 use super::words::{Tone, View, clean, labels, lasting, why};
-use crate::cabinet::power::{Supply, UpsSilence};
+use crate::cabinet::power::Supply;
+use crate::cabinet::power::sentence::supply_words;
 use crate::cabinet::snapshot::{
-    AlarmView, Asked, Away, DoorIs, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts,
+    AlarmView, Asked, Away, ConfigIs, DoorIs, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts,
 };
 use crate::cabinet::types::{ClockQuality, Reason};
 use std::fmt::Write as _;
@@ -31,6 +32,21 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
             "Clock",
             &view.paint.tone(Tone::Doubt, &format!("not trusted ({what}); times are about")),
         );
+    }
+    let config = match seen.config.state {
+        ConfigIs::InForce => None,
+        ConfigIs::Waiting => Some((Tone::Faint, "a new one was read and is taken when nobody is at the cabinet")),
+        ConfigIs::Refused => Some((
+            Tone::Bad,
+            "the file was read again and not taken, the old one goes on; `cabinetd config check`, `journalctl -u cabinetd`",
+        )),
+    };
+    if let Some((tone, words)) = config {
+        line(&mut text, view, "Config", &view.paint.tone(tone, words));
+    }
+    if !seen.config.after_restart.is_empty() {
+        let words = format!("a restart is needed for {}", clean(&seen.config.after_restart.join(", ")));
+        line(&mut text, view, "Config", &view.paint.tone(Tone::Doubt, &words));
     }
     if let Some(since) = seen.running_since {
         line(&mut text, view, "Running", &view.since(seen, since));
@@ -148,7 +164,13 @@ pub(super) fn line(text: &mut String, view: &View, head: &str, rest: &str) {
 
 fn counts(seen: &Snapshot) -> String {
     let counts = &seen.counts;
-    let mut parts = vec![format!("{} slots: {} in, {} out", counts.slots, counts.keys_in, counts.keys_out)];
+    let is_blind = counts.slots > 0 && counts.unknown == counts.slots && counts.keys_in > 0;
+    let known = format!("{} in, {} out", counts.keys_in, counts.keys_out);
+    let mut parts = vec![if is_blind {
+        format!("{} slots, of which none can be read; last known: {known}", counts.slots)
+    } else {
+        format!("{} slots: {known}", counts.slots)
+    }];
     let some = [
         (counts.overdue, "overdue"),
         (counts.keys_unaccounted, "not accounted for"),
@@ -156,7 +178,7 @@ fn counts(seen: &Snapshot) -> String {
         (counts.unknown_keys, "unknown"),
         (counts.keys_unseen, "never seen"),
         (counts.fault, "with a sensor fault"),
-        (counts.unknown, "not read"),
+        (if is_blind { 0 } else { counts.unknown }, "not read"),
     ];
     parts.extend(some.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     parts.join(", ")
@@ -164,27 +186,17 @@ fn counts(seen: &Snapshot) -> String {
 
 fn power(seen: &Snapshot, view: &View) -> String {
     let Some(supply) = &seen.supply else {
-        let word = if view.without_ups { "no UPS is watched ([ups] in the config)" } else { "not known yet" };
+        // The daemon says so: the file may have been changed since it was read.
+        let word = if seen.power.is_none() { "no UPS is watched ([ups] in the config)" } else { "not known yet" };
         return word.to_owned();
     };
-    let (word, tone) = match supply.supply {
-        Supply::Unknown => ("not known yet", Tone::Faint),
-        Supply::OnLine => ("on line", Tone::Good),
-        Supply::OnBattery => ("on battery", Tone::Doubt),
-        Supply::LowBattery => ("battery low", Tone::Bad),
-        Supply::Unreachable(silence) => (
-            match silence {
-                UpsSilence::Refused => "the UPS does not answer (nobody listens)",
-                UpsSilence::TimedOut => "the UPS does not answer (in time)",
-                UpsSilence::Garbled => "the UPS does not answer (garbled)",
-                UpsSilence::UnknownUps => "upsd knows no UPS of that name",
-                UpsSilence::Stale => "the UPS's data are stale",
-                UpsSilence::DriverGone => "the UPS's driver is gone",
-                UpsSilence::Waiting => "the UPS's driver is starting",
-            },
-            Tone::Bad,
-        ),
+    let tone = match supply.supply {
+        Supply::Unknown => Tone::Faint,
+        Supply::OnLine => Tone::Good,
+        Supply::OnBattery => Tone::Doubt,
+        Supply::LowBattery | Supply::Unreachable(_) => Tone::Bad,
     };
+    let word = supply_words(supply.supply);
     let mut text = format!("{} {}", view.paint.tone(tone, word), view.since(seen, supply.since));
     if let Some(figures) = figures(supply, view.age_ms) {
         let _ = write!(text, "; {figures}");

@@ -35,7 +35,7 @@ fn told(line: &[&str], reply: Option<Reply>) -> (u8, String, String, Option<Ask>
             request.ask
         })
     });
-    let place = Place { run_dir: dir.path().into(), time_zone: Some("UTC".into()), without_ups: false };
+    let place = Place { run_dir: dir.path().into(), time_zone: Some("UTC".into()) };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let code = run_with(parse(line).unwrap(), &place, &mut Ends { out: &mut out, err: &mut err, is_terminal: false });
     let asked = daemon.map(|daemon| daemon.join().unwrap());

@@ -86,7 +86,7 @@ mod tests {
     fn told(upstream: &UpstreamView) -> String {
         let paint = words::Paint { colour: false, ascii: true };
         let zone = words::zone(Some("UTC"));
-        let view = View { paint, zone, age_ms: 60_000, without_ups: false, columns: 80 };
+        let view = View { paint, zone, age_ms: 60_000, columns: 80 };
         let mut text = String::new();
         lines(&mut text, upstream, &view);
         text

@@ -27,8 +27,6 @@ pub struct View {
     pub age_ms: u64,
     /// How wide the terminal is.
     pub columns: usize,
-    /// Whether no UPS is watched, so that no word of one is to be expected.
-    pub without_ups: bool,
 }
 
 /// A colour by what it means.

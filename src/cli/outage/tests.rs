@@ -43,7 +43,7 @@ fn told(line: &[&str], reply: Reply) -> (u8, String, String, Ask) {
 
 fn run_at(line: &[&str], run_dir: &Path) -> (u8, String, String) {
     let parsed = Line::try_parse_from([&["outage"], line].concat()).expect("it parses").outage;
-    let place = Place { run_dir: run_dir.into(), time_zone: Some("UTC".into()), without_ups: false };
+    let place = Place { run_dir: run_dir.into(), time_zone: Some("UTC".into()) };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut ends = Ends { out: &mut out, err: &mut err, is_terminal: false };
     let command = parsed.command.unwrap_or(OutageCommand::Status { output: parsed.output });

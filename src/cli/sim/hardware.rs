@@ -20,7 +20,7 @@ use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,6 +60,10 @@ enum HardwareError {
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error("the hardware of this config is served already; look for another `cabinetd sim hardware`")]
     Running,
+    #[error(
+        "{} belongs to {owner}, whose daemon could not reach hardware of {}; run it as that account: {command}", folder.display(), own_name()
+    )]
+    Foreign { folder: PathBuf, owner: String, command: String },
     #[error("{} is for real lines; write backend = \"sim\" under [lines]", .0.display())]
     Real(PathBuf),
     #[error("{0}")]
@@ -101,6 +105,9 @@ async fn work(args: &HardwareArgs, flag: Option<&Path>) -> Result<(), HardwareEr
         return Err(HardwareError::Demo(folder.to_owned()));
     }
     let roster = read_roster(&args.roster, config.time_zone.as_deref())?;
+    if let Some(foreign) = [&config.state_dir, &config.run_dir].into_iter().find_map(|folder| foreign(folder, flag)) {
+        return Err(foreign);
+    }
     // As the daemon makes them, in case that it comes later.
     make(&config.state_dir, 0o700)?;
     make(&config.run_dir, 0o755)?;
@@ -207,6 +214,28 @@ fn make(dir: &Path, mode: u32) -> Result<(), HardwareError> {
     DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(HardwareError::io("make", dir))
 }
 
+/// A folder of another account: files of ours in there are in its daemon's way.
+fn foreign(folder: &Path, flag: Option<&Path>) -> Option<HardwareError> {
+    let uid = std::fs::metadata(folder).ok()?.uid();
+    if uid == uzers::get_effective_uid() {
+        return None;
+    }
+    let owner = uzers::get_user_by_uid(uid).map(|user| user.name().to_string_lossy().into_owned());
+    let (owner, account) = match owner {
+        Some(name) => (format!("the account {name}"), name),
+        None => (format!("uid {uid}"), format!("#{uid}")),
+    };
+    let option = flag.map_or_else(String::new, |path| format!(" --config {}", quoted(&path.display().to_string())));
+    let command = format!("`sudo -u {} cabinetd{option} sim hardware`", quoted(&account));
+    Some(HardwareError::Foreign { folder: folder.to_owned(), owner, command })
+}
+
+/// Who we are, in words.
+fn own_name() -> String {
+    uzers::get_effective_username()
+        .map_or_else(|| "this account".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 /// One set of hardware for one config.
 fn lock(run_dir: &Path) -> Result<File, HardwareError> {
     let path = run_dir.join("hardware.lock");
@@ -274,5 +303,26 @@ mod tests {
         drop(held);
         std::fs::write(dir.path().join("demo.json"), "{}").expect("written");
         assert!(matches!(work(&args, Some(&path)).await, Err(HardwareError::Demo(_))));
+    }
+
+    #[tokio::test]
+    async fn in_another_accounts_folder_it_leaves_nothing_and_names_the_command() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = config(dir.path());
+        make(&config.state_dir, 0o700).expect("made");
+        // Only root can make a folder of somebody else's; others look at root's.
+        let is_root = uzers::get_effective_uid() == 0;
+        if is_root {
+            std::os::unix::fs::chown(&config.state_dir, Some(1), None).expect("given away");
+            let args = HardwareArgs { roster: Vec::new(), no_color: true };
+            let why = work(&args, Some(&dir.path().join("cabinetd.toml"))).await.expect_err("it is daemon's");
+            assert!(why.to_string().contains("belongs to the account daemon"), "{why}");
+            assert!(why.to_string().contains("cabinetd.toml sim hardware`"), "{why}");
+            assert!(!config.run_dir.exists() && !config.state_dir.join(KEPT).exists(), "it made nothing");
+        } else {
+            let why = foreign(Path::new("/etc"), None).expect("it is root's");
+            assert!(why.to_string().contains("`sudo -u root cabinetd sim hardware`"), "{why}");
+        }
+        assert!(foreign(dir.path(), None).is_none());
     }
 }

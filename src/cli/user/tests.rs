@@ -70,7 +70,7 @@ fn an_edit_changes_what_is_given_and_nothing_else() {
     let run = fake.run(&["user", "edit", "painter", "--valid-from", "", "--groups", "building-a"]);
     assert_eq!(
         run.out,
-        "~ user painter: groups building-b → building-a, valid_from no more 2026-01-01T00:00Z\ndone: 1 changes\n"
+        "~ user painter: groups building-b → building-a, valid_from no more 2026-01-01T00:00Z\ndone: 1 change\n"
     );
     let after = &fake.roster.users[&UserId::from("painter")];
     assert_eq!((after.valid_from, after.login.as_ref()), (None, before.login.as_ref()));

@@ -220,7 +220,10 @@ fn group_remedy(path: &Path) -> String {
     match group {
         Some(group) => {
             let group = group.name().to_string_lossy().into_owned();
-            format!("join the group {group} (`sudo usermod -aG {group} $USER`, then log in again), or use sudo")
+            format!(
+                "join the group {group} (`sudo usermod -aG {group} $USER`, then log in again) and have an admin give one of your groups a role \
+                 under [accounts] in the config (then `systemctl reload cabinetd`), or use sudo"
+            )
         }
         None => "ask an admin which group may use the cabinet, or use sudo".to_owned(),
     }

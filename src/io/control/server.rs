@@ -70,14 +70,35 @@ pub struct Ports {
 pub struct Listener {
     inner: UnixListener,
     file: SocketFile,
-    accounts: Vec<(String, Role)>,
+    accounts: Accounts,
     limits: Limits,
+}
+
+/// Which group of the operating system stands for which role. Others may be put in their place; connections of before then end.
+#[derive(Clone, Debug)]
+pub struct Accounts(watch::Sender<Arc<[(String, Role)]>>);
+
+impl Accounts {
+    fn new(accounts: &[(String, Role)]) -> Self {
+        Self(watch::channel(accounts.into()).0)
+    }
+
+    /// From now on.
+    pub fn put(&self, accounts: &[(String, Role)]) {
+        self.0.send_if_modified(|now| {
+            let differ = **now != *accounts;
+            if differ {
+                *now = accounts.into();
+            }
+            differ
+        });
+    }
 }
 
 /// What all connections share.
 struct Shared {
     ports: Ports,
-    accounts: Vec<(String, Role)>,
+    accounts: Accounts,
     limits: Limits,
     places: Arc<Semaphore>,
     /// Requests that wait for their answer: a second one with the same key must not displace the first.
@@ -98,7 +119,13 @@ impl Listener {
             path: setup.run_dir.clone(),
             source,
         })?;
-        Ok(Self { inner, file, accounts: setup.accounts.clone(), limits })
+        Ok(Self { inner, file, accounts: Accounts::new(&setup.accounts), limits })
+    }
+
+    /// The roles that it goes by, to be changed while it serves.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        self.accounts.clone()
     }
 
     /// Serves until dropped.
@@ -155,7 +182,8 @@ fn admit(shared: &Arc<Shared>, stream: UnixStream, connections: &mut JoinSet<()>
 async fn attend(shared: &Shared, stream: UnixStream, peer: UCred, place: Arc<OwnedSemaphorePermit>) -> io::Result<()> {
     let (reader, writer) = stream.into_split();
     let mut writer = Writer { inner: writer, limit: shared.limits.line };
-    let accounts = shared.accounts.clone();
+    let mut roles = shared.accounts.0.subscribe();
+    let accounts = Arc::clone(&roles.borrow_and_update());
     let look_up = tokio::task::spawn_blocking(move || {
         // A look-up that hangs keeps its place: hanging threads are bounded as connections are.
         (peer::look_up(peer.uid(), peer.gid(), &accounts), place)
@@ -180,6 +208,9 @@ async fn attend(shared: &Shared, stream: UnixStream, peer: UCred, place: Arc<Own
                 return writer.say(None, Reply::Error { code: ErrorCode::Idle, text }).await;
             }
         };
+        if roles.has_changed().unwrap_or_default() {
+            return writer.say(None, roles_changed()).await;
+        }
         let request = match wire::parse(&line) {
             Ok(request) => request,
             Err(bad) => {
@@ -193,7 +224,7 @@ async fn attend(shared: &Shared, stream: UnixStream, peer: UCred, place: Arc<Own
         let word = request.ask.word();
         let reply = match request.ask.parted() {
             Parted::Read(Read::Follow) => match need(&account, Role::Staff) {
-                Ok(role) => return follow(shared, role, &mut reader, &mut writer, key).await,
+                Ok(role) => return follow(shared, role, &mut roles, &mut reader, &mut writer, key).await,
                 Err(denied) => denied,
             },
             Parted::Read(read) => shared.read(read, &account),
@@ -327,10 +358,17 @@ fn seen_by(role: Role, snapshot: &Snapshot) -> Snapshot {
     if role >= Role::Assistant { snapshot.clone() } else { snapshot.without_slots() }
 }
 
+/// What the account may do was looked up before.
+fn roles_changed() -> Reply {
+    let text = "the roles under [accounts] have changed, nothing was done; ask again".to_owned();
+    Reply::Error { code: ErrorCode::Busy, text }
+}
+
 /// A line per changed snapshot until the caller goes or says anything.
 async fn follow(
     shared: &Shared,
     role: Role,
+    roles: &mut watch::Receiver<Arc<[(String, Role)]>>,
     reader: &mut LineReader,
     writer: &mut Writer,
     key: RequestKey,
@@ -340,6 +378,7 @@ async fn follow(
         let seen = seen_by(role, &snapshots.borrow_and_update());
         writer.say(Some(key.clone()), Reply::Snapshot(Box::new(seen))).await?;
         tokio::select! {
+            _ = roles.changed() => return writer.say(None, roles_changed()).await,
             changed = snapshots.changed() => if changed.is_err() { return Ok(()) },
             said = reader.inner.read_u8() => {
                 return match said {

@@ -47,7 +47,7 @@ fn what_exists_is_never_made_anew() {
     assert!(matches!(Credentials::create(&dir), Err(CredentialsError::Exist(_))), "not even what is half there");
     assert_eq!(fs::read(dir.join(PEPPER)).unwrap(), before);
     let refusal = Credentials::load(&dir).unwrap_err().to_string();
-    assert!(refusal.contains("device-key is missing") && refusal.contains("restore"), "{refusal}");
+    assert!(refusal.contains("device-key is missing") && refusal.contains("Restore"), "{refusal}");
 }
 
 #[test]

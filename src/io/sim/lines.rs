@@ -80,6 +80,7 @@ impl Backend {
     async fn run(mut self) {
         let mut pause_ms = PAUSE_MS.0;
         let mut said_gone = false;
+        let mut why_said = None;
         loop {
             match UnixStream::connect(&self.socket).await {
                 Ok(stream) => {
@@ -95,19 +96,23 @@ impl Backend {
                         End::Finished => return,
                         End::Gone(why) => tell!(HARDWARE_GONE, "the hardware is gone: {why}; connecting again"),
                     }
-                    said_gone = false;
+                    (said_gone, why_said) = (false, None);
                     if began.elapsed() > Duration::from_millis(PAUSE_MS.1) {
                         pause_ms = PAUSE_MS.0;
                     }
                 }
-                Err(why) if !said_gone => {
-                    tell!(
-                        NO_HARDWARE,
-                        "no hardware at {}: {why}; start it with `cabinetd sim hardware`; trying again",
-                        self.socket.display()
-                    );
+                // Told once, and again when it is for another reason.
+                Err(why) if why_said == Some(why.kind()) => {}
+                Err(why) => {
+                    let remedy = match why.kind() {
+                        io::ErrorKind::PermissionDenied => {
+                            "it is another account's: remove its hardware.* in the state and run folders, and start it as this one"
+                        }
+                        _ => "start it with `cabinetd sim hardware`, as the account of the daemon",
+                    };
+                    tell!(NO_HARDWARE, "no hardware at {}: {why}; {remedy}; trying again", self.socket.display());
+                    why_said = Some(why.kind());
                 }
-                Err(_) => {}
             }
             if !std::mem::replace(&mut said_gone, true) {
                 self.inbox.picture([]);

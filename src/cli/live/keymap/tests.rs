@@ -1,14 +1,14 @@
 use super::super::words::{COLUMNS, Paint, width};
 use super::*;
 use crate::cabinet::fact::SensorFault;
-use crate::cabinet::snapshot::{Away, Counts, FaultView, Home, KeyName, Moment, StoreIs, Who};
+use crate::cabinet::snapshot::{Away, ConfigView, Counts, FaultView, Home, KeyName, Moment, StoreIs, Who};
 use crate::cabinet::types::{BootId, ClockQuality, Evidence, Input, Mono, Reason, SlotNo, Stamp, Wall};
 use jiff::tz::TimeZone;
 
 const T0: i64 = 1_793_714_400_000;
 
 fn plain(ascii: bool) -> View {
-    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0, columns: COLUMNS, without_ups: false }
+    View { paint: Paint { colour: false, ascii }, zone: TimeZone::UTC, age_ms: 0, columns: COLUMNS }
 }
 
 fn key(n: u16) -> KeyName {
@@ -66,6 +66,7 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         upstream: None,
         signed_roster: None,
         alerts: None,
+        config: ConfigView::default(),
         away: vec![],
         slots: (0..slots).map(slot).collect(),
     }
@@ -219,4 +220,15 @@ fn a_wide_terminal_has_room_for_labels() {
     for columns in [40, 80, 160, 400] {
         assert!(at(columns).lines().all(|line| width(line) <= columns), "{}", at(columns));
     }
+}
+
+#[test]
+fn slots_that_nobody_can_read_are_drawn_so_and_keep_the_names_of_before() {
+    let mut seen = full(4, 4);
+    for slot in &mut seen.slots {
+        (slot.present, slot.since) = (Present::Unknown, None);
+    }
+    let text = keymap(&seen, &plain(false));
+    assert!(text.contains("1 ~ Unit 201") && text.contains("~ not read 4") && !text.contains('■'), "{text}");
+    assert!(text.contains("no slot can be read: the keys named above are those that hung there last"), "{text}");
 }

@@ -1,7 +1,7 @@
 use super::super::words::{COLUMNS, Paint, View, width};
 use super::*;
-use crate::cabinet::power::UpsFigures;
-use crate::cabinet::snapshot::{Asked, Counts, DoorView, KeyName, Moment, SupplyView, Who};
+use crate::cabinet::power::{UpsFigures, UpsSilence};
+use crate::cabinet::snapshot::{Asked, ConfigView, Counts, DoorView, KeyName, Moment, SupplyView, Who};
 use crate::cabinet::types::{AlarmId, BootId, DoorNo, Mono, Reason, SessionId, SlotNo, Stamp, Wall};
 use jiff::tz::TimeZone;
 
@@ -9,7 +9,7 @@ const MIN: u64 = 60_000;
 
 fn plain() -> View {
     let zone = TimeZone::get("America/New_York").expect("bundled");
-    View { paint: Paint { colour: false, ascii: false }, zone, age_ms: 2 * MIN, columns: COLUMNS, without_ups: false }
+    View { paint: Paint { colour: false, ascii: false }, zone, age_ms: 2 * MIN, columns: COLUMNS }
 }
 
 /// 2026-11-03 09:00 in New York.
@@ -58,6 +58,7 @@ fn quiet() -> Snapshot {
         upstream: None,
         signed_roster: None,
         alerts: None,
+        config: ConfigView::default(),
         away: vec![],
         slots: vec![],
     }
@@ -129,7 +130,7 @@ fn a_quiet_cabinet() {
 office, Palm Court: as of 09:02, record 1042
 
 Running   since Mon 2 Nov 07:00 (1 d 2 h)
-Power     not known yet
+Power     no UPS is watched ([ups] in the config)
 Door 1    closed since 08:55 (7 min)
 Visit     nobody
 Keys      24 slots: 24 in, 0 out
@@ -140,7 +141,7 @@ Alarms    none
 
 #[test]
 fn without_a_ups_none_is_waited_for() {
-    let text = status(&quiet(), &View { without_ups: true, ..plain() });
+    let text = status(&quiet(), &plain());
     assert!(text.contains("Power     no UPS is watched"), "{text}");
 }
 
@@ -233,4 +234,24 @@ fn a_wide_terminal_is_used_up_to_what_is_read_with_ease() {
         let widest = text.lines().map(width).max().expect("lines");
         assert!(widest <= longest && widest > longest / 2, "{columns}: {widest}");
     }
+}
+
+#[test]
+fn slots_that_nobody_can_read_are_not_told_as_if_they_were() {
+    let mut seen = quiet();
+    seen.counts = Counts { slots: 24, unknown: 24, keys_in: 21, keys_out: 3, ..Counts::default() };
+    seen.doors[0] = DoorView { door: DoorNo(1), state: DoorIs::Unknown, since: None };
+    let text = status(&seen, &plain());
+    assert!(text.contains("Door 1    not known\n"), "{text}");
+    assert!(text.contains("Keys      24 slots, of which none can be read; last known: 21 in, 3 out\n"), "{text}");
+}
+
+#[test]
+fn a_config_that_was_not_taken_or_not_all_of_it_is_told() {
+    let mut seen = quiet();
+    seen.config = ConfigView { state: ConfigIs::Refused, after_restart: vec!["slots.count".into()] };
+    let text = status(&seen, &plain());
+    assert!(text.contains("Config    the file was read again and not taken"), "{text}");
+    assert!(text.contains("Config    a restart is needed for slots.count\n"), "{text}");
+    assert!(!status(&quiet(), &plain()).contains("Config"));
 }
