@@ -19,6 +19,7 @@ mod hands;
 pub mod in_force;
 pub mod keeper;
 mod publish;
+pub mod records;
 mod reload;
 mod sleeper;
 mod start;
@@ -368,7 +369,9 @@ impl Daemon {
                     self.perform(command);
                 }
                 self.tell(&records);
-                if durable {
+                // A word that lapses or is taken back is no record, but whoever looks must not wait for it.
+                let word_goes = self.snapshot.borrow().opening.is_some() && !self.keeper.cabinet().opening_stands();
+                if durable || word_goes {
                     self.publish();
                 } else if is_heard {
                     self.refresh();

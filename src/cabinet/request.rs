@@ -72,7 +72,7 @@ impl Cabinet {
             | Ask::BatteryReplaced
             | Ask::RetryUpstream
             | Ask::Drill(_) => Role::Manager,
-            Ask::Open { .. } => Role::Admin,
+            Ask::Open { .. } | Ask::CallOff => Role::Admin,
             Ask::ChangeRoster { .. } | Ask::TakeRoster { .. } | Ask::SetPin { .. } | Ask::Enrol { .. } => {
                 rules.manage_roster
             }
@@ -114,6 +114,7 @@ impl Cabinet {
             Ask::OrderPower(order) => self.order_power(turn, order).map(done),
             Ask::BatteryReplaced => self.battery_replaced(turn).map(done),
             Ask::Open { user, door, why } => self.order_opening(turn, &user, door, &why).map(done),
+            Ask::CallOff => self.call_off(turn).map(done),
             Ask::Drill(step) => self.drill_step(turn, step).map(done),
             Ask::RetryUpstream => self.retry_upstream(turn).map(done),
         }
@@ -217,7 +218,9 @@ impl Cabinet {
         match self.books.roster.users.get(&by) {
             None => return Err(Denial::UserUnknown { user: by }),
             Some(by) if by.revoked => return Err(Denial::Revoked),
-            Some(by) if by.role < Role::Manager => return Err(Denial::RoleNeeded { role: Role::Manager }),
+            Some(by) if by.role < Role::Manager => {
+                return Err(Denial::VoucherUnfit { name: by.name.clone(), role: by.role });
+            }
             Some(_) => {}
         }
         if person.revoked {

@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::keeper::Keeper;
 use super::sleeper::{Sleeper, World};
-use super::{Clerk, Daemon, Failure, Hands, QUEUE, Queues, Reload, SHORTEST_POLL, SPARING_MS, in_force};
+use super::{Clerk, Daemon, Failure, Hands, QUEUE, Queues, Reload, SHORTEST_POLL, SPARING_MS, in_force, records};
 use crate::cabinet::Event;
 use crate::cabinet::books::Books;
 use crate::cabinet::event::Start;
@@ -97,7 +97,15 @@ impl Daemon {
             accounts: config.accounts.clone(),
         };
         let listener = Listener::bind(&setup)?;
-        let ports = Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters };
+        let (looks, looked) = mpsc::channel(records::QUEUE);
+        tokio::spawn(records::serve(looked, config.state_dir.clone()));
+        let ports = Ports {
+            inbound: inbound.clone(),
+            unhashed: unhashed_in,
+            snapshot: snapshots,
+            roster: rosters,
+            records: looks,
+        };
         tokio::spawn(listener.serve(ports));
 
         let (ups_events, ups) = mpsc::channel(QUEUE);

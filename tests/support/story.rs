@@ -17,6 +17,7 @@ use cabinetd::cabinet::outcome::{Action, Answer, Command, CommandResult, Message
 use cabinetd::cabinet::power::{Method, UpsFigures, UpsReading, UpsSilence, UpsState};
 use cabinetd::cabinet::roster::{RosterChange, User};
 use cabinetd::cabinet::settings::Settings;
+use cabinetd::cabinet::snapshot::Snapshot;
 use cabinetd::cabinet::types::{
     Actor, AlarmId, BootId, Channel, ClockQuality, Code, CommandId, DoorNo, Input, KeyId, Level, Mono, Now, Origin,
     Output, Pin, Reason, RequestKey, Role, SlotNo, Stamp, UserId,
@@ -143,6 +144,11 @@ impl Story {
             told_until: 0,
             requests: 0,
         }
+    }
+
+    /// What whoever looks sees now.
+    pub fn looks(&self) -> Snapshot {
+        Snapshot::taken(&self.cabinet, self.now())
     }
 
     pub fn now(&self) -> Now {

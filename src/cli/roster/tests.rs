@@ -200,3 +200,67 @@ fn a_signed_file_goes_to_the_daemon_as_it_stands() {
         assert!(run.code == ExitCode::from(3) && run.err.contains(says), "{run:?}");
     }
 }
+
+/// A file with one person of the sample, and no keys.
+fn one_of_many(home: &std::path::Path) -> String {
+    let file = home.join("users.csv");
+    fs::write(&file, "id,name,role\nleasing,Leasing,staff\n").unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_short_file_takes_nobody_away_unasked() {
+    let home = tempfile::tempdir().unwrap();
+    let file = one_of_many(home.path());
+    let mut fake = Fake::sample();
+    let before = fake.roster.clone();
+    let run = fake.run(&["roster", "import", &file]);
+    assert_eq!(run.code, ExitCode::from(3), "{run:?}");
+    let losses = "cabinetd: 6 of 7 people would leave the roster, nobody would be manager or admin any more";
+    assert!(run.err.starts_with(losses) && run.err.contains("--yes imports it all the same"), "{}", run.err);
+    assert_eq!(fake.roster, before);
+    // Somebody is there, and says no.
+    fake.agrees = Some(false);
+    let run = fake.run(&["roster", "import", &file]);
+    assert!(run.err.contains("nothing was changed") && fake.roster == before, "{}", run.err);
+
+    fake.agrees = None;
+    let run = fake.run(&["roster", "import", &file, "--dry-run"]);
+    assert_eq!(run.code, ExitCode::SUCCESS);
+    assert!(
+        run.out.contains("6 of 7 people") && run.out.contains("the import asks first, or takes --yes"),
+        "{}",
+        run.out
+    );
+    let told = fake.run(&["roster", "diff", &file, "--json"]).json();
+    assert!(told["warning"].as_str().unwrap().contains("6 of 7 people"), "{told}");
+
+    let mut willing = Fake { agrees: Some(true), ..Fake::sample() };
+    assert_eq!(willing.run(&["roster", "import", &file]).code, ExitCode::SUCCESS);
+    assert_eq!(fake.run(&["roster", "import", &file, "--yes"]).code, ExitCode::SUCCESS);
+    for roster in [&willing.roster, &fake.roster] {
+        assert_eq!((roster.users.len(), &roster.keys), (1, &before.keys));
+    }
+}
+
+#[test]
+fn a_file_that_takes_few_away_asks_nobody() {
+    let mut fake = Fake::sample();
+    assert_eq!(fake.run(&["roster", "import", SAMPLE]).code, ExitCode::SUCCESS);
+    fake.roster.users.retain(|_, user| user.role < crate::cabinet::types::Role::Manager);
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("roster.toml");
+    let out = out.to_str().unwrap();
+    assert_eq!(fake.run(&["roster", "export", "--out", out]).code, ExitCode::SUCCESS);
+    // Nobody led before either.
+    assert_eq!(fake.run(&["roster", "import", out]).code, ExitCode::SUCCESS);
+}
+
+#[test]
+fn an_export_says_which_secrets_are_in_which_file() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("csv");
+    let run = Fake::sample().run(&["roster", "export", "--format", "csv", "--out", out.to_str().unwrap()]);
+    assert!(run.err.contains("users.csv is written; it holds badge numbers\n"), "{}", run.err);
+    assert!(run.err.contains("keys.csv is written; it holds tags\n"), "{}", run.err);
+}

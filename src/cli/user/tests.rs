@@ -230,3 +230,15 @@ fn everybody_without_a_pin_gets_a_code_and_those_made_are_told_whatever_happens(
     assert_eq!(run.code, ExitCode::from(4));
     assert_eq!(run.json()["codes"].as_array().unwrap().len(), 2, "{}", run.out);
 }
+
+#[test]
+fn a_group_that_opens_nothing_is_noted() {
+    let mut fake = Fake::sample();
+    let add =
+        ["user", "add", "pat", "--name", "Pat", "--role", "staff", "--no-pin", "--groups", "building-a building-z"];
+    let run = fake.run(&add);
+    assert_eq!((run.code, run.err.as_str()), (ExitCode::SUCCESS, "note: no key is in group building-z yet\n"));
+    let run = fake.run(&["user", "edit", "pat", "--groups", "building-y building-z"]);
+    assert!(run.err.contains("no key is in these groups yet: building-y building-z"), "{}", run.err);
+    assert_eq!(fake.run(&["user", "edit", "pat", "--name", "Pat R"]).err, "", "it was said already");
+}

@@ -44,7 +44,9 @@ impl PayloadState {
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
+    /// The state of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Present, Self::Withheld, Self::Erased, Self::Parked].into_iter().find(|state| state.word() == word)
     }
 }
@@ -318,7 +320,7 @@ impl Reader {
         Ok(alarm)
     }
 
-    fn is_wanted(&self, entry: &Entry, filter: &Filter) -> Result<bool, StoreError> {
+    pub(super) fn is_wanted(&self, entry: &Entry, filter: &Filter) -> Result<bool, StoreError> {
         let Some((by, fact)) = entry.fact() else {
             let in_session = filter.session.is_none_or(|session| session.0 == entry.header.seq);
             return Ok(!filter.needs_payload() && in_session);
