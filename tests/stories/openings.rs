@@ -135,7 +135,7 @@ fn a_second_word_waits_for_the_first() {
     word(&mut story, "ana", None);
     story.wait_s(10);
     let Answer::Refused(denial) = word(&mut story, "bob", None) else { panic!("must be refused") };
-    assert_eq!(denial, Denial::WordStands { name: "ana".into(), left_s: 50 });
+    assert_eq!(denial, Denial::WordStands { name: "Ana".into(), left_s: 50 });
     assert!(denial.to_string().contains("50 s left; `cabinetd open --cancel` calls it off"), "{denial}");
     story.wait_s(50);
     assert!(matches!(word(&mut story, "bob", None), Answer::Done { .. }));
