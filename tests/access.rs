@@ -51,7 +51,7 @@ fn serve(run_dir: PathBuf, shared: &Mutex<Roster>, ready: &std::sync::mpsc::Send
         let (to_hashing, mut unhashed) = mpsc::channel::<Unhashed>(4);
         let (_snapshot, seen) = watch::channel(Arc::new(empty_snapshot()));
         let (publish, roster) = watch::channel(Arc::new(Roster::default()));
-        let (records, _looked) = mpsc::channel(1);
+        let (looks, _looked) = mpsc::channel(1);
         let listener = Listener::bind(&Setup { run_dir, ..Setup::default() }).unwrap();
         ready.send(()).unwrap();
         let daemon = async {
@@ -89,7 +89,7 @@ fn serve(run_dir: PathBuf, shared: &Mutex<Roster>, ready: &std::sync::mpsc::Send
             }
         };
         tokio::select! {
-            () = listener.serve(Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster, records }) => {}
+            () = listener.serve(Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster, looks }) => {}
             () = daemon => {}
             _ = stop => {}
         }

@@ -49,7 +49,7 @@ impl Rig {
         let (to_reading, records) = mpsc::channel(1);
         let (snapshot, seen) = watch::channel(Arc::new(picture(6, 1)));
         let (_, roster) = watch::channel(Arc::new(roster(2, 3)));
-        let ports = Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster, records: to_reading };
+        let ports = Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster, looks: to_reading };
         let (stop, stopped) = oneshot::channel();
         let (listening, is_listening) = std::sync::mpsc::channel();
         let server = thread::spawn(move || {

@@ -109,7 +109,7 @@ fn serve(state: std::path::PathBuf, listening: std::sync::mpsc::Sender<()>, stop
         let listener = Listener::bind(&Setup { run_dir: state.join("run"), ..Setup::default() }).unwrap();
         listening.send(()).unwrap();
         tokio::select! {
-            () = listener.serve(Ports { inbound, unhashed, snapshot, roster, records: looks }) => {}
+            () = listener.serve(Ports { inbound, unhashed, snapshot, roster, looks }) => {}
             _ = stopped => {}
         }
     });

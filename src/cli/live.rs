@@ -511,14 +511,15 @@ impl Ends<'_> {
         }
         self.complain(&text);
         match error {
-            denied if denied::is_denial(denied) => NOT_PERMITTED,
-            ClientError::Refused { code: ErrorCode::BadRequest | ErrorCode::RoleNeeded, .. } => REFUSED,
+            ClientError::NoPermission { .. } | ClientError::Refused { code: ErrorCode::RoleNeeded, .. } => {
+                NOT_PERMITTED
+            }
+            ClientError::Refused { code: ErrorCode::BadRequest, .. } => REFUSED,
             ClientError::Refused {
                 code: ErrorCode::Busy | ErrorCode::InProgress | ErrorCode::NoAnswer | ErrorCode::Idle,
                 ..
             }
             | ClientError::NoDaemon(_)
-            | ClientError::NoPermission { .. }
             | ClientError::TimedOut
             | ClientError::Lost
             | ClientError::NotUnderstood

@@ -10,6 +10,14 @@ use tokio::sync::mpsc;
 /// Asks that wait.
 pub const QUEUE: usize = 4;
 
+/// Begins to answer. To be called within the daemon's runtime.
+#[must_use]
+pub fn start(state_dir: PathBuf) -> mpsc::Sender<Looked> {
+    let (asks, asked) = mpsc::channel(QUEUE);
+    tokio::spawn(serve(asked, state_dir));
+    asks
+}
+
 /// Answers until nobody can ask any more.
 pub async fn serve(mut asks: mpsc::Receiver<Looked>, state_dir: PathBuf) {
     let mut unheard = Unheard::default();

@@ -85,8 +85,7 @@ impl Daemon {
         }
         let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events.clone());
 
-        let now = clock.now();
-        let first = Snapshot::taken(keeper.cabinet(), now);
+        let first = Snapshot::taken(keeper.cabinet(), clock.now());
         let (snapshot, snapshots) = watch::channel(Arc::new(first));
         let (roster, rosters) = watch::channel(Arc::new(keeper.cabinet().books().roster.clone()));
         let (inbound, control) = mpsc::channel(QUEUE);
@@ -97,15 +96,9 @@ impl Daemon {
             accounts: config.accounts.clone(),
         };
         let listener = Listener::bind(&setup)?;
-        let (looks, looked) = mpsc::channel(records::QUEUE);
-        tokio::spawn(records::serve(looked, config.state_dir.clone()));
-        let ports = Ports {
-            inbound: inbound.clone(),
-            unhashed: unhashed_in,
-            snapshot: snapshots,
-            roster: rosters,
-            records: looks,
-        };
+        let looks = records::start(config.state_dir.clone());
+        let ports =
+            Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters, looks };
         tokio::spawn(listener.serve(ports));
 
         let (ups_events, ups) = mpsc::channel(QUEUE);
@@ -161,8 +154,7 @@ impl Daemon {
             told: String::new(),
             signed: None,
         };
-        let version = env!("CARGO_PKG_VERSION").into();
-        let start = Start { version, last_proof, missing, config_hash };
+        let start = Start { version: env!("CARGO_PKG_VERSION").into(), last_proof, missing, config_hash };
         daemon.insist(Event::Started(start)).await?;
         daemon.prove_life().await?;
         Ok(daemon)

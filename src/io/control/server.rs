@@ -64,7 +64,7 @@ pub struct Ports {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     pub roster: watch::Receiver<Arc<Roster>>,
     /// Looks at records.
-    pub records: mpsc::Sender<Looked>,
+    pub looks: mpsc::Sender<Looked>,
 }
 
 /// The control socket, listening. Dropping it (or the future of [`Listener::serve`]) closes it and removes its file.
@@ -263,7 +263,7 @@ impl Shared {
     async fn records(&self, wanted: Wanted) -> Reply {
         let error = |code, text: String| Reply::Error { code, text };
         let (reply, page) = oneshot::channel();
-        if self.ports.records.try_send(Looked { wanted, reply }).is_err() {
+        if self.ports.looks.try_send(Looked { wanted, reply }).is_err() {
             return error(ErrorCode::Busy, "others are looking at records just now; try again".to_owned());
         }
         match timeout(self.limits.answer, page).await {
