@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod check;
 pub mod config;
 pub mod demo;
+mod denied;
 pub mod desk;
 pub mod drill;
 pub mod init;
@@ -41,7 +42,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 #[derive(Parser, Debug)]
 #[command(name = "cabinetd", version, max_term_width = 100)]
 #[command(
-    after_help = "The config is --config FILE, else $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml."
+    after_help = "The config is --config FILE, else $CABINETD_DIR/cabinetd.toml, else /etc/cabinetd/cabinetd.toml.\n\
+        docs/NAME.md in a message: in the sources, or installed as /usr/share/doc/cabinetd/NAME.md."
 )]
 struct Cli {
     /// The config file
@@ -79,7 +81,8 @@ enum Command {
         cabinetd ledger export --format csv --out log.csv\n  \
         cabinetd ledger verify\n  \
         cabinetd ledger verify --head head.txt      against a head that was kept elsewhere, or a mail that carries one\n\n\
-        Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read.")]
+        Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read, 5 not\n\
+        permitted. Without the right to read its file, `ledger show` and `events` ask the daemon, which tells managers.")]
     Ledger(ledger::LedgerArgs),
     /// Import, export and compare the roster
     #[command(
@@ -138,7 +141,7 @@ enum Command {
     Notify(notify::NotifyArgs),
     /// Print what makes a shell complete these commands
     #[command(after_help = "Examples:\n  \
-        cabinetd completions bash > /etc/bash_completion.d/cabinetd\n  \
+        cabinetd completions bash > /usr/share/bash-completion/completions/cabinetd\n  \
         cabinetd completions zsh > /usr/local/share/zsh/site-functions/_cabinetd\n  \
         cabinetd completions fish > ~/.config/fish/completions/cabinetd.fish")]
     Completions { shell: Shell },
@@ -208,10 +211,13 @@ pub fn main() -> ExitCode {
 
 fn ledger(args: &ledger::LedgerArgs, config: Option<&Path>) -> ExitCode {
     if let Some(dir) = &args.state_dir {
-        return ledger::run(args, dir, None);
+        return ledger::run(args, dir, None, None);
     }
     match Config::load(&Config::locate(config)) {
-        Ok(config) => ledger::run(args, &config.state_dir, config.time_zone.as_deref()),
+        Ok(config) => {
+            let place = live::Place { run_dir: config.run_dir, time_zone: config.time_zone.clone() };
+            ledger::run(args, &config.state_dir, config.time_zone.as_deref(), Some(&place))
+        }
         // Exit code 1 would say that the ledger does not verify.
         Err(error) => {
             eprintln!("{error}\nThe ledger can be read without a config: --state-dir DIR");

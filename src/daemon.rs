@@ -19,6 +19,7 @@ mod hands;
 pub mod in_force;
 pub mod keeper;
 mod publish;
+pub mod records;
 mod reload;
 mod sleeper;
 mod start;
@@ -379,10 +380,12 @@ impl Daemon {
                     self.perform(command);
                 }
                 self.tell(&records);
-                if durable && self.keeper.cabinet().books().hidden.hides(&records) {
+                // A word that lapses or is taken back is no record, but whoever looks must not wait for it.
+                let word_goes = self.snapshot.borrow().opening.is_some() && !self.keeper.cabinet().opening_stands();
+                if durable && self.keeper.cabinet().books().hidden.hides(&records) && !word_goes {
                     // Who follows is not even told that something happened.
                     self.refresh();
-                } else if durable {
+                } else if durable || word_goes {
                     self.publish();
                 } else if is_heard {
                     self.refresh();

@@ -24,6 +24,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 struct NobodyTypes;
 
 impl PinSource for NobodyTypes {
+    fn agrees(&mut self, _: &str) -> Option<bool> {
+        None
+    }
+
     fn read(&mut self, _: &str) -> Result<Pin, String> {
         Err("nothing was typed".to_owned())
     }
@@ -47,6 +51,7 @@ fn serve(run_dir: PathBuf, shared: &Mutex<Roster>, ready: &std::sync::mpsc::Send
         let (to_hashing, mut unhashed) = mpsc::channel::<Unhashed>(4);
         let (_snapshot, seen) = watch::channel(Arc::new(empty_snapshot()));
         let (publish, roster) = watch::channel(Arc::new(Roster::default()));
+        let (looks, _looked) = mpsc::channel(1);
         let listener = Listener::bind(&Setup { run_dir, ..Setup::default() }).unwrap();
         ready.send(()).unwrap();
         let daemon = async {
@@ -84,7 +89,7 @@ fn serve(run_dir: PathBuf, shared: &Mutex<Roster>, ready: &std::sync::mpsc::Send
             }
         };
         tokio::select! {
-            () = listener.serve(Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster }) => {}
+            () = listener.serve(Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster, looks }) => {}
             () = daemon => {}
             _ = stop => {}
         }
@@ -116,7 +121,8 @@ fn a_roster_goes_in_through_the_socket_and_comes_out_the_same_and_its_pins_work(
     is_ready.recv().unwrap();
 
     let sample = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/config/roster-sample.toml"));
-    let import = RosterCommand::Import { files: vec![sample], dry_run: false, generate_pins: true, json: true };
+    let import =
+        RosterCommand::Import { files: vec![sample], dry_run: false, generate_pins: true, yes: false, json: true };
     let (code, out, err) = run(&run_dir, |desk| cabinetd::cli::roster::run(import, desk));
     assert_eq!(code, ExitCode::SUCCESS, "{out}{err}");
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();

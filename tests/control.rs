@@ -9,10 +9,10 @@ use cabinetd::cabinet::snapshot::Snapshot;
 use cabinetd::cabinet::types::{
     Actor, BootId, Channel, Civil, ClockQuality, Code, Mono, Now, Pin, PinHash, Reason, RequestKey, Role, SlotNo, Wall,
 };
-use cabinetd::io::control::wire::{Ask, Digits, ErrorCode};
+use cabinetd::io::control::wire::{Ask, Digits, ErrorCode, Wanted, Whence};
 use cabinetd::io::control::{
-    Accounts, Client, ClientError, ControlError, Inbound, Limits, Listener, LocalAsk, Ports, SOCKET_NAME, Setup,
-    Unhashed, new_request_key,
+    Accounts, Client, ClientError, ControlError, Inbound, Limits, Listener, LocalAsk, Looked, Ports, SOCKET_NAME,
+    Setup, Unhashed, new_request_key,
 };
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -29,6 +29,7 @@ struct Rig {
     dir: tempfile::TempDir,
     inbound: mpsc::Receiver<Inbound>,
     unhashed: mpsc::Receiver<Unhashed>,
+    records: mpsc::Receiver<Looked>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     accounts: Accounts,
     stop: Option<oneshot::Sender<()>>,
@@ -46,9 +47,10 @@ impl Rig {
         setup(&mut wanted);
         let (to_daemon, inbound) = mpsc::channel(1);
         let (to_hashing, unhashed) = mpsc::channel(1);
+        let (to_reading, records) = mpsc::channel(1);
         let (snapshot, seen) = watch::channel(Arc::new(picture(6, 1)));
         let (_, roster) = watch::channel(Arc::new(roster(2, 3)));
-        let ports = Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster };
+        let ports = Ports { inbound: to_daemon, unhashed: to_hashing, snapshot: seen, roster, looks: to_reading };
         let (stop, stopped) = oneshot::channel();
         let (listening, is_listening) = std::sync::mpsc::channel();
         let server = thread::spawn(move || {
@@ -63,7 +65,7 @@ impl Rig {
             });
         });
         let accounts = is_listening.recv().unwrap();
-        Self { accounts, dir, inbound, unhashed, snapshot, stop: Some(stop), server: Some(server) }
+        Self { accounts, dir, inbound, unhashed, records, snapshot, stop: Some(stop), server: Some(server) }
     }
 
     fn run_dir(&self) -> std::path::PathBuf {
@@ -589,6 +591,17 @@ fn as_another_account() {
     println!("roster: {}", text(client.roster().err()));
     let pin = Ask::SetPin { user: "ana".into(), pin: Some(Digits(Pin::new("482913"))), duress: None };
     println!("pin: {}", text(client.ask(&new_request_key(), &pin).err()));
+    let records = Wanted {
+        from: Whence::Behind(0),
+        keys: BTreeSet::new(),
+        users: BTreeSet::new(),
+        session: None,
+        kinds: BTreeSet::new(),
+        since: None,
+        until: None,
+        dark: false,
+    };
+    println!("records: {}", text(client.records(&records).err()));
     println!("cancel: {}", text(client.ask(&new_request_key(), &Ask::Cancel).err()));
 }
 
@@ -618,6 +631,7 @@ fn other_accounts_are_what_their_groups_are() {
             .output()
             .unwrap();
         let asked = rig.inbound.try_recv().ok().map(|inbound| inbound.event);
+        assert!(rig.records.try_recv().is_ok() == (role >= Some(Role::Manager)) || group.is_none());
         (String::from_utf8(said.stdout).unwrap(), asked, rig.unhashed.try_recv().is_ok())
     };
 
@@ -630,6 +644,10 @@ fn other_accounts_are_what_their_groups_are() {
     assert_eq!(request.role, Some(Role::Assistant));
     assert_eq!(request.origin.actor, Actor::Account { uid: 1, name: "daemon".into() });
     assert!(hashed, "whether an assistant may is the core's to say");
+    assert!(said.contains("records: account daemon: this needs the role manager"), "{said}");
+
+    let (said, _, _) = asks(Some(Role::Manager), Some("daemon"));
+    assert!(said.contains("records: the records could not be read within"), "they get as far as the reader: {said}");
 
     let (said, asked, _) = asks(Some(Role::Staff), Some("daemon"));
     assert!(said.contains("status: 0 slots of 6"), "staff see keys out, not slots: {said}");

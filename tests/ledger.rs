@@ -517,12 +517,14 @@ fn nothing_found_says_why_and_what_to_do() {
     assert!(code == 0 && out.is_empty() && err.contains("nothing has been recorded yet"), "{err}");
 
     let _store = a_day(dir.path());
-    let (code, _, err) = ledger(dir.path(), &["show", "--kind", "take"]);
-    assert!(code == 0 && err.contains("No record is of kind take") && err.contains("taken"), "{err}");
     let (code, _, err) = ledger(dir.path(), &["show", "--user", "bob", "--key", "k204", "--kind", "taken"]);
     assert!(code == 0 && err.contains("No record matches"), "{err}");
     for (words, said) in [
         (["--user", "nobody"], "nobody is called \"nobody\", in the roster or in the records; `cabinetd key list`"),
+        (["--kind", "take"], "there are no records of kind \"take\"; did you mean taken"),
+        (["--kind", "alarm"], "or alarm-raised"),
+        (["--kind", "session-start"], "did you mean session-started or "),
+        (["--kind", "xyz"], "the kinds are started, stopped, "),
         (["--user", "anna"], "did you mean ana?"),
         (["--key", "nokey"], "no key is called \"nokey\""),
         (["--key", "K206"], "did you mean k204?"),
@@ -719,4 +721,23 @@ fn without_a_config_the_exit_code_is_not_that_of_a_broken_ledger() {
         .expect("runs");
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--state-dir"));
+}
+
+#[test]
+fn an_export_is_its_owners_alone_and_every_kind_is_known() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("a folder");
+    let _store = a_day(dir.path());
+    let file = dir.path().join("log.csv");
+    // What a killed one left must not lend its mode.
+    std::fs::write(dir.path().join("log.csv.part"), "half").expect("written");
+    let (code, _, err) = ledger(dir.path(), &["export", "--format", "csv", "--out", file.to_str().expect("UTF-8")]);
+    let mode = file.metadata().expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((code, mode), (0, 0o600), "{err}");
+
+    let full = tempfile::tempdir().expect("a folder");
+    let (_store, _) = full_ledger(full.path());
+    for kind in Reader::open(full.path()).expect("opens").kinds().expect("can be read") {
+        assert_eq!(ledger(dir.path(), &["show", "--kind", &kind]).0, 0, "{kind}");
+    }
 }

@@ -208,6 +208,8 @@ pub enum Ask {
         door: Option<DoorNo>,
         why: String,
     },
+    /// The word that stands is taken back.
+    CallOff,
     /// Records that upstream refused are to be tried there once more.
     RetryUpstream,
 }

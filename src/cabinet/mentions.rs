@@ -190,6 +190,9 @@ impl Denial {
             | Self::NoRoom
             | Self::NobodyIdentified
             | Self::Busy
+            | Self::WordStands { .. }
+            | Self::NoWord
+            | Self::VoucherUnfit { .. }
             | Self::KeyUnknown { .. }
             | Self::NumberUnknown
             | Self::NumberAmbiguous

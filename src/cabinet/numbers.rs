@@ -30,6 +30,12 @@ impl Hidden {
         self.0.is_empty()
     }
 
+    /// Whether this is a record of a silent alarm.
+    #[must_use]
+    pub fn holds(&self, seq: u64) -> bool {
+        self.0.binary_search(&seq).is_ok()
+    }
+
     /// The number of a record: how many there are up to it that may be seen.
     #[must_use]
     pub fn number(&self, seq: u64) -> u64 {

@@ -7,6 +7,8 @@
 
 use super::fact::Fact;
 use super::outcome::{Denial, Message, Sound};
+use super::sentence::Names;
+use super::snapshot::{OpeningView, Who};
 use super::types::{DoorNo, Mono, Origin, UserId};
 use super::visit::unstated;
 use super::{Cabinet, Reason, Turn};
@@ -20,6 +22,7 @@ pub(super) struct Opening {
     user: UserId,
     doors: Vec<DoorNo>,
     why: String,
+    by: Origin,
     until: Mono,
 }
 
@@ -49,13 +52,18 @@ impl Cabinet {
             None => self.settings.doors.keys().copied().collect(),
         };
         // Whoever gave the word that stands was told that it opens.
-        if self.books.session.is_some() || self.desk.is_busy() || self.opening_stands() {
+        if let Some(stands) = &self.opening {
+            let left_s = u32::try_from(stands.until.since_ms(turn.mono()).div_ceil(1_000)).unwrap_or(u32::MAX);
+            return Err(Denial::WordStands { name: self.name_of(&stands.user), left_s });
+        }
+        if self.books.session.is_some() || self.desk.is_busy() {
             return Err(Denial::Busy);
         }
         let (user, why) = (user.clone(), why.to_owned());
         self.record(turn, Fact::OpeningOrdered { user: user.clone(), doors: doors.clone(), why: why.clone() });
         let name = self.name_of(&user);
-        self.opening = Some(Opening { user, doors, why, until: turn.mono().plus_ms(WORD_STANDS_MS) });
+        let (by, until) = (turn.by.clone(), turn.mono().plus_ms(WORD_STANDS_MS));
+        self.opening = Some(Opening { user, doors, why, by, until });
         // Who is waited for is as good as here.
         self.somebody_is_here(turn);
         self.sound(turn, Sound::Granted);
@@ -65,8 +73,29 @@ impl Cabinet {
         Ok(format!("within a minute {name} {press}, or holds their badge to its reader; then it opens"))
     }
 
+    /// An admin takes a word back that nobody has taken up yet.
+    pub(super) fn call_off(&mut self, turn: &mut Turn) -> Result<String, Denial> {
+        let Some(opening) = self.opening.take() else { return Err(Denial::NoWord) };
+        self.show(turn, Message::TimedOut);
+        Ok(format!("{} is not waited for any more; nothing opens", self.name_of(&opening.user)))
+    }
+
+    /// The word that stands, for whoever looks.
+    #[must_use]
+    pub fn opening_view(&self, now: Mono) -> Option<OpeningView> {
+        let Opening { user, doors, why, by, until } = self.opening.as_ref()?;
+        Some(OpeningView {
+            user: Who { id: user.clone(), name: self.name_of(user) },
+            by: Names(Some(&self.books.roster)).actor(by),
+            why: why.clone(),
+            doors: doors.clone(),
+            left_ms: until.since_ms(now),
+        })
+    }
+
     /// Whether a word stands that nobody has taken up yet.
-    pub(super) const fn opening_stands(&self) -> bool {
+    #[must_use]
+    pub const fn opening_stands(&self) -> bool {
         self.opening.is_some()
     }
 

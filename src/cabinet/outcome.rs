@@ -181,6 +181,13 @@ pub enum Denial {
     NoRoom,
     NobodyIdentified,
     Busy,
+    /// An admin's word stands for somebody else.
+    WordStands {
+        name: String,
+        left_s: u32,
+    },
+    /// No admin's word stands.
+    NoWord,
     KeyUnknown {
         key: String,
     },
@@ -202,6 +209,11 @@ pub enum Denial {
     SamePerson,
     LoneEmergencyNotAllowed,
     RoleNeeded {
+        role: Role,
+    },
+    /// Whoever is to vouch is no manager.
+    VoucherUnfit {
+        name: String,
         role: Role,
     },
     AlarmUnknown {
@@ -277,6 +289,12 @@ impl fmt::Display for Denial {
             ),
             Self::NobodyIdentified => f.write_str("nobody is identified at the cabinet: badge and PIN first"),
             Self::Busy => f.write_str("the cabinet is in use; wait until it is free (`cabinetd status` says by whom)"),
+            Self::WordStands { name, left_s } => write!(
+                f,
+                "the cabinet waits for {name} on an admin's word, {left_s} s left; `cabinetd open --cancel` calls it off"
+            ),
+            Self::NoWord => f.write_str("nobody is waited for on an admin's word"),
+            Self::VoucherUnfit { name, role } => write!(f, "{name} is {}; only a manager can vouch", role.word()),
             Self::KeyUnknown { key } => write!(f, "no key is called \"{key}\"; `cabinetd keymap` lists them"),
             Self::NumberUnknown => f.write_str("no key here has this number"),
             Self::NumberAmbiguous => {

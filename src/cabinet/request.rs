@@ -61,27 +61,25 @@ impl Cabinet {
     fn answer(&mut self, turn: &mut Turn, role: Option<Role>, ask: Ask) -> Result<Answer, Denial> {
         let rules = &self.settings.access;
         let needed = match &ask {
-            // The ask of the person at the cabinet, who has shown badge and PIN: whose terminal it is does not matter.
-            Ask::Pull(_) | Ask::Return { .. } | Ask::Cancel => None,
-            Ask::Declare { .. } => Some(rules.declare),
+            // Badge and PIN were shown by whoever stands at the cabinet: what is asked in their name comes from an account that may.
+            Ask::Pull(_) | Ask::Return { .. } | Ask::Cancel => Role::Staff,
+            Ask::Declare { .. } => rules.declare,
             // More for somebody than before is for whoever may give it.
-            Ask::AlarmAcknowledge { alarm } if self.is_of_privileges(*alarm) => Some(rules.manage_roster),
-            Ask::AlarmAcknowledge { .. } => Some(rules.acknowledge),
+            Ask::AlarmAcknowledge { alarm } if self.is_of_privileges(*alarm) => rules.manage_roster,
+            Ask::AlarmAcknowledge { .. } => rules.acknowledge,
             Ask::Countersign { .. }
             | Ask::Vouch { .. }
             | Ask::KeyLife { .. }
             | Ask::BatteryReplaced
             | Ask::RetryUpstream
-            | Ask::Drill(_) => Some(Role::Manager),
-            Ask::Open { .. } => Some(Role::Admin),
+            | Ask::Drill(_) => Role::Manager,
+            Ask::Open { .. } | Ask::CallOff => Role::Admin,
             Ask::ChangeRoster { .. } | Ask::TakeRoster { .. } | Ask::SetPin { .. } | Ask::Enrol { .. } => {
-                Some(rules.manage_roster)
+                rules.manage_roster
             }
-            Ask::TellOutage(_) | Ask::OrderPower(_) => Some(Role::Assistant),
+            Ask::TellOutage(_) | Ask::OrderPower(_) => Role::Assistant,
         };
-        if let Some(needed) = needed
-            && role.is_none_or(|role| role < needed)
-        {
+        if role.is_none_or(|role| role < needed) {
             return Err(Denial::RoleNeeded { role: needed });
         }
         if self.store == StoreState::Reserve {
@@ -117,6 +115,7 @@ impl Cabinet {
             Ask::OrderPower(order) => self.order_power(turn, order).map(done),
             Ask::BatteryReplaced => self.battery_replaced(turn).map(done),
             Ask::Open { user, door, why } => self.order_opening(turn, &user, door, &why).map(done),
+            Ask::CallOff => self.call_off(turn).map(done),
             Ask::Drill(step) => self.drill_step(turn, step).map(done),
             Ask::RetryUpstream => self.retry_upstream(turn).map(done),
         }
@@ -220,7 +219,9 @@ impl Cabinet {
         match self.books.roster.users.get(&by) {
             None => return Err(Denial::UserUnknown { user: by }),
             Some(by) if by.revoked => return Err(Denial::Revoked),
-            Some(by) if by.role < Role::Manager => return Err(Denial::RoleNeeded { role: Role::Manager }),
+            Some(by) if by.role < Role::Manager => {
+                return Err(Denial::VoucherUnfit { name: by.name.clone(), role: by.role });
+            }
             Some(_) => {}
         }
         if person.revoked {

@@ -58,14 +58,23 @@ impl Names<'_> {
     #[must_use]
     pub fn origin(&self, by: &Origin) -> String {
         let who = match &by.actor {
-            Actor::Cabinet => "the cabinet".to_owned(),
-            Actor::User(user) => self.user(user),
             Actor::Account { uid, name } => format!("account {name} (uid {uid})"),
+            Actor::Cabinet | Actor::User(_) => self.actor(by),
         };
         match by.channel {
             Channel::Cabinet => who,
             Channel::Reader => format!("{who}, at the reader"),
             Channel::Control => format!("{who}, on the control socket"),
+        }
+    }
+
+    /// Who, without where.
+    #[must_use]
+    pub fn actor(&self, by: &Origin) -> String {
+        match &by.actor {
+            Actor::Cabinet => "the cabinet".to_owned(),
+            Actor::User(user) => self.user(user),
+            Actor::Account { name, .. } => format!("account {name}"),
         }
     }
 
@@ -126,7 +135,7 @@ impl Names<'_> {
             Alarm::RosterRefused { fault } => format!("the roster that upstream has counts for nothing: {fault}"),
             Alarm::RosterOverdue { version } => format!("signed roster {version} is past its age"),
             Alarm::PrivilegesRose { version, rises } => {
-                format!("signed roster {version} gives more than before: {}", self.rises(rises))
+                format!("signed roster {version} {}", self.rises(rises))
             }
             Alarm::UpstreamSilent => "upstream has not answered for hours".to_owned(),
         }
@@ -206,7 +215,7 @@ impl Display for Sentence<'_> {
                     write!(f, " [{line}]")?;
                 }
                 if !rises.is_empty() {
-                    write!(f, " It gives more than before: {}.", names.rises(rises))?;
+                    write!(f, " It {}.", names.rises(rises))?;
                 }
                 hash.as_ref().map_or(Ok(()), |hash| write!(f, " SHA-256 {hash}."))
             }

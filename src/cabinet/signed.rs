@@ -85,6 +85,8 @@ pub enum Rise {
         key: KeyId,
         groups: Vec<Group>,
     },
+    /// Nobody is manager or admin any more, and somebody was.
+    NobodyLeads,
 }
 
 impl Rise {
@@ -98,7 +100,7 @@ impl Rise {
             | Self::Hours { user }
             | Self::Validity { user }
             | Self::LoneEmergency { user } => Some(user),
-            Self::KeyAlone { .. } | Self::KeyGroups { .. } => None,
+            Self::KeyAlone { .. } | Self::KeyGroups { .. } | Self::NobodyLeads => None,
         }
     }
 
@@ -112,7 +114,8 @@ impl Rise {
             | Self::Groups { .. }
             | Self::Hours { .. }
             | Self::Validity { .. }
-            | Self::LoneEmergency { .. } => None,
+            | Self::LoneEmergency { .. }
+            | Self::NobodyLeads => None,
         }
     }
 
@@ -347,7 +350,7 @@ impl Cabinet {
     }
 }
 
-/// Whom `next` gives more than `old` does, and which keys it guards less.
+/// Whom `next` gives more than `old` does, which keys it guards less, and whether it takes the last who leads.
 #[must_use]
 pub fn rises(old: &Roster, next: &Roster) -> Vec<Rise> {
     let mut found = Vec::new();
@@ -372,7 +375,16 @@ pub fn rises(old: &Roster, next: &Roster) -> Vec<Rise> {
             found.push(Rise::KeyGroups { key: key.id.clone(), groups });
         }
     }
+    if leads(old) && !leads(next) {
+        found.push(Rise::NobodyLeads);
+    }
     found
+}
+
+/// Whether there is a manager or an admin who may come.
+#[must_use]
+pub fn leads(roster: &Roster) -> bool {
+    roster.users.values().any(|user| user.role >= Role::Manager && !user.revoked)
 }
 
 fn rises_of(before: &User, user: &User) -> Vec<Rise> {

@@ -38,6 +38,9 @@ pub struct Snapshot {
     pub counts: Counts,
     pub doors: Vec<DoorView>,
     pub session: Option<SessionView>,
+    /// Who is waited for, on an admin's word.
+    #[serde(default)]
+    pub opening: Option<OpeningView>,
     /// Open alarms, the oldest first.
     pub alarms: Vec<AlarmView>,
     pub faults: Vec<FaultView>,
@@ -111,6 +114,19 @@ pub struct Who {
     pub id: UserId,
     /// The id again, if the person is no longer in the roster.
     pub name: String,
+}
+
+/// An admin's word that nobody has taken up yet.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct OpeningView {
+    /// Who is waited for.
+    pub user: Who,
+    /// Who gave the word.
+    pub by: String,
+    pub why: String,
+    pub doors: Vec<DoorNo>,
+    /// How long it stands from `as_of` on.
+    pub left_ms: u64,
 }
 
 /// A key, by label.
@@ -404,7 +420,8 @@ impl Snapshot {
                 Some(SignedRosterView { waiting, ..held.unwrap_or(none) })
             }
         };
-        Self { power: cabinet.power_view(now), supply, signed_roster, ..seen }
+        let opening = cabinet.opening_view(now.mono);
+        Self { power: cabinet.power_view(now), supply, signed_roster, opening, ..seen }
     }
 
     /// The books as others may see them; nothing of the power policy, which is more than books.
@@ -427,6 +444,7 @@ impl Snapshot {
             counts,
             doors: eye.doors(),
             session: eye.session(),
+            opening: None,
             alarms: eye.alarms(),
             faults: eye.faults(),
             supply: books.supply.as_ref().map(|supply| SupplyView {

@@ -133,6 +133,9 @@ catalog! {
     ConfigBadgeAlone Config "config.badge-alone":
         "Nobody gets in with a badge alone: one that was found or copied would open the cabinet.",
         "Write `modes = [\"badge+pin\", \"login+pin\"]` under `[identify]`.";
+    ConfigMute Config "config.mute":
+        "Where people type on a keypad, a buzzer or lights answer them.",
+        "Give the buzzer a line under `[[output]]`; a slot less, or an expander, makes room for it.";
     ConfigGroups Config "config.groups":
         "Every group of the operating system that the config names exists.",
         "Correct the name under `[accounts]` or `[control]`, or make the group with `groupadd`.";

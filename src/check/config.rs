@@ -26,6 +26,8 @@ pub struct Sound {
     /// The site is called as in the example.
     pub example_site: bool,
     pub badge_alone: bool,
+    /// People type on a keypad, and neither buzzer nor light answers them.
+    pub mute: bool,
     /// Groups that the config names and the system does not know, each with its key.
     pub missing_groups: Vec<(String, String)>,
 }
@@ -56,6 +58,13 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
             Id::ConfigBadgeAlone,
             "A badge alone opens the cabinet, one that was found or copied too.",
             "Take \"badge\" out of `identify.modes`; \"badge+pin\" is safer.",
+        ));
+    }
+    if sound.mute {
+        findings.push(Finding::warning(
+            Id::ConfigMute,
+            "There is a keypad, but neither a buzzer nor a light: people cannot tell whether what they type was taken.",
+            "Give the buzzer a line (`[[output]]` with role \"buzzer\", docs/wiring.md); where all pins are used, a slot or an expander makes room.",
         ));
     }
     if !sound.missing_groups.is_empty() {

@@ -8,8 +8,8 @@ mod readers;
 
 use super::{Facts, Group, clock, config, power, ups};
 use crate::cabinet::power::{UpsSilence, UpsState};
-use crate::cabinet::types::{Now, Role};
-use crate::config::{Config, ConfigError, Problem, Surroundings, UpsConfig};
+use crate::cabinet::types::{Now, Output, Role};
+use crate::config::{Config, ConfigError, Lines, Problem, Surroundings, UpsConfig};
 use crate::io::clock::Clock;
 use crate::io::ups::figures;
 use crate::io::ups::orders::{OrderError, Place, list_clients, list_commands, list_variables, server_version};
@@ -117,9 +117,18 @@ impl Seen {
             doors: settings.doors.len(),
             example_site: settings.site == EXAMPLE_SITE,
             badge_alone: settings.access.badge_alone,
+            mute: is_mute(&self.config),
             missing_groups: missing.map(|(key, group)| (key.to_owned(), group.clone())).collect(),
         })
     }
+}
+
+/// Whether people type on a keypad and nothing can answer them. A simulated cabinet has a display.
+fn is_mute(config: &Config) -> bool {
+    let Lines::Real(wiring) = &config.lines else { return false };
+    let answers = |output: Output| matches!(output, Output::Buzzer | Output::Led(_));
+    config.readers.iter().any(|reader| reader.kind.has_digits())
+        && !wiring.outputs.iter().any(|line| answers(line.output))
 }
 
 fn ups_of(seen: &Seen) -> ups::Facts {

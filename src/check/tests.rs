@@ -252,8 +252,14 @@ fn expect(facts: &Facts, id: Id, level: Level, words: &str) {
 }
 
 /// Ids that are said only when something is wrong, or was tried with somebody there.
-const ONLY_SOMETIMES: [Id; 5] =
-    [Id::ConfigReadable, Id::ConfigExampleSite, Id::ConfigBadgeAlone, Id::ConfigGroups, Id::LinesExercise];
+const ONLY_SOMETIMES: [Id; 6] = [
+    Id::ConfigReadable,
+    Id::ConfigExampleSite,
+    Id::ConfigBadgeAlone,
+    Id::ConfigMute,
+    Id::ConfigGroups,
+    Id::LinesExercise,
+];
 
 #[test]
 fn where_all_is_fine_every_finding_says_so() {

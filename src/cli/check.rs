@@ -35,7 +35,7 @@ const UNWRITABLE: u8 = 4;
     or is not known; 4 the answer cannot be written.")]
 pub struct CheckArgs {
     /// Only this group; repeat it for more
-    #[arg(long, value_name = "GROUP", value_parser = group)]
+    #[arg(long, value_name = "GROUP", value_parser = GroupParser)]
     only: Vec<Group>,
     /// Print what can be found, each with what to do as a rule, and look at nothing
     #[arg(long, conflicts_with = "only")]
@@ -45,10 +45,31 @@ pub struct CheckArgs {
     brief: bool,
     /// Try lock and door, too, with this person (their id in the roster) at the cabinet: they press its button, or show their badge,
     /// open and close the door. Needs the role admin; it is on record like any visit
-    #[arg(long, value_name = "USER", conflicts_with_all = ["list", "brief"])]
+    #[arg(long, value_name = "USER", value_hint = clap::ValueHint::Other, conflicts_with_all = ["list", "brief"])]
     exercise: Option<String>,
     #[command(flatten)]
     output: Output,
+}
+
+/// Reads a group; a shell offers those there are.
+#[derive(Clone)]
+struct GroupParser;
+
+impl clap::builder::TypedValueParser for GroupParser {
+    type Value = Group;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Group, clap::Error> {
+        (group as fn(&str) -> Result<Group, String>).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {
+        Some(Box::new(GROUPS.into_iter().map(|group| clap::builder::PossibleValue::new(group.word()))))
+    }
 }
 
 fn group(word: &str) -> Result<Group, String> {

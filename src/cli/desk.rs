@@ -19,13 +19,13 @@ use jiff::tz::TimeZone;
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::process::ExitCode;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// For `--help` of every command here.
 pub const EXIT_CODES: &str = "Exit codes: 0 done; 1 refused by the cabinet; 2 wrong command line; 3 a file or value is wrong, nothing was changed; \
-4 no answer from the daemon (if it was asked, it may have been done).";
+4 no answer from the daemon (if it was asked, it may have been done); 5 not permitted.";
 
 /// What is asked of the daemon: the core's asks as they are, and those with digits that the daemon hashes first.
 #[derive(Clone, PartialEq, Debug)]
@@ -89,6 +89,9 @@ pub trait PinSource {
     /// # Errors
     /// Nothing was typed, or two different things, in words.
     fn read(&mut self, what: &str) -> Result<Pin, String>;
+
+    /// Asks a person whether something is to be done; none: nobody is there to be asked.
+    fn agrees(&mut self, question: &str) -> Option<bool>;
 }
 
 /// What a command works with.
@@ -122,6 +125,8 @@ pub enum Failure {
     Value(String),
     /// The daemon did not answer.
     NoAnswer(String),
+    /// This account may not.
+    NotPermitted(String),
     /// The output could not be written.
     Output(io::Error),
 }
@@ -135,6 +140,7 @@ impl From<io::Error> for Failure {
 impl Failure {
     const fn code(&self) -> u8 {
         match self {
+            Self::NotPermitted(_) | Self::Refused(Denial::RoleNeeded { .. }) => super::denied::NOT_PERMITTED,
             Self::Refused(_) | Self::Problems(_) => 1,
             Self::Difference(_, why) => why.code(),
             Self::Files(..) | Self::Value(_) | Self::Output(_) => 3,
@@ -151,7 +157,7 @@ impl Failure {
             }
             Self::Difference(_, why) => why.lines(),
             Self::Value(text) => text.lines().map(str::to_owned).collect(),
-            Self::NoAnswer(text) => vec![text.clone()],
+            Self::NoAnswer(text) | Self::NotPermitted(text) => vec![text.clone()],
             Self::Output(error) => vec![format!("cannot write the output: {error}")],
         }
     }
@@ -175,7 +181,7 @@ impl Desk<'_> {
                 // The reasons are told even if this could not be.
                 let _ = told.and_then(|()| self.out.flush());
             }
-            lines.iter().try_for_each(|line| writeln!(self.err, "{line}").map_err(Failure::from))
+            lines.iter().try_for_each(|line| writeln!(self.err, "cabinetd: {line}").map_err(Failure::from))
         };
         // Nobody is left to be told that telling failed.
         drop(written);
@@ -203,7 +209,7 @@ impl Desk<'_> {
     pub fn roster_with(&mut self, needs_codes: bool) -> Result<Listing, Failure> {
         let listing = self.roster()?;
         if needs_codes && listing.codes_withheld {
-            return Err(Failure::Value(
+            return Err(Failure::NotPermitted(
                 "this account does not see badge numbers and tags, so it can neither write them to a file nor take them away; an account \
                  with the role admin can ([accounts] in the config)"
                     .to_owned(),
@@ -310,6 +316,25 @@ impl PinSource for Terminal {
             Err("the two were not the same; nothing was changed, try again".to_owned())
         }
     }
+
+    fn agrees(&mut self, question: &str) -> Option<bool> {
+        asked(question).unwrap_or(None)
+    }
+}
+
+/// A question with yes or no, on the terminal. None: nobody is there to be asked.
+///
+/// # Errors
+/// The terminal cannot be read or written.
+pub fn asked(question: &str) -> io::Result<Option<bool>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let mut err = io::stderr().lock();
+    write!(err, "{question} [y/N] ").and_then(|()| err.flush())?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
 }
 
 /// A line, byte by byte: a buffer would keep the digits.

@@ -44,7 +44,7 @@ pub fn run(args: &InitArgs, usual_dir: &Path, state_dir: &Path, out: &mut dyn Wr
             "The secrets of this cabinet are in {}.\n\n\
              Back up this folder now, apart from the database, and keep the copy locked away. Without it no PIN works any more and\n\
              everybody needs a new one; with it and the database, PINs can be guessed.\n\n\
-             Claim code, shown this once, for the first login on the web page:\n\n    {}\n",
+             Claim code, shown this once, for the first login on a web page that a later version brings; keep it:\n\n    {}\n",
             dir.display(),
             code.expose()
         )

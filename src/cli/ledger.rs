@@ -1,22 +1,29 @@
 //! `cabinetd ledger`: what was recorded, for people, for an inspector, for a program, and whether it still holds.
 //!
-//! Works beside the daemon and without it, and changes nothing. Duress alarms are hidden unless asked for: somebody may be looking
+//! Works beside the daemon and without it, and changes nothing. `show` of an account that may not read the file asks the daemon, which tells
+//! managers. Duress alarms are hidden unless asked for: somebody may be looking
 //! over the shoulder.
 
 mod export;
 pub(super) mod lines;
 mod pick;
+mod source;
 pub(super) mod when;
 
+use super::denied;
+use super::live::Place;
 use super::whole_file::{self, Unwritten};
 use crate::alerts::letter::in_mails;
 use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
+use crate::io::control::ClientError;
+use crate::io::store::DATABASE;
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError, ViewsFound};
 use clap::{Args, Subcommand, ValueEnum};
 use lines::Lines;
 use pick::Pick;
 use serde_json::{Value, json};
+use source::{Asked, Source, is_denied};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,7 +36,7 @@ const OK: u8 = 0;
 const UNSOUND: u8 = 1;
 /// What was asked for makes no sense.
 const USAGE: u8 = 2;
-/// The ledger cannot be read.
+/// The ledger cannot be read, or the daemon does not answer.
 pub(super) const UNREADABLE: u8 = 3;
 /// What was asked for cannot be written down.
 const UNWRITABLE: u8 = 4;
@@ -40,7 +47,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// Problems that `verify` prints one by one.
 const PROBLEMS_SHOWN: usize = 50;
 
-const EXIT_CODES: &str = "Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read, 4 the output cannot be written.";
+const EXIT_CODES: &str = "Exit codes: 0 all is well, 1 the ledger does not verify, 2 wrong use, 3 the ledger cannot be read, 4 the output cannot be written, 5 not permitted.";
 
 /// Look at the ledger: what was recorded, and whether it still holds.
 #[derive(Args, Clone, Debug)]
@@ -58,7 +65,7 @@ enum What {
     /// Show records as sentences, oldest first.
     #[command(after_help = EXIT_CODES)]
     Show(Show),
-    /// Write records as CSV (for people) or JSONL (complete: it can be verified elsewhere).
+    /// Write records as CSV (for people) or JSONL (complete: it can be verified elsewhere, docs/ledger-format.md says how).
     #[command(after_help = EXIT_CODES)]
     Export(Export),
     /// Check every record against its hash, the ledger against heads kept elsewhere, and the views against the records.
@@ -129,18 +136,56 @@ enum Failure {
     Usage(String),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Asked(#[from] ClientError),
+    #[error("{0}")]
+    NotPermitted(String),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
     #[error(transparent)]
     File(#[from] Unwritten),
 }
 
-/// Runs the command on the terminal, on the ledger in `state_dir`, with times in this zone (none = the machine's).
+/// Runs the command on the terminal, on the ledger in `state_dir`, with times in this zone (none = the machine's). Where this account may
+/// not read that, the daemon at `place` is asked, if there is one to ask.
 #[must_use]
-pub fn run(args: &LedgerArgs, state_dir: &Path, time_zone: Option<&str>) -> ExitCode {
+pub fn run(args: &LedgerArgs, state_dir: &Path, time_zone: Option<&str>, place: Option<&Place>) -> ExitCode {
     // Locked once: a long export writes a million lines.
     let mut out = io::BufWriter::new(io::stdout().lock());
-    ExitCode::from(execute(args, state_dir, time_zone, lines::width(), &mut out, &mut io::stderr()))
+    let (width, err) = (lines::width(), &mut io::stderr());
+    ExitCode::from(match place.filter(|_| is_denied(state_dir)) {
+        Some(place) => execute_asking(args, state_dir, place, width, &mut out, err),
+        None => execute(args, state_dir, time_zone, width, &mut out, err),
+    })
+}
+
+/// The same, for an account that may not read the file: `show` asks the daemon, which tells managers; the rest is said to be root's.
+pub fn execute_asking(
+    args: &LedgerArgs,
+    state_dir: &Path,
+    place: &Place,
+    width: Option<usize>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let file = state_dir.join(DATABASE);
+    let roots = |what: &str, command: &str| {
+        Failure::NotPermitted(format!(
+            "{what} takes reading {}, which only root and the account that runs cabinetd may: `sudo cabinetd {command}`",
+            file.display()
+        ))
+    };
+    let done = match &args.what {
+        What::Show(show) if show.pick.is_of_duress() => {
+            Err(roots("what duress alarms recorded", "ledger show --duress"))
+        }
+        What::Show(show) => Asked::connect(&place.run_dir)
+            .map_err(Failure::from)
+            .and_then(|asked| show.run(&asked, &Site::of(place.time_zone.as_deref()), width, out, err)),
+        What::Export(_) => Err(roots("an export", "ledger export …")),
+        What::Verify(_) => Err(roots("verifying", "ledger verify")),
+    };
+    finish(args, done, out, err)
 }
 
 /// Runs the command and returns its exit code. Sentences are wrapped to `width` columns, if there is one.
@@ -158,6 +203,11 @@ pub fn execute(
         What::Export(export) => export.run(&reader, site, out, err),
         What::Verify(verify) => verify.run(&reader, out),
     });
+    finish(args, done, out, err)
+}
+
+/// Says what went wrong, and gives the exit code.
+fn finish(args: &LedgerArgs, done: Result<u8, Failure>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let done = done.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));
     let (code, message) = match done {
         Ok(code) => return code,
@@ -168,25 +218,28 @@ pub fn execute(
         Err(failure @ Failure::Store(StoreError::Damaged { .. })) if matches!(args.what, What::Verify(_)) => {
             (UNSOUND, failure.to_string())
         }
+        Err(Failure::Asked(error)) if denied::is_denial(&error) => (denied::NOT_PERMITTED, error.to_string()),
+        Err(Failure::NotPermitted(message)) => (denied::NOT_PERMITTED, message),
+        Err(Failure::Store(error)) if denied::is_of_the_file(&error) => (denied::NOT_PERMITTED, error.to_string()),
         Err(failure) => (UNREADABLE, failure.to_string()),
     };
-    let _ = writeln!(err, "cabinetd ledger: {message}");
+    let _ = writeln!(err, "cabinetd: {message}");
     code
 }
 
 impl Show {
     fn run(
         &self,
-        reader: &Reader,
+        source: &dyn Source,
         site: &Site,
         width: Option<usize>,
         out: &mut dyn Write,
         err: &mut dyn Write,
     ) -> Result<u8, Failure> {
-        let mut roster = reader.roster()?;
-        let filter = self.pick.filter(reader, &roster, site)?;
-        let mut version = reader.data_version()?;
-        let mut seen = reader.head()?.seq;
+        let mut roster = source.roster()?;
+        let filter = self.pick.filter(source, &roster, site)?;
+        let mut version = source.version()?;
+        let mut seen = source.head()?;
         let mut shown = 0_u64;
         let mut lines = Lines::new(site, width, &filter);
         let mut show = |entry: &Entry, roster: &Roster| {
@@ -194,19 +247,19 @@ impl Show {
             if self.json { show_json(out, entry, &filter, roster, site) } else { lines.show(out, entry, roster) }
         };
         if let Some(last) = self.last {
-            for entry in reader.last(&filter, last)? {
+            for entry in source.last(&filter, last)? {
                 seen = seen.max(entry.header.seq);
                 show(&entry, &roster)?;
             }
         } else {
-            for entry in reader.entries(&filter, 0) {
+            for entry in source.entries(&filter, 0) {
                 let entry = entry?;
                 seen = seen.max(entry.header.seq);
                 show(&entry, &roster)?;
             }
         }
         if shown == 0 {
-            writeln!(err, "{}", nothing(reader, &filter)?)?;
+            writeln!(err, "{}", nothing(source)?)?;
         }
         lines.explain(out)?;
         if !self.follow {
@@ -215,15 +268,15 @@ impl Show {
         out.flush()?;
         loop {
             std::thread::sleep(POLL);
-            match reader.data_version() {
+            match source.version() {
                 Ok(same) if same == version => continue,
                 Ok(newer) => version = newer,
-                Err(StoreError::Busy) => continue,
-                Err(error) => return Err(error.into()),
+                Err(Failure::Store(StoreError::Busy)) => continue,
+                Err(error) => return Err(error),
             }
-            roster = reader.roster()?;
-            let until = reader.head()?.seq;
-            for entry in reader.entries(&filter, seen) {
+            roster = source.roster()?;
+            let until = source.head()?;
+            for entry in source.entries(&filter, seen) {
                 let entry = entry?;
                 seen = seen.max(entry.header.seq);
                 if self.json {
@@ -240,17 +293,13 @@ impl Show {
 }
 
 /// Why nothing is shown, and what to do.
-fn nothing(reader: &Reader, filter: &Filter) -> Result<String, Failure> {
-    if reader.head()?.seq == 0 {
-        return Ok("The ledger is empty: nothing has been recorded yet.".to_owned());
-    }
-    let kinds = reader.kinds()?;
-    let unknown: Vec<&str> = filter.kinds.iter().filter(|kind| !kinds.contains(kind)).map(String::as_str).collect();
-    Ok(if unknown.is_empty() {
-        "No record matches. Ask for less: each of --key, --unit, --user, --since, --until, --kind and --session narrows.".to_owned()
+fn nothing(source: &dyn Source) -> Result<String, Failure> {
+    Ok(if source.head()? == 0 {
+        "The ledger is empty: nothing has been recorded yet."
     } else {
-        format!("No record is of kind {}. In this ledger there are: {}.", unknown.join(", "), kinds.join(", "))
-    })
+        "No record matches. Ask for less: each of --key, --unit, --user, --since, --until, --kind and --session narrows."
+    }
+    .to_owned())
 }
 
 fn show_json(out: &mut dyn Write, entry: &Entry, filter: &Filter, roster: &Roster, site: &Site) -> io::Result<()> {
@@ -279,7 +328,7 @@ impl Export {
             Some(path) => self.write_file(path, |out| self.write(reader, &filter, &roster, site, out))?,
         };
         if count == 0 {
-            writeln!(err, "{}", nothing(reader, &filter)?)?;
+            writeln!(err, "{}", nothing(reader)?)?;
         } else if let Some(path) = &self.out {
             writeln!(err, "{count} records written to {}.", path.display())?;
         }

@@ -1,8 +1,8 @@
 //! Commands that talk to the running daemon: what the person at the cabinet wants, and what the cabinet looks like.
 //!
 //! They print text for people and, with `--json`, one JSON value (`status --follow`: one a line) for scripts; the fields are in
-//! `docs/json-output.md`. Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it. None of them
-//! stands in for badge and PIN: `pull` and `return` are the ask of whoever is identified at the cabinet.
+//! `docs/json-output.md`. Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted: the account, or
+//! its role, may not (`denied.rs`). None of them stands in for badge and PIN: `pull` and `return` are the ask of whoever is identified at the cabinet.
 
 mod alerts;
 mod keymap;
@@ -19,6 +19,7 @@ pub(super) use upstream::upstream;
 pub use words::{Paint, Tone, View};
 pub(super) use words::{clean, paragraph};
 
+use super::denied::{self, NOT_PERMITTED};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{AlarmId, DoorNo, Reason, SlotNo};
@@ -26,12 +27,13 @@ use crate::config::{Config, ConfigError};
 use crate::io::clock::Clock;
 use crate::io::control::wire::{Ask, ErrorCode};
 use crate::io::control::{Client, ClientError, new_request_key};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it.";
+pub(super) const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted.";
 
 /// What the person at the cabinet wants, and what the cabinet looks like.
 #[derive(Subcommand, Debug)]
@@ -63,20 +65,20 @@ pub enum LiveCommand {
     "  cabinetd pull --key roof --reason emergency --alone\n\n",
     "Badge and PIN come first, at the cabinet; this does not replace them.\n",
     "Another pull in the same visit adds keys, with a reason of their own.\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct PullArgs {
     /// A key by its label or id; repeat it for more
-    #[arg(long = "key", value_name = "KEY", required = true)]
+    #[arg(long = "key", value_name = "KEY", required = true, value_hint = ValueHint::Other)]
     keys: Vec<String>,
     /// Why; it also says for how long the key may be out ([alerts] in the config)
     #[arg(long, value_enum)]
     reason: ReasonWord,
     /// The work order's number, or the like
-    #[arg(long = "ref", value_name = "NUMBER")]
+    #[arg(long = "ref", value_name = "NUMBER", value_hint = ValueHint::Other)]
     reference: Option<String>,
     /// For whom: a contractor, a resident
-    #[arg(long = "for", value_name = "WHOM")]
+    #[arg(long = "for", value_name = "WHOM", value_hint = ValueHint::Other)]
     purpose: Option<String>,
     /// Take a two-person key alone, in an emergency: it alarms and waits to be countersigned
     #[arg(long)]
@@ -91,11 +93,11 @@ pub struct PullArgs {
     "Examples:\n",
     "  cabinetd return                     whatever is in the hand\n",
     "  cabinetd return --key \"Unit 204\"\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct ReturnArgs {
     /// A key by its label or id; repeat it for more; none = whatever is in the hand
-    #[arg(long = "key", value_name = "KEY")]
+    #[arg(long = "key", value_name = "KEY", value_hint = ValueHint::Other)]
     keys: Vec<String>,
     #[command(flatten)]
     output: Output,
@@ -112,23 +114,28 @@ pub struct CancelArgs {
 /// Who stands there, and why the usual way does not do.
 #[derive(Args, Debug)]
 #[command(after_help = concat!(
-    "Example:\n",
-    "  cabinetd open --for ana --reason \"badge at home, tenant locked out\"\n\n",
-    "There is no remote unlock: within a minute this person presses the cabinet's button (a key of the keypad where there is none) or holds their badge to its reader, and\n",
-    "only then it opens. Who ordered it, for whom and why is on record first. What they take is theirs, as in any visit: ask for it with\n",
-    "`cabinetd pull`. For a forgotten PIN or badge a manager's code is better (`cabinetd user vouch`).\n",
-    "Exit codes: 0 ordered, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+    "Examples:\n",
+    "  cabinetd open --for ana --reason \"badge at home, tenant locked out\"\n",
+    "  cabinetd open --cancel             nobody is waited for any more\n\n",
+    "There is no remote unlock: within a minute this person presses the cabinet's button (a key of\n",
+    "the keypad where there is none) or holds their badge to its reader, and only then it opens. Who ordered it, for whom and why is on record\n",
+    "first. What they take is theirs, as in any visit: ask for it with `cabinetd pull`. For a forgotten\n",
+    "PIN or badge a manager's code is better (`cabinetd user vouch`).\n\n",
+    "Exit codes: 0 ordered, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct OpenArgs {
     /// Who is at the cabinet: the id in the roster (`cabinetd user list`)
-    #[arg(long = "for", value_name = "USER")]
-    user: String,
+    #[arg(long = "for", value_name = "USER", required_unless_present = "cancel", value_hint = ValueHint::Other)]
+    user: Option<String>,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
+    #[arg(long, value_name = "TEXT", required_unless_present = "cancel", value_hint = ValueHint::Other)]
+    reason: Option<String>,
     /// Which door [default: each]
     #[arg(long, value_name = "N")]
     door: Option<u8>,
+    /// Take the word back that stands
+    #[arg(long, conflicts_with_all = ["user", "reason", "door"])]
+    cancel: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -139,14 +146,14 @@ pub struct OpenArgs {
     "Example:\n",
     "  cabinetd declare --slot 9 --key \"Unit 204\"\n\n",
     "It is recorded as declared, never as sensed. Scanning the key's tag is better.\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct DeclareArgs {
     /// The slot's number
     #[arg(long, value_name = "N")]
     slot: u16,
     /// The key by its label or id
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_hint = ValueHint::Other)]
     key: String,
     #[command(flatten)]
     output: Output,
@@ -159,7 +166,7 @@ pub struct DeclareArgs {
     "  cabinetd alarm list\n",
     "  cabinetd alarm ack 1031\n",
     "  cabinetd alarm countersign 1031 --by manager\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct AlarmArgs {
     #[command(subcommand)]
@@ -187,7 +194,7 @@ enum AlarmCommand {
         #[arg(value_name = "N")]
         alarm: u64,
         /// The second person's id in the roster
-        #[arg(long, value_name = "USER")]
+        #[arg(long, value_name = "USER", value_hint = ValueHint::Other)]
         by: String,
         #[command(flatten)]
         output: Output,
@@ -201,7 +208,7 @@ enum AlarmCommand {
     "  cabinetd status\n",
     "  cabinetd status --json | jq -r '.away[] | select(.whereabouts.is == \"out\") | .key.label'\n",
     "  cabinetd status --follow --json     a line after each change\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct StatusArgs {
     /// Show it again after each change, until stopped with Ctrl-C
@@ -217,7 +224,7 @@ pub struct StatusArgs {
     "Examples:\n",
     "  cabinetd keymap\n",
     "  cabinetd keymap --json | jq '.slots[] | select(.unknown_key)'\n\n",
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct KeymapArgs {
     #[command(flatten)]
@@ -330,9 +337,10 @@ pub fn run_with(command: LiveCommand, place: &Place, ends: &mut Ends<'_>) -> u8 
         }
         LiveCommand::Return(ReturnArgs { keys, output }) => act(place, output, &Ask::Return { keys }, ends),
         LiveCommand::Cancel(CancelArgs { output }) => act(place, output, &Ask::Cancel, ends),
-        LiveCommand::Open(OpenArgs { user, reason, door, output }) => {
-            act(place, output, &Ask::Open { user: user.into(), door: door.map(DoorNo), why: reason }, ends)
+        LiveCommand::Open(OpenArgs { user: Some(user), reason: Some(why), door, cancel: false, output }) => {
+            act(place, output, &Ask::Open { user: user.into(), door: door.map(DoorNo), why }, ends)
         }
+        LiveCommand::Open(OpenArgs { output, .. }) => act(place, output, &Ask::CallOff, ends),
         LiveCommand::Declare(DeclareArgs { slot, key, output }) => {
             act(place, output, &Ask::Declare { slot: SlotNo(slot), key }, ends)
         }
@@ -381,6 +389,7 @@ pub(super) fn act(place: &Place, output: Output, ask: &Ask, ends: &mut Ends<'_>)
     }
     match &answer {
         Answer::Done { .. } | Answer::Difference { .. } => DONE,
+        refused if denied::is_of_the_role(refused) => NOT_PERMITTED,
         Answer::Refused(_) | Answer::Problems(_) => REFUSED,
     }
 }
@@ -499,13 +508,15 @@ impl Ends<'_> {
         }
         self.complain(&text);
         match error {
-            ClientError::Refused { code: ErrorCode::BadRequest | ErrorCode::RoleNeeded, .. } => REFUSED,
+            ClientError::NoPermission { .. } | ClientError::Refused { code: ErrorCode::RoleNeeded, .. } => {
+                NOT_PERMITTED
+            }
+            ClientError::Refused { code: ErrorCode::BadRequest, .. } => REFUSED,
             ClientError::Refused {
                 code: ErrorCode::Busy | ErrorCode::InProgress | ErrorCode::NoAnswer | ErrorCode::Idle,
                 ..
             }
             | ClientError::NoDaemon(_)
-            | ClientError::NoPermission { .. }
             | ClientError::TimedOut
             | ClientError::Lost
             | ClientError::NotUnderstood

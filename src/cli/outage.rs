@@ -15,6 +15,7 @@ mod svg;
 mod text;
 mod timeline;
 
+use super::denied;
 use super::ledger::when::Site;
 use super::live::{self, Ends, Output, Place};
 use super::whole_file::Unwritten;
@@ -40,7 +41,7 @@ const UNREADABLE: u8 = 3;
 /// What was asked for cannot be written down.
 const UNWRITABLE: u8 = 4;
 
-const READ_EXIT_CODES: &str = "Exit codes: 0 done, 1 the config cannot be used, 2 wrong usage or no such outage, 3 the ledger cannot be read,\n4 the output cannot be written.";
+const READ_EXIT_CODES: &str = "Exit codes: 0 done, 1 the config cannot be used, 2 wrong usage or no such outage, 3 the ledger cannot be read,\n4 the output cannot be written, 5 not permitted.";
 
 /// What is expected of this outage, and why; nothing to type on mains but to see the last one.
 #[derive(Args, Debug)]
@@ -83,7 +84,7 @@ enum OutageCommand {
         "  cabinetd outage eta 18:30        local time, today or tomorrow; also 6:30pm\n",
         "  cabinetd outage eta 2026-03-02T06:00\n",
         "  cabinetd outage eta none         it states nothing\n\n",
-        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
     ))]
     Eta {
         /// How long yet, or until when; or `none`
@@ -113,7 +114,7 @@ enum OutageCommand {
         "  cabinetd outage report --svg outage.svg --html outage.html\n",
         "  cabinetd outage report --all --json | jq '.[].spent_mwh'\n\n",
         "Works with the daemon down. Exit codes: 0 done, 1 the config cannot be used, 2 wrong usage or no such outage,\n",
-        "3 the ledger cannot be read, 4 the output cannot be written."
+        "3 the ledger cannot be read, 4 the output cannot be written, 5 not permitted."
     ))]
     Report(report::ReportArgs),
 }
@@ -181,6 +182,7 @@ pub fn run(args: OutageArgs, config: Option<&Path>) -> ExitCode {
             match failure {
                 Failure::Usage(_) => USAGE,
                 Failure::Config(_) => UNUSABLE,
+                Failure::Store(error) if denied::is_of_the_file(&error) => denied::NOT_PERMITTED,
                 Failure::Store(_) => UNREADABLE,
                 Failure::Output(_) | Failure::File(_) => UNWRITABLE,
             }

@@ -15,7 +15,7 @@ pub enum PowerOrders {
     #[command(after_help = concat!(
         "Works while the cabinet is on battery and nobody is at it. A badge or its button wakes it; out of a deep sleep, its\n",
         "button or that of the UPS.\n\n",
-        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
     ))]
     SleepNow {
         #[command(flatten)]
@@ -27,7 +27,7 @@ pub enum PowerOrders {
         "  cabinetd power stay-awake            for an hour\n",
         "  cabinetd power stay-awake --for 3h\n\n",
         "It stays awake as long as its battery lasts, then closes down as ever.\n",
-        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
     ))]
     StayAwake {
         /// How long: 30m, 1h30m; 1 min to 12 h
@@ -40,7 +40,7 @@ pub enum PowerOrders {
     #[command(after_help = concat!(
         "What was measured and proved was measured and proved on the old one: the cabinet forgets its capacity, and uses no deep\n",
         "sleep until `cabinetd drill` has proved it anew. So it asks before it does that; --yes answers.\n\n",
-        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it."
+        "Exit codes: 0 done, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
     ))]
     BatteryReplaced {
         /// Do not ask

@@ -6,6 +6,7 @@ use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk};
 use crate::cabinet::event::Ask;
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::roster::{Difference, Roster, RosterChange};
+use crate::cabinet::signed::leads;
 use crate::cabinet::types::UserId;
 use crate::io::control::wire::SignedFile;
 use crate::io::credentials::pin::{PIN_DIGITS, make_pin};
@@ -20,11 +21,12 @@ use std::process::ExitCode;
 /// The roster as a whole: people and keys.
 #[derive(clap::Subcommand, Clone, Debug)]
 pub enum RosterCommand {
-    /// Make the roster what the files say
+    /// Make the roster what the files say: who and what they do not name leaves it
     ///
     /// A `.json` file is one that was signed elsewhere (`cabinetd roster sign`): it counts by its signature and its version. The others:
     /// TOML with [[users]] and [[keys]], CSV of users or of keys, or a folder with users.csv and keys.csv. People and keys that the files do not
-    /// name leave the roster; if they name only people or only keys, the others stay. PINs stay. A revocation is not lifted.
+    /// name leave the roster; if they name only people or only keys, the others stay. PINs stay. A revocation is not lifted. Where more than half of the people
+    /// or of the keys would leave, or the last manager or admin, it asks first; without a terminal it does nothing unless --yes.
     #[command(after_help = EXIT_CODES)]
     Import {
         #[arg(required = true, value_name = "FILE")]
@@ -35,6 +37,9 @@ pub enum RosterCommand {
         /// Then make a PIN for everybody who has none, and print each once
         #[arg(long)]
         generate_pins: bool,
+        /// Also where more than half, or the last manager or admin, would leave the roster
+        #[arg(long)]
+        yes: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -64,8 +69,8 @@ pub enum RosterCommand {
 /// Does it.
 pub fn run(command: RosterCommand, desk: &mut Desk<'_>) -> ExitCode {
     match command {
-        RosterCommand::Import { files, dry_run, generate_pins, json } => {
-            let done = import(desk, &files, dry_run, generate_pins, json);
+        RosterCommand::Import { files, dry_run, generate_pins, yes, json } => {
+            let done = import(desk, &files, Manner { dry_run, pins: generate_pins, yes, as_json: json });
             desk.finish(done, json)
         }
         RosterCommand::Export { format, out } => {
@@ -73,41 +78,74 @@ pub fn run(command: RosterCommand, desk: &mut Desk<'_>) -> ExitCode {
             desk.finish(done, false)
         }
         RosterCommand::Diff { files, json } => {
-            let done = import(desk, &files, true, false, json);
+            let done = import(desk, &files, Manner { dry_run: true, pins: false, yes: false, as_json: json });
             desk.finish(done, json)
         }
         RosterCommand::Signing(command) => signing::run(&command, None),
     }
 }
 
-fn import(desk: &mut Desk<'_>, files: &[PathBuf], dry_run: bool, pins: bool, as_json: bool) -> Result<(), Failure> {
+/// How an import goes.
+#[derive(Clone, Copy)]
+struct Manner {
+    dry_run: bool,
+    /// Makes the missing PINs.
+    pins: bool,
+    /// Nobody is to be asked.
+    yes: bool,
+    as_json: bool,
+}
+
+fn import(desk: &mut Desk<'_>, files: &[PathBuf], manner: Manner) -> Result<(), Failure> {
+    let Manner { dry_run, pins, yes, as_json } = manner;
     if let Some(file) = files.iter().find(|file| file.extension().is_some_and(|extension| extension == "json")) {
-        return import_signed(desk, file, files.len(), dry_run, pins, as_json);
+        return import_signed(desk, file, files.len(), manner);
     }
     let reading = roster_file::read_all(files, &desk.zone);
     if !reading.problems.is_empty() {
         return Err(refused(desk, reading, dry_run));
     }
     let file = reading.file;
-    let current = if file.users.is_some() && file.keys.is_some() { None } else { Some(desk.roster()?) };
-    let change = file.into_change(&current.unwrap_or_default().roster);
+    let listing = desk.roster()?;
+    let change = file.into_change(&listing.roster);
     let named: Vec<UserId> = change.users.iter().map(|user| user.id.clone()).collect();
+    let losses = losses(&listing.roster, &after(&listing, change.clone()));
+    if let (Some(losses), false, false) = (&losses, dry_run, yes) {
+        // What else is wrong is told first.
+        desk.change(change.clone(), true)?;
+        match desk.pins.agrees(&format!("{losses}. Import it all the same?")) {
+            Some(true) => {}
+            Some(false) => return Err(Failure::Value("nothing was changed".to_owned())),
+            None => {
+                let how = "nothing was changed; --dry-run shows it all, --yes imports it all the same";
+                return Err(Failure::Value(format!("{losses}\n{how}")));
+            }
+        }
+    }
+    let warning = losses.filter(|_| dry_run).map(|losses| format!("{losses}: the import asks first, or takes --yes"));
     let answer = match desk.change(change.clone(), dry_run) {
         Err(failure @ Failure::Problems(_)) if dry_run => {
-            let listing = desk.roster()?;
             return Err(Failure::Difference(difference(&listing, change), Box::new(failure)));
         }
         answer => answer?,
     };
+    let warn = |desk: &mut Desk<'_>| match &warning {
+        Some(warning) if !as_json => writeln!(desk.out, "{warning}"),
+        _ => Ok(()),
+    };
+    let more = warning.as_ref().map_or_else(|| json!({}), |warning| json!({ "warning": warning }));
     if !pins {
-        return desk.say(&answer, as_json, Value::Null);
+        desk.say(&answer, as_json, more)?;
+        return Ok(warn(desk)?);
     }
     if dry_run {
-        let listing = desk.roster()?;
         let needed =
             named.iter().filter(|id| listing.without_pin.contains(*id) || !listing.roster.users.contains_key(*id));
         let needed = needed.count();
-        desk.say(&answer, as_json, json!({ "pins_to_make": needed }))?;
+        let mut more = more;
+        more["pins_to_make"] = needed.into();
+        desk.say(&answer, as_json, more)?;
+        warn(desk)?;
         if !as_json {
             writeln!(desk.out, "{needed} PINs would be made")?;
         }
@@ -132,14 +170,8 @@ fn import(desk: &mut Desk<'_>, files: &[PathBuf], dry_run: bool, pins: bool, as_
 }
 
 /// One that was signed elsewhere. Whether its signature holds is the daemon's to say: it has the keys.
-fn import_signed(
-    desk: &mut Desk<'_>,
-    file: &Path,
-    files: usize,
-    dry_run: bool,
-    pins: bool,
-    as_json: bool,
-) -> Result<(), Failure> {
+fn import_signed(desk: &mut Desk<'_>, file: &Path, files: usize, manner: Manner) -> Result<(), Failure> {
+    let Manner { dry_run, pins, as_json, .. } = manner;
     let wrong = |what: &str| Failure::Value(format!("{}: {what}", file.display()));
     if files > 1 {
         return Err(wrong("a signed roster is whole: name it alone"));
@@ -198,8 +230,29 @@ fn refused(desk: &mut Desk<'_>, reading: Reading, dry_run: bool) -> Failure {
     Failure::Difference(lines, Box::new(failure))
 }
 
-/// What a change would make of the roster, whether or not it may.
-fn difference(listing: &Listing, mut change: RosterChange) -> Vec<Difference> {
+/// What is rarely meant: more than half of the people or the keys leave, or the last who leads. None, if that is not so.
+fn losses(now: &Roster, next: &Roster) -> Option<String> {
+    let gone = |all: usize, stay: usize, what: &str| {
+        let gone = all - stay;
+        (gone * 2 > all).then(|| format!("{gone} of {all} {what} would leave the roster"))
+    };
+    let people = now.users.keys().filter(|user| next.users.contains_key(*user)).count();
+    let keys = now.keys.keys().filter(|key| next.keys.contains_key(*key)).count();
+    let last = (leads(now) && !leads(next)).then(|| "nobody would be manager or admin any more".to_owned());
+    let said: Vec<String> = [gone(now.users.len(), people, "people"), gone(now.keys.len(), keys, "keys"), last]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// How a change would differ from the roster, whether or not it may be made.
+fn difference(listing: &Listing, change: RosterChange) -> Vec<Difference> {
+    listing.roster.differences(&after(listing, change))
+}
+
+/// What a change would make of the roster.
+fn after(listing: &Listing, mut change: RosterChange) -> Roster {
     let now = &listing.roster;
     if listing.codes_withheld {
         change.keep_codes(now);
@@ -215,7 +268,7 @@ fn difference(listing: &Listing, mut change: RosterChange) -> Vec<Difference> {
     for user in now.users.values().filter(|user| change.replace && user.revoked) {
         next.users.entry(user.id.clone()).or_insert_with(|| user.clone());
     }
-    now.differences(&next)
+    next
 }
 
 fn make_pins(desk: &mut Desk<'_>, as_json: bool, made: &mut Vec<(UserId, String)>) -> Result<(), Failure> {
@@ -257,7 +310,12 @@ fn export(desk: &mut Desk<'_>, format: Format, out: Option<&Path>) -> Result<(),
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(cannot(&path))?;
         file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot(&path))?;
-        writeln!(desk.err, "{} is written; it holds badge numbers", path.display())?;
+        let what = match (format, name) {
+            (Format::Csv, "keys.csv") => "tags",
+            (Format::Csv, _) => "badge numbers",
+            (Format::Toml, _) => "badge numbers and tags",
+        };
+        writeln!(desk.err, "{} is written; it holds {what}", path.display())?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::io::control::Client;
 use crate::io::control::wire::Ask;
 use crate::io::store::{Identity, OpenOptions, Store, is_in_use};
 use clap::Subcommand;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 #[derive(Subcommand, Debug)]
@@ -75,7 +75,7 @@ fn begin(yes: bool, config: &Config) -> Result<String, Box<dyn std::error::Error
     if is_in_use(&config.state_dir)? {
         return Err("the daemon runs; stop it first: systemctl stop cabinetd".into());
     }
-    let question = "This ledger was restored from an older card or backup, and no newer one exists any more?\nThen a new epoch begins. [y/N] ";
+    let question = "This ledger was restored from an older card or backup, and no newer one exists any more?\nThen a new epoch begins.";
     if !yes && !confirmed(question)? {
         return Err("nothing was changed".into());
     }
@@ -88,14 +88,8 @@ fn begin(yes: bool, config: &Config) -> Result<String, Box<dyn std::error::Error
 }
 
 fn confirmed(question: &str) -> io::Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Err(io::Error::other("nobody is there to be asked; --yes says that it is so"));
-    }
-    let mut err = io::stderr().lock();
-    write!(err, "{question}").and_then(|()| err.flush())?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    super::desk::asked(question)?
+        .ok_or_else(|| io::Error::other("nobody is there to be asked; --yes says that it is so"))
 }
 
 #[cfg(test)]

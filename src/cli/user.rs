@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk, user_of};
 use crate::cabinet::roster::{RosterChange, User};
-use crate::cabinet::types::{Pin, Role, UserId};
+use crate::cabinet::types::{Group, Pin, Role, UserId};
 use crate::io::credentials::pin::{PIN_DIGITS, VOUCHED_DIGITS, judge_pin, make_pin};
 use crate::io::roster_file::words::{self, BadWord, End};
 use serde_json::{Value, json};
@@ -297,7 +297,8 @@ fn show(desk: &mut Desk<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
 
 fn add(desk: &mut Desk<'_>, id: &str, fields: &UserFields, no_pin: bool, as_json: bool) -> Result<(), Failure> {
     let id = words::plain(id).map_err(|bad| Failure::Value(format!("the id: {bad}")))?;
-    if desk.roster()?.roster.users.contains_key(&UserId::from(id.as_str())) {
+    let listing = desk.roster()?;
+    if listing.roster.users.contains_key(&UserId::from(id.as_str())) {
         return Err(Failure::Value(format!("user {id} is there already; `cabinetd user edit {id}` changes it")));
     }
     let (Some(_), Some(role)) = (&fields.name, &fields.role) else {
@@ -320,7 +321,9 @@ fn add(desk: &mut Desk<'_>, id: &str, fields: &UserFields, no_pin: bool, as_json
     };
     fields.apply(&mut user, desk)?;
     let id = user.id.clone();
+    let note = stray_groups(&user, &listing);
     let answer = desk.change(RosterChange { users: vec![user], ..edit("user add") }, false)?;
+    tell_note(desk, note)?;
     if no_pin {
         return desk.say(&answer, as_json, Value::Null);
     }
@@ -350,10 +353,29 @@ fn alter(
     change: impl FnOnce(&mut User, &Desk<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let listing = desk.roster_with(takes_codes_away)?;
-    let mut user = user_of(&listing, id)?.clone();
+    let old = user_of(&listing, id)?;
+    let mut user = old.clone();
     change(&mut user, desk)?;
+    let note = stray_groups(&user, &listing).filter(|_| user.groups != old.groups);
     let answer = desk.change(RosterChange { users: vec![user], ..edit(command) }, false)?;
+    tell_note(desk, note)?;
     desk.say(&answer, as_json, Value::Null)
+}
+
+/// Groups that open nothing: mistyped, or their keys come later.
+fn stray_groups(user: &User, listing: &Listing) -> Option<String> {
+    let opens = |group| listing.roster.keys.values().any(|key| key.groups.contains(group));
+    let stray: Vec<&str> = user.groups.iter().filter(|group| !opens(*group)).map(Group::as_str).collect();
+    match stray.as_slice() {
+        [] => None,
+        [one] => Some(format!("no key is in group {one} yet")),
+        more => Some(format!("no key is in these groups yet: {}", more.join(" "))),
+    }
+}
+
+/// A note changes nothing of what is printed for programs.
+fn tell_note(desk: &mut Desk<'_>, note: Option<String>) -> Result<(), Failure> {
+    Ok(note.map_or(Ok(()), |note| writeln!(desk.err, "note: {note}"))?)
 }
 
 fn remove(desk: &mut Desk<'_>, id: &str, as_json: bool) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
 //! A file that is written whole or not at all.
 
-use std::fs::{File, rename, symlink_metadata};
+use std::fs::{File, OpenOptions, remove_file, rename, symlink_metadata};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Why there is no file.
@@ -19,6 +20,18 @@ impl Unwritten {
         Self { path: path.to_owned(), what: format!("{error}; name another place, or make room") }
     }
 }
+
+/// A new file, nobody else's to read. What a killed one left goes first: it would keep its mode.
+fn open(partial: &Path) -> io::Result<File> {
+    match remove_file(partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(MODE).open(partial)
+}
+
+/// For whoever asked only: it may hold names and reasons.
+const MODE: u32 = 0o600;
 
 /// Writes beside the file first: a failure leaves no half of one, and a former one as it was. A file that is there is replaced only with
 /// `force`, and only if it is a plain one.
@@ -45,7 +58,7 @@ pub fn write<T, E: From<Unwritten>>(
     partial.push(".part");
     let partial = PathBuf::from(partial);
     let written = (|| {
-        let mut file = BufWriter::new(File::create(&partial).map_err(io_failed)?);
+        let mut file = BufWriter::new(open(&partial).map_err(io_failed)?);
         let done = write(&mut file)?;
         file.into_inner()
             .map_err(io::IntoInnerError::into_error)

@@ -57,7 +57,13 @@ impl Reader {
         for error in errors {
             let line = error.span().map(|span| reader.line_at(span.start));
             let wrong = format!("this is no TOML: {}", error.message().replace('\n', ", "));
-            reader.problem(line, "", Fault::new(wrong, "write `key = value`, texts in quotes, each key once"));
+            let written = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
+            let remedy = if written.contains(['“', '”', '„', '‘', '’', '«', '»']) {
+                "write straight quotes (\"): an editor for letters has made curly ones"
+            } else {
+                "write `key = value`, texts in quotes, each key once"
+            };
+            reader.problem(line, "", Fault::new(wrong, remedy));
         }
         (reader, document.into_inner())
     }

@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::keeper::Keeper;
 use super::sleeper::{Sleeper, World};
-use super::{Clerk, Daemon, Failure, Hands, QUEUE, Queues, Reload, SHORTEST_POLL, SPARING_MS, in_force};
+use super::{Clerk, Daemon, Failure, Hands, QUEUE, Queues, Reload, SHORTEST_POLL, SPARING_MS, in_force, records};
 use crate::alerts::{Post, Setup as Alerts};
 use crate::cabinet::Event;
 use crate::cabinet::books::Books;
@@ -86,8 +86,7 @@ impl Daemon {
         }
         let hands = Hands::start(outputs.clone(), Arc::clone(&pepper), done_events.clone());
 
-        let now = clock.now();
-        let first = Snapshot::taken(keeper.cabinet(), now);
+        let first = Snapshot::taken(keeper.cabinet(), clock.now());
         let (snapshot, snapshots) = watch::channel(Arc::new(first));
         let (roster, rosters) = watch::channel(Arc::new(keeper.cabinet().books().roster.clone()));
         let (inbound, control) = mpsc::channel(QUEUE);
@@ -99,7 +98,9 @@ impl Daemon {
         };
         let listener = Listener::bind(&setup)?;
         let accounts = listener.accounts();
-        let ports = Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters };
+        let looks = records::start(config.state_dir.clone());
+        let ports =
+            Ports { inbound: inbound.clone(), unhashed: unhashed_in, snapshot: snapshots, roster: rosters, looks };
         tokio::spawn(listener.serve(ports));
 
         let (ups_events, ups) = mpsc::channel(QUEUE);
@@ -140,8 +141,7 @@ impl Daemon {
             told: String::new(),
             signed: None,
         };
-        let version = env!("CARGO_PKG_VERSION").into();
-        let start = Start { version, last_proof, missing, config_hash };
+        let start = Start { version: env!("CARGO_PKG_VERSION").into(), last_proof, missing, config_hash };
         daemon.insist(Event::Started(start)).await?;
         daemon.prove_life().await?;
         Ok(daemon)

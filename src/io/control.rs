@@ -8,7 +8,7 @@
 //! - Bounded: 16 connections (the last two for root and the daemon's own account), lines of 4 MiB (64 KiB for accounts without a
 //!   role), one request at a time per connection, 30 s for a whole line, 10 s for an answer. Nobody can hold the daemon up: a full
 //!   queue is answered with "busy".
-//! - A read is answered from the published snapshot and roster, never from the live core.
+//! - A read is answered from the published snapshot and roster, never from the live core; records, for managers, by whoever reads the ledger.
 //! - A request keeps the caller's idempotency key. Asked again after a lost answer, it is done once.
 //! - PIN digits travel in a [`Pin`] from the line to the hashing and are in no log, no error and no answer.
 //!
@@ -28,13 +28,20 @@ use crate::cabinet::event::{Ask, Event};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::types::{Origin, Pin, Role, UserId};
 use tokio::sync::oneshot;
-use wire::SignedFile;
+use wire::{Page, SignedFile, Wanted};
 
 /// An event for the daemon's queue, and where its answer goes.
 #[derive(Debug)]
 pub struct Inbound {
     pub event: Event,
     pub reply: Option<oneshot::Sender<Answer>>,
+}
+
+/// A look at records, and where what is seen goes; or why nothing is, in words.
+#[derive(Debug)]
+pub struct Looked {
+    pub wanted: Wanted,
+    pub reply: oneshot::Sender<Result<Page, String>>,
 }
 
 /// A request that takes work before the core can see it, digits to be hashed or a signature to be looked at: the daemon does that off its loop,

@@ -12,6 +12,7 @@
 
 pub mod envelope;
 mod fold;
+mod glance;
 pub mod head;
 mod lock;
 mod proof;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use envelope::{Hash, Identity};
 pub use fold::{Amiss, RowFound, ViewsFound};
+pub use glance::Glance;
 pub use head::SignedHead;
 pub use reader::{Entry, Filter, PayloadState, Reader};
 pub use upload::{Excerpt, Withheld};
@@ -127,7 +129,7 @@ pub enum StoreError {
         pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), path.display()
     )]
     InUse { pid: Option<u32>, path: PathBuf },
-    #[error("cannot {doing} {}: {source}; check that it exists and belongs to the account that runs cabinetd", path.display())]
+    #[error("cannot {doing} {}: {source}; {}", path.display(), file_remedy(source))]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error(
         "{} was written by a newer cabinetd (schema {found}, this program knows {known}); install that version again, or restore a backup made before it",
@@ -185,6 +187,13 @@ pub enum StoreError {
         "this is no head of a ledger: {what}; give epoch:seq:hash, or a file that `cabinetd ledger export` or a mail gave"
     )]
     NotAHead { what: String },
+}
+
+fn file_remedy(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::PermissionDenied => "only root and the account that runs cabinetd may: use `sudo`",
+        _ => "check that it exists and belongs to the account that runs cabinetd",
+    }
 }
 
 impl StoreError {

@@ -117,6 +117,7 @@ fn every_rise() -> Vec<Rise> {
         Rise::LoneEmergency { user: ana() },
         Rise::KeyAlone { key: "safe".into() },
         Rise::KeyGroups { key: "204".into(), groups: vec!["building-b".into(), "pool".into()] },
+        Rise::NobodyLeads,
     ]
 }
 

@@ -407,8 +407,9 @@ fn a_vouched_code_does_not_survive_a_reboot() {
 #[test]
 fn only_a_manager_vouches_and_not_for_the_revoked_nor_oneself() {
     let mut story = Story::begins();
-    let needs_manager = Answer::Refused(Denial::RoleNeeded { role: Role::Manager });
-    assert_eq!(story.vouches("bob", "ana", 30), needs_manager);
+    let Answer::Refused(denial) = story.vouches("bob", "ana", 30) else { panic!("must be refused") };
+    assert_eq!(denial, Denial::VoucherUnfit { name: "Bob".into(), role: Role::Staff });
+    assert_eq!(denial.to_string(), "Bob is staff; only a manager can vouch");
     assert_eq!(story.vouches("cleo", "cleo", 30), Answer::Refused(Denial::SamePerson));
     assert_eq!(story.vouches("cleo", "zoe", 30), Answer::Refused(Denial::UserUnknown { user: "zoe".into() }));
     story.revokes("ana");

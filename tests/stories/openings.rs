@@ -152,9 +152,37 @@ fn another_persons_session_and_the_cancel_button_end_the_word() {
 fn a_second_word_waits_for_the_first() {
     let mut story = Story::begins();
     word(&mut story, "ana", None);
-    assert_eq!(word(&mut story, "bob", None), Answer::Refused(Denial::Busy));
-    story.wait_s(60);
+    story.wait_s(10);
+    let Answer::Refused(denial) = word(&mut story, "bob", None) else { panic!("must be refused") };
+    assert_eq!(denial, Denial::WordStands { name: "Ana".into(), left_s: 50 });
+    assert!(denial.to_string().contains("50 s left; `cabinetd open --cancel` calls it off"), "{denial}");
+    story.wait_s(50);
     assert!(matches!(word(&mut story, "bob", None), Answer::Done { .. }));
+}
+
+fn call_off(story: &mut Story, role: Role, request: &str) -> Answer {
+    story.ask_as("boss", Some(role), request, Ask::CallOff)
+}
+
+#[test]
+fn a_word_shows_while_it_stands_and_can_be_called_off() {
+    let mut story = Story::begins();
+    assert_eq!(call_off(&mut story, Role::Admin, "c1"), Answer::Refused(Denial::NoWord));
+    assert_eq!(story.looks().opening, None);
+    word(&mut story, "ana", None);
+    story.wait_s(10);
+    let shown = story.looks().opening.expect("somebody is waited for");
+    assert_eq!((shown.user.id.as_str(), shown.by.as_str()), ("ana", "account boss"));
+    assert_eq!((shown.why.as_str(), shown.left_ms), ("badge at home", 50_000));
+    let refused = call_off(&mut story, Role::Manager, "c2");
+    assert_eq!(refused, Answer::Refused(Denial::RoleNeeded { role: Role::Admin }));
+    assert!(matches!(call_off(&mut story, Role::Admin, "c3"), Answer::Done { .. }));
+    assert_eq!(story.looks().opening, None);
+    story.news();
+    story.presses_the_button();
+    story.expect_locked();
+    story.expect_records(&[]);
+    assert!(matches!(word(&mut story, "bob", None), Answer::Done { .. }), "the next one need not wait");
 }
 
 #[test]

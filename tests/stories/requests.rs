@@ -11,9 +11,9 @@ fn the_same_request_twice_gives_the_same_answer_and_no_second_effect() {
     let mut story = Story::begins();
     story.comes("ana");
     let ask = || Ask::Pull(pull_of(&["204"], Reason::WorkOrder, false));
-    let first = story.ask_as("desk", None, "k1", ask());
+    let first = story.ask_as("desk", Some(Role::Staff), "k1", ask());
     story.news();
-    let second = story.ask_as("desk", None, "k1", ask());
+    let second = story.ask_as("desk", Some(Role::Staff), "k1", ask());
     assert_eq!(first, second);
     story.expect_records(&[]);
     assert_eq!(story.unlocks(), 1);
@@ -60,6 +60,26 @@ fn what_an_account_may_do_follows_its_role() {
         assert_eq!(answer, Answer::Refused(Denial::RoleNeeded { role: needed }));
     }
     story.expect_records(&[]);
+}
+
+#[test]
+fn an_account_without_a_role_asks_nothing_in_the_name_of_the_person_at_the_cabinet() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.news();
+    let ask = || {
+        let keys = vec!["204".to_owned()];
+        [Ask::Pull(pull_of(&["204"], Reason::WorkOrder, false)), Ask::Return { keys }, Ask::Cancel]
+    };
+    for (number, ask) in ask().into_iter().enumerate() {
+        let answer = story.ask_as("ann", None, &format!("k{number}"), ask);
+        assert_eq!(answer, Answer::Refused(Denial::RoleNeeded { role: Role::Staff }));
+    }
+    story.expect_records(&[]);
+    assert_eq!(story.unlocks(), 0);
+    let [pull, ..] = ask();
+    assert!(matches!(story.ask_as("desk", Some(Role::Staff), "k9", pull), Answer::Done { .. }));
+    assert_eq!(story.unlocks(), 1);
 }
 
 #[test]

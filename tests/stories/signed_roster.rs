@@ -3,7 +3,7 @@
 use crate::story::{Story, person, sample_roster, unit_key};
 use cabinetd::cabinet::Event;
 use cabinetd::cabinet::event::{Ask, StoreState};
-use cabinetd::cabinet::fact::Fact;
+use cabinetd::cabinet::fact::{Alarm, Fact};
 use cabinetd::cabinet::outcome::{Answer, Denial};
 use cabinetd::cabinet::roster::Window;
 use cabinetd::cabinet::signed::{Rise, RosterFault, SignedRoster};
@@ -237,6 +237,25 @@ fn a_clock_that_is_not_trusted_does_not_judge_its_age() {
     story.clock_jumps_s(-4 * 86_400);
     story.wait_min(61);
     story.expect_alarms(&[]);
+}
+
+#[test]
+fn one_that_leaves_nobody_who_leads_is_taken_and_stands_in_an_alarm() {
+    let mut story = begins();
+    story.news();
+    arrives(&mut story, 7, |roster| {
+        for user in &mut roster.users {
+            user.role = Role::Staff;
+        }
+    });
+    let open = story.cabinet.books().alarms.values().next().expect("an alarm").alarm.clone();
+    assert!(matches!(&open, Alarm::PrivilegesRose { rises, .. } if *rises == [Rise::NobodyLeads]), "{open:?}");
+    let changed = story.records().iter().rev().find(|record| matches!(record.fact, Fact::RosterChanged { .. }));
+    let sentence = changed.expect("a record").fact.to_string();
+    assert!(sentence.contains("It leaves nobody who is manager or admin."), "{sentence}");
+    // Nobody led before: that is no news.
+    arrives(&mut story, 8, |roster| roster.users.iter_mut().for_each(|user| user.role = Role::Staff));
+    assert_eq!(story.cabinet.books().alarms.len(), 1);
 }
 
 #[test]

@@ -152,6 +152,11 @@ impl Story {
         }
     }
 
+    /// What whoever looks sees now.
+    pub fn looks(&self) -> Snapshot {
+        Snapshot::taken(&self.cabinet, self.now())
+    }
+
     pub fn now(&self) -> Now {
         let now = now_of(self.mono, self.wall_minus_mono, self.quality, self.boot);
         let local = now_of(self.mono, self.wall_minus_mono + self.zone_min * 60_000, self.quality, self.boot);
@@ -458,15 +463,15 @@ impl Story {
     }
 
     pub fn pull_all(&mut self, keys: &[&str], reason: Reason) -> Answer {
-        self.ask(None, Ask::Pull(pull_of(keys, reason, false)))
+        self.ask(Some(Role::Staff), Ask::Pull(pull_of(keys, reason, false)))
     }
 
     pub fn pull_alone(&mut self, key: &str, reason: Reason) -> Answer {
-        self.ask(None, Ask::Pull(pull_of(&[key], reason, true)))
+        self.ask(Some(Role::Staff), Ask::Pull(pull_of(&[key], reason, true)))
     }
 
     pub fn brings(&mut self, keys: &[&str]) -> Answer {
-        self.ask(None, Ask::Return { keys: keys.iter().map(|key| (*key).to_owned()).collect() })
+        self.ask(Some(Role::Staff), Ask::Return { keys: keys.iter().map(|key| (*key).to_owned()).collect() })
     }
 
     pub fn declares(&mut self, slot: u16, key: &str) -> Answer {

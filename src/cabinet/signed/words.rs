@@ -40,9 +40,16 @@ impl fmt::Display for RosterFault {
 }
 
 impl Names<'_> {
-    /// Whom a roster gives more than before: `Ana Ruiz (ana) is manager, was staff; …`.
+    /// What a roster does that somebody has to know: `gives more than before: Ana Ruiz (ana) is manager, was staff`, or that nobody leads.
     #[must_use]
     pub fn rises(self, rises: &[Rise]) -> String {
+        let leaderless = rises.contains(&Rise::NobodyLeads).then(|| "leaves nobody who is manager or admin".to_owned());
+        let given: Vec<&Rise> = rises.iter().filter(|rise| **rise != Rise::NobodyLeads).collect();
+        let given = (!given.is_empty()).then(|| format!("gives more than before: {}", self.listed(&given)));
+        given.into_iter().chain(leaderless).collect::<Vec<_>>().join("; it ")
+    }
+
+    fn listed(self, rises: &[&Rise]) -> String {
         let mut words: Vec<String> = rises.iter().take(NAMED).map(|rise| self.rise(rise)).collect();
         if rises.len() > NAMED {
             words.push(format!("and {} more", rises.len() - NAMED));
@@ -62,6 +69,7 @@ impl Names<'_> {
             }
             Rise::KeyAlone { key } => format!("{} needs no second person any more", self.key(key)),
             Rise::KeyGroups { key, groups } => format!("{} is open to more groups{}", self.key(key), listed(groups)),
+            Rise::NobodyLeads => "nobody is manager or admin".to_owned(),
         }
     }
 }

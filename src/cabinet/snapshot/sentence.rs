@@ -164,7 +164,7 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "Signed roster {version} is past its age. Nobody is locked out; have a new one signed, or see why none comes (`cabinetd upstream status`)."
         ),
         Alarm::PrivilegesRose { version, rises } => format!(
-            "Signed roster {version} gives more than before: {}. Right? Then take note; if not, revoke (`cabinetd user revoke`).",
+            "Signed roster {version} {}. Right? Then take note; if not, revoke (`cabinetd user revoke`), or have another signed.",
             Names(Some(&eye.books.roster)).rises(rises)
         ),
         Alarm::UpstreamSilent => {

@@ -41,6 +41,7 @@ fn what_is_no_mistake_and_yet_not_good() {
     expect(&sound(|_| ()), Id::ConfigSound, Level::Fine, "24 slots, 2 doors");
     expect(&sound(|s| s.example_site = true), Id::ConfigExampleSite, Level::Warning, "example");
     expect(&sound(|s| s.badge_alone = true), Id::ConfigBadgeAlone, Level::Warning, "badge alone");
+    expect(&sound(|s| s.mute = true), Id::ConfigMute, Level::Warning, "neither a buzzer nor a light");
     let groups = sound(|s| {
         s.missing_groups =
             vec![("[accounts]".into(), "office".into()), ("control.socket_group".into(), "cabinetd".into())];

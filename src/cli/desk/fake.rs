@@ -21,6 +21,8 @@ pub struct Fake {
     pub dies_after: Option<usize>,
     /// What is typed when a PIN is asked for.
     pub typed: VecDeque<Result<Pin, String>>,
+    /// Who is there when there is a question, and what they answer.
+    pub agrees: Option<bool>,
 }
 
 impl Asking for Fake {
@@ -80,11 +82,15 @@ impl Asking for Fake {
     }
 }
 
-struct Typed(VecDeque<Result<Pin, String>>);
+struct Typed(VecDeque<Result<Pin, String>>, Option<bool>);
 
 impl PinSource for Typed {
     fn read(&mut self, _: &str) -> Result<Pin, String> {
         self.0.pop_front().unwrap_or_else(|| Err("nothing was typed".to_owned()))
+    }
+
+    fn agrees(&mut self, _: &str) -> Option<bool> {
+        self.1
     }
 }
 
@@ -120,7 +126,7 @@ impl Fake {
             augment(clap::Command::new("cabinetd")).try_get_matches_from(line)
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut typed = Typed(std::mem::take(&mut self.typed));
+        let mut typed = Typed(std::mem::take(&mut self.typed), self.agrees);
         let mut desk = Desk { cabinet: self, pins: &mut typed, zone: TimeZone::UTC, out: &mut out, err: &mut err };
         let code = match line[0] {
             "roster" => {

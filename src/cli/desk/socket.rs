@@ -1,5 +1,6 @@
 //! The daemon, through its control socket.
 
+use super::super::denied::is_denial;
 use super::{Asking, Failure, Listing, LocalAsk};
 use crate::cabinet::event::{Ask, Pull};
 use crate::cabinet::outcome::Answer;
@@ -45,9 +46,8 @@ impl Asking for Socket {
 
 fn failure(error: ClientError) -> Failure {
     match error {
-        ClientError::Refused { code: ErrorCode::BadRequest | ErrorCode::RoleNeeded, .. } => {
-            Failure::Problems(vec![error.to_string()])
-        }
+        denied if is_denial(&denied) => Failure::NotPermitted(denied.to_string()),
+        ClientError::Refused { code: ErrorCode::BadRequest, .. } => Failure::Problems(vec![error.to_string()]),
         other => Failure::NoAnswer(other.to_string()),
     }
 }
@@ -87,6 +87,7 @@ fn on_the_wire(ask: &LocalAsk) -> Result<wire::Ask, Failure> {
             Ask::OrderPower(order) => wire::Ask::OrderPower(order),
             Ask::BatteryReplaced => wire::Ask::BatteryReplaced,
             Ask::Open { user, door, why } => wire::Ask::Open { user, door, why },
+            Ask::CallOff => wire::Ask::CallOff,
             Ask::RetryUpstream => wire::Ask::RetryUpstream,
             Ask::Drill(step) => wire::Ask::Drill(step),
             Ask::SetPin { .. } | Ask::Vouch { .. } | Ask::Enrol { .. } | Ask::TakeRoster { .. } => {

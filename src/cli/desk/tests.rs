@@ -15,7 +15,7 @@ fn a_daemon_that_is_not_there_is_exit_code_4_everywhere() {
     ] {
         let run = Fake { dies_after: Some(0), ..Fake::sample() }.run(line);
         assert_eq!(run.code, ExitCode::from(4), "{line:?}");
-        assert_eq!((run.out.as_str(), run.err.as_str()), ("", "no cabinetd answers\n"), "{line:?}");
+        assert_eq!((run.out.as_str(), run.err.as_str()), ("", "cabinetd: no cabinetd answers\n"), "{line:?}");
     }
 }
 

@@ -1,34 +1,36 @@
 //! Which records are asked for, and what was probably meant when there are none of that name.
 
 use super::Failure;
+use super::source::Source;
 use super::when::{Site, When};
+use crate::cabinet::fact::Fact;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::types::{KeyId, SessionId, UserId};
 use crate::io::roster_file::words::nearest;
 use crate::io::store::{Filter, Reader};
-use clap::Args;
+use clap::{Args, ValueHint};
 use std::collections::BTreeSet;
 
 /// Which records.
 #[derive(Args, Clone, Debug)]
 pub struct Pick {
     /// Of this key (id or label). With the dark intervals, since nobody saw the key then.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_hint = ValueHint::Other)]
     key: Vec<String>,
     /// Of the keys of this unit: the log an inspector asks for.
-    #[arg(long, value_name = "UNIT")]
+    #[arg(long, value_name = "UNIT", value_hint = ValueHint::Other)]
     unit: Vec<String>,
     /// By or about this person (id or name).
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_hint = ValueHint::Other)]
     user: Vec<String>,
     /// From this time on: 2026-03-01, 2026-03-01T08:00, with or without an offset; or so long ago: 24h, 7d.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_hint = ValueHint::Other)]
     since: Option<String>,
     /// Until this time, a day included.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_hint = ValueHint::Other)]
     until: Option<String>,
     /// Of this kind, for example taken, returned, alarm-raised.
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_hint = ValueHint::Other)]
     kind: Vec<String>,
     /// Of this session.
     #[arg(long, value_name = "N")]
@@ -38,18 +40,26 @@ pub struct Pick {
     duress: bool,
 }
 
+/// So many kinds are named where none was meant.
+const KINDS_NAMED: usize = 6;
+
 /// The kind of the record that begins a session.
 const SESSION_STARTED: &str = "session-started";
 
 impl Pick {
+    /// Whether duress alarms are asked for.
+    pub const fn is_of_duress(&self) -> bool {
+        self.duress
+    }
+
     /// What the store is asked for.
     ///
     /// # Errors
     /// A key, unit, person or session that neither the roster nor the ledger knows; a time that is none.
-    pub fn filter(&self, reader: &Reader, roster: &Roster, site: &Site) -> Result<Filter, Failure> {
+    pub fn filter(&self, source: &dyn Source, roster: &Roster, site: &Site) -> Result<Filter, Failure> {
         let mut keys: BTreeSet<KeyId> = BTreeSet::new();
         for wanted in &self.key {
-            keys.insert(key(wanted.trim(), reader, roster)?);
+            keys.insert(key(wanted.trim(), source, roster)?);
         }
         for wanted in &self.unit {
             let before = keys.len();
@@ -59,10 +69,12 @@ impl Pick {
                 return Err(no_unit(wanted.trim(), roster));
             }
         }
-        let users = self.user.iter().map(|wanted| user(wanted.trim(), reader, roster));
-        if let Some(wanted) = self.session {
+        let users = self.user.iter().map(|wanted| user(wanted.trim(), source, roster));
+        if let (Some(wanted), Some(reader)) = (self.session, source.reader()) {
             check_session(wanted, reader)?;
         }
+        let kinds: BTreeSet<String> = self.kind.iter().map(|kind| kind.trim().to_owned()).collect();
+        check_kinds(&kinds, source)?;
         let time = |text: &Option<String>, when: When| {
             text.as_deref().map(|text| site.parse(text, when)).transpose().map_err(Failure::Usage)
         };
@@ -70,7 +82,7 @@ impl Pick {
             users: users.collect::<Result<_, _>>()?,
             keys,
             session: self.session.map(SessionId),
-            kinds: self.kind.iter().map(|kind| kind.trim().to_owned()).collect(),
+            kinds,
             since: time(&self.since, When::From)?,
             until: time(&self.until, When::Until)?,
             silent: self.duress,
@@ -79,20 +91,20 @@ impl Pick {
     }
 }
 
-fn key(wanted: &str, reader: &Reader, roster: &Roster) -> Result<KeyId, Failure> {
+fn key(wanted: &str, source: &dyn Source, roster: &Roster) -> Result<KeyId, Failure> {
     if let Some(key) = roster.find_key(wanted) {
         return Ok(key.id.clone());
     }
     // A key that left the roster is still found by its id.
     let id = KeyId::from(wanted);
-    if is_there(reader, &Filter { keys: [id.clone()].into(), silent: true, ..Filter::default() })? {
+    if is_there(source, &Filter { keys: [id.clone()].into(), silent: true, ..Filter::default() })? {
         return Ok(id);
     }
     let names = roster.keys.values().flat_map(|key| [key.id.as_str(), &*key.label]);
     Err(unknown(&format!("no key is called \"{wanted}\", in the roster or in the records"), near(wanted, names)))
 }
 
-fn user(wanted: &str, reader: &Reader, roster: &Roster) -> Result<UserId, Failure> {
+fn user(wanted: &str, source: &dyn Source, roster: &Roster) -> Result<UserId, Failure> {
     let known = roster.users.values();
     let mut known =
         known.filter(|user| user.name.eq_ignore_ascii_case(wanted) || user.id.as_str().eq_ignore_ascii_case(wanted));
@@ -101,7 +113,7 @@ fn user(wanted: &str, reader: &Reader, roster: &Roster) -> Result<UserId, Failur
     }
     // Somebody who left the roster, or an account of the system.
     let id = UserId::from(wanted);
-    if is_there(reader, &Filter { users: [id.clone()].into(), silent: true, ..Filter::default() })? {
+    if is_there(source, &Filter { users: [id.clone()].into(), silent: true, ..Filter::default() })? {
         return Ok(id);
     }
     let names = roster.users.values().flat_map(|user| [user.id.as_str(), &*user.name]);
@@ -118,6 +130,36 @@ fn no_unit(wanted: &str, roster: &Roster) -> Failure {
         &format!("no key in the roster belongs to unit \"{wanted}\" (`--key ID` also finds keys that left the roster)"),
         meant,
     )
+}
+
+/// A kind that neither this version nor this ledger knows is a mistake, not a log without records.
+fn check_kinds(wanted: &BTreeSet<String>, source: &dyn Source) -> Result<(), Failure> {
+    let mut known = kinds();
+    let is_known = |known: &[String]| wanted.iter().all(|kind| known.contains(kind));
+    if is_known(&known) {
+        return Ok(());
+    }
+    // A newer version may have written others.
+    known.extend(source.reader().map(Reader::kinds).transpose()?.unwrap_or_default());
+    let Some(stray) = wanted.iter().find(|kind| !known.contains(kind)) else { return Ok(()) };
+    let alike = |kind: &&String| stray.split('-').any(|word| word.len() > 3 && kind.contains(word));
+    let mut meant: Vec<&str> = near(stray, known.iter().map(String::as_str)).into_iter().collect();
+    meant.extend(
+        known.iter().filter(alike).map(String::as_str).filter(|kind| meant.first() != Some(kind)).collect::<Vec<_>>(),
+    );
+    meant.truncate(KINDS_NAMED);
+    Err(Failure::Usage(if meant.is_empty() {
+        format!("there are no records of kind \"{stray}\"; the kinds are {}", known.join(", "))
+    } else {
+        format!("there are no records of kind \"{stray}\"; did you mean {}?", meant.join(" or "))
+    }))
+}
+
+/// The kinds of records that this version writes: the names that it expects, where it is given none.
+pub(super) fn kinds() -> Vec<String> {
+    let none = serde_json::json!({ "kind": "" });
+    let expected = serde_json::from_value::<Fact>(none).map_or_else(|error| error.to_string(), |_| String::new());
+    expected.split('`').skip(1).step_by(2).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn check_session(wanted: u64, reader: &Reader) -> Result<(), Failure> {
@@ -153,8 +195,8 @@ fn check_session(wanted: u64, reader: &Reader) -> Result<(), Failure> {
     ))
 }
 
-fn is_there(reader: &Reader, filter: &Filter) -> Result<bool, Failure> {
-    Ok(reader.entries(filter, 0).next().transpose()?.is_some())
+fn is_there(source: &dyn Source, filter: &Filter) -> Result<bool, Failure> {
+    Ok(source.entries(filter, 0).next().transpose()?.is_some())
 }
 
 /// The nearest name, whatever its case.

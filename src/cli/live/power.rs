@@ -120,7 +120,7 @@ pub(in crate::cli) fn battery(policy: &PowerView) -> String {
         pulls => format!("or {} with sleep in between", count(pulls, "visit")),
     };
     format!(
-        "about {} of {} ({known}): enough for {} awake, or {asleep}, {visits}; sleeps by {sleep}",
+        "about {} of {} ({known}): enough for either {} awake, or {asleep}, {visits}; sleeps by {sleep}",
         wh(policy.energy_mwh),
         wh(policy.full_mwh),
         lasting(policy.awake_ms)

@@ -75,7 +75,7 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
     }
     match &seen.session {
         Some(session) => line(&mut text, view, "Visit", &visit(seen, session, view)),
-        None => line(&mut text, view, "Visit", "nobody"),
+        None => line(&mut text, view, "Visit", &waiting(seen, view).unwrap_or_else(|| "nobody".to_owned())),
     }
     line(&mut text, view, "Keys", &counts(seen));
     if seen.alarms.is_empty() {
@@ -236,6 +236,18 @@ fn visit(seen: &Snapshot, session: &SessionView, view: &View) -> String {
         text.push_str("; the door was not opened yet");
     }
     text
+}
+
+/// Who is waited for on an admin's word, while it stands.
+fn waiting(seen: &Snapshot, view: &View) -> Option<String> {
+    let word = seen.opening.as_ref()?;
+    let left_s = word.left_ms.saturating_sub(view.age_ms).div_ceil(1_000);
+    (left_s > 0).then(|| {
+        let (name, by, why) = (clean(&word.user.name), clean(&word.by), clean(&word.why));
+        format!(
+            "waiting for {name}, on the word of {by} ({why}), {left_s} s left; `cabinetd open --cancel` calls it off"
+        )
+    })
 }
 
 /// One ask, with its own reason.

@@ -83,6 +83,9 @@ fn every_command_asks_for_what_it_says() {
     assert_eq!(asked(&["alarm", "ack", "31"]), Ask::AlarmAcknowledge { alarm: AlarmId(31) });
     let countersign = ["alarm", "countersign", "31", "--by", "maria"];
     assert_eq!(asked(&countersign), Ask::Countersign { alarm: AlarmId(31), by: "maria".into() });
+    assert_eq!(asked(&["open", "--cancel"]), Ask::CallOff);
+    let open = ["open", "--for", "ana", "--reason", "badge at home"];
+    assert_eq!(asked(&open), Ask::Open { user: "ana".into(), door: None, why: "badge at home".into() });
     for (line, ask) in [("status", Ask::Status), ("keymap", Ask::Keymap)] {
         let (code, out, _, asked) = told(&[line], Some(Reply::Snapshot(Box::new(seen()))));
         assert_eq!((code, asked), (0, Some(ask)));
@@ -91,7 +94,7 @@ fn every_command_asks_for_what_it_says() {
 }
 
 #[test]
-fn a_refusal_is_exit_code_1() {
+fn a_refusal_is_exit_code_1_and_a_right_that_lacks_5() {
     let refused = || Some(Reply::Answer(Answer::Refused(Denial::NobodyIdentified)));
     let (code, out, err, _) = told(&["cancel"], refused());
     assert_eq!((code, out.as_str()), (1, ""));
@@ -100,7 +103,10 @@ fn a_refusal_is_exit_code_1() {
     assert_eq!((code, out.as_str(), err.as_str()), (1, "{\"refused\":{\"why\":\"nobody-identified\"}}\n", ""));
     let role = Reply::Error { code: ErrorCode::RoleNeeded, text: "not you".into() };
     let (code, _, err, _) = told(&["keymap"], Some(role));
-    assert_eq!((code, err.as_str()), (1, "cabinetd: not you\n"));
+    assert_eq!((code, err.as_str()), (5, "cabinetd: not you\n"));
+    let role = Reply::Answer(Answer::Refused(Denial::RoleNeeded { role: crate::cabinet::types::Role::Staff }));
+    let (code, _, err, _) = told(&["cancel"], Some(role));
+    assert!(code == 5 && err.contains("this needs the role staff"), "{code} {err}");
 }
 
 #[test]
@@ -118,7 +124,10 @@ fn no_daemon_is_exit_code_4_with_the_remedy() {
 
 #[test]
 fn wrong_usage_is_exit_code_2() {
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 10] = [
+        &["open"],
+        &["open", "--for", "ana"],
+        &["open", "--for", "ana", "--cancel"],
         &["pull", "--key", "7"],
         &["pull", "--reason", "showing"],
         &["pull", "--key", "7", "--reason", "unstated"],
@@ -149,4 +158,14 @@ fn colours_are_asked_for_or_absent() {
     let reply = || Some(Reply::Snapshot(Box::new(seen())));
     assert!(!told(&["keymap"], reply()).1.contains('\u{1b}'), "not a terminal");
     assert!(told(&["keymap", "--color", "always"], reply()).1.contains('\u{1b}'));
+}
+
+/// A line of help that is longer than clap's breaks in the middle.
+#[test]
+fn what_help_says_at_its_end_fits_its_width() {
+    for command in Line::command().get_subcommands() {
+        let said = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let long: Vec<&str> = said.lines().filter(|line| line.chars().count() > 100).collect();
+        assert!(long.is_empty(), "{}: {long:#?}", command.get_name());
+    }
 }

@@ -119,7 +119,7 @@ fn exports_are_for_their_owner_only_and_overwrite_nothing() {
 #[test]
 fn who_sees_no_badge_numbers_exports_none() {
     let run = Fake { codes_withheld: true, ..Fake::sample() }.run(&["roster", "export"]);
-    assert_eq!((run.code, run.out.as_str()), (ExitCode::from(3), ""));
+    assert_eq!((run.code, run.out.as_str()), (ExitCode::from(5), ""));
     assert!(run.err.contains("role admin"), "{}", run.err);
 }
 
@@ -144,7 +144,7 @@ fn everything_wrong_with_a_roster_is_told_at_once_by_file_and_cabinet() {
         assert!(lines[0].contains(":4: role: \"boss\" is no role"), "{lines:#?}");
         assert!(lines[1].contains(":10: the same badge or tag is on line 5"), "{lines:#?}");
         assert!(lines[2].contains(":13: ") && lines[2].contains("date"), "{lines:#?}");
-        assert_eq!(lines[3], "key 204: slot 99 does not exist in this cabinet");
+        assert_eq!(lines[3], "cabinetd: key 204: slot 99 does not exist in this cabinet");
 
         let mut fake = Fake::sample();
         let before = fake.roster.clone();
@@ -168,7 +168,7 @@ fn a_dry_run_that_is_refused_shows_the_difference_and_why() {
     let run = fake.run(&["roster", "import", "--dry-run", file.to_str().unwrap()]);
     assert_eq!(run.code, ExitCode::from(1), "{run:?}");
     assert!(run.out.starts_with("- key ") && run.out.contains("+ key 1\n"), "{}", run.out);
-    assert_eq!(run.err, "key 1: slot 99 does not exist in this cabinet\n");
+    assert_eq!(run.err, "cabinetd: key 1: slot 99 does not exist in this cabinet\n");
     let run = fake.run(&["roster", "diff", "--json", file.to_str().unwrap()]);
     assert_eq!((&run.json()["ok"], run.json()["problems"].as_array().unwrap().len()), (&false.into(), 1));
     assert!(run.json()["difference"].as_array().unwrap().len() > 1, "{}", run.out);
@@ -199,4 +199,68 @@ fn a_signed_file_goes_to_the_daemon_as_it_stands() {
         let run = fake.run(line);
         assert!(run.code == ExitCode::from(3) && run.err.contains(says), "{run:?}");
     }
+}
+
+/// A file with one person of the sample, and no keys.
+fn one_of_many(home: &std::path::Path) -> String {
+    let file = home.join("users.csv");
+    fs::write(&file, "id,name,role\nleasing,Leasing,staff\n").unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_short_file_takes_nobody_away_unasked() {
+    let home = tempfile::tempdir().unwrap();
+    let file = one_of_many(home.path());
+    let mut fake = Fake::sample();
+    let before = fake.roster.clone();
+    let run = fake.run(&["roster", "import", &file]);
+    assert_eq!(run.code, ExitCode::from(3), "{run:?}");
+    let losses = "cabinetd: 5 of 6 people would leave the roster, nobody would be manager or admin any more";
+    assert!(run.err.starts_with(losses) && run.err.contains("--yes imports it all the same"), "{}", run.err);
+    assert_eq!(fake.roster, before);
+    // Somebody is there, and says no.
+    fake.agrees = Some(false);
+    let run = fake.run(&["roster", "import", &file]);
+    assert!(run.err.contains("nothing was changed") && fake.roster == before, "{}", run.err);
+
+    fake.agrees = None;
+    let run = fake.run(&["roster", "import", &file, "--dry-run"]);
+    assert_eq!(run.code, ExitCode::SUCCESS);
+    assert!(
+        run.out.contains("5 of 6 people") && run.out.contains("the import asks first, or takes --yes"),
+        "{}",
+        run.out
+    );
+    let told = fake.run(&["roster", "diff", &file, "--json"]).json();
+    assert!(told["warning"].as_str().unwrap().contains("5 of 6 people"), "{told}");
+
+    let mut willing = Fake { agrees: Some(true), ..Fake::sample() };
+    assert_eq!(willing.run(&["roster", "import", &file]).code, ExitCode::SUCCESS);
+    assert_eq!(fake.run(&["roster", "import", &file, "--yes"]).code, ExitCode::SUCCESS);
+    for roster in [&willing.roster, &fake.roster] {
+        assert_eq!((roster.users.len(), &roster.keys), (1, &before.keys));
+    }
+}
+
+#[test]
+fn a_file_that_takes_few_away_asks_nobody() {
+    let mut fake = Fake::sample();
+    assert_eq!(fake.run(&["roster", "import", SAMPLE]).code, ExitCode::SUCCESS);
+    fake.roster.users.retain(|_, user| user.role < crate::cabinet::types::Role::Manager);
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("roster.toml");
+    let out = out.to_str().unwrap();
+    assert_eq!(fake.run(&["roster", "export", "--out", out]).code, ExitCode::SUCCESS);
+    // Nobody led before either.
+    assert_eq!(fake.run(&["roster", "import", out]).code, ExitCode::SUCCESS);
+}
+
+#[test]
+fn an_export_says_which_secrets_are_in_which_file() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("csv");
+    let run = Fake::sample().run(&["roster", "export", "--format", "csv", "--out", out.to_str().unwrap()]);
+    assert!(run.err.contains("users.csv is written; it holds badge numbers\n"), "{}", run.err);
+    assert!(run.err.contains("keys.csv is written; it holds tags\n"), "{}", run.err);
 }

@@ -92,7 +92,7 @@ fn who_sees_no_badge_numbers_cannot_delete_them_by_an_edit() {
     fake.asked.clear();
     for line in [&["user", "edit", "leasing", "--badge", ""][..], &["key", "edit", "204", "--tag", ""]] {
         let run = fake.run(line);
-        assert_eq!(run.code, ExitCode::from(3));
+        assert_eq!(run.code, ExitCode::from(5));
         assert!(run.err.contains("role admin"), "{}", run.err);
     }
     assert!(fake.asked.is_empty());
@@ -110,7 +110,7 @@ fn revoked_and_restored_and_removed() {
     fake.run(&["user", "remove", "leasing"]);
     assert!(!fake.roster.users.contains_key(&id));
     let run = fake.run(&["user", "remove", "leasing"]);
-    assert_eq!((run.code, run.err.as_str()), (ExitCode::from(1), "user leasing: not in the roster\n"));
+    assert_eq!((run.code, run.err.as_str()), (ExitCode::from(1), "cabinetd: user leasing: not in the roster\n"));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn every_mistake_of_an_edit_is_told_at_once() {
     assert_eq!(run.code, ExitCode::from(3));
     let lines: Vec<&str> = run.err.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].starts_with("--role: \"boss\" is no role"), "{lines:?}");
+    assert!(lines[0].starts_with("cabinetd: --role: \"boss\" is no role"), "{lines:?}");
     for mistake in ["\"fry\" is no day", "\"7\" is no time", "\"9\" is no time", "\"25:00\" is no time"] {
         assert!(lines[1].contains(mistake), "{mistake}: {lines:?}");
     }
@@ -229,4 +229,16 @@ fn everybody_without_a_pin_gets_a_code_and_those_made_are_told_whatever_happens(
     let run = fake.run(&["user", "enrol", "--all", "--json"]);
     assert_eq!(run.code, ExitCode::from(4));
     assert_eq!(run.json()["codes"].as_array().unwrap().len(), 2, "{}", run.out);
+}
+
+#[test]
+fn a_group_that_opens_nothing_is_noted() {
+    let mut fake = Fake::sample();
+    let add =
+        ["user", "add", "pat", "--name", "Pat", "--role", "staff", "--no-pin", "--groups", "building-a building-z"];
+    let run = fake.run(&add);
+    assert_eq!((run.code, run.err.as_str()), (ExitCode::SUCCESS, "note: no key is in group building-z yet\n"));
+    let run = fake.run(&["user", "edit", "pat", "--groups", "building-y building-z"]);
+    assert!(run.err.contains("no key is in these groups yet: building-y building-z"), "{}", run.err);
+    assert_eq!(fake.run(&["user", "edit", "pat", "--name", "Pat R"]).err, "", "it was said already");
 }

@@ -1,7 +1,7 @@
 //! The asking side, for the command line: blocking, with deadlines, and errors that say what to do.
 
 use super::socket::SOCKET_NAME;
-use super::wire::{Ask, ErrorCode, Reply, Request, Response, RosterView, VERSION};
+use super::wire::{Ask, ErrorCode, Page, Reply, Request, Response, RosterView, VERSION, Wanted};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::RequestKey;
@@ -131,6 +131,14 @@ impl Client {
     pub fn roster(&mut self) -> Result<RosterView, ClientError> {
         match self.exchange(&new_request_key(), &Ask::Roster, PATIENCE)? {
             Reply::Roster(roster) => Ok(*roster),
+            _ => Err(ClientError::NotUnderstood),
+        }
+    }
+
+    /// Some of the records, without those of silent alarms.
+    pub fn records(&mut self, wanted: &Wanted) -> Result<Page, ClientError> {
+        match self.exchange(&new_request_key(), &Ask::Records(wanted.clone()), ANSWER)? {
+            Reply::Records(page) => Ok(*page),
             _ => Err(ClientError::NotUnderstood),
         }
     }

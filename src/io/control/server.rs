@@ -2,8 +2,8 @@
 
 use super::peer::{self, Account};
 use super::socket::{ControlError, Setup, SocketFile, listen};
-use super::wire::{self, ErrorCode, Parted, Read, Reply, Response, RosterView, VERSION};
-use super::{Inbound, LocalAsk, Unhashed};
+use super::wire::{self, ErrorCode, Parted, Read, Reply, Response, RosterView, VERSION, Wanted};
+use super::{Inbound, LocalAsk, Looked, Unhashed};
 use crate::cabinet::event::{Event, Request};
 use crate::cabinet::outcome::{Answer, Denial};
 use crate::cabinet::roster::Roster;
@@ -63,6 +63,8 @@ pub struct Ports {
     pub unhashed: mpsc::Sender<Unhashed>,
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     pub roster: watch::Receiver<Arc<Roster>>,
+    /// Looks at records.
+    pub looks: mpsc::Sender<Looked>,
 }
 
 /// The control socket, listening. Dropping it (or the future of [`Listener::serve`]) closes it and removes its file.
@@ -228,6 +230,10 @@ async fn attend(shared: &Shared, stream: UnixStream, peer: UCred, place: Arc<Own
                 Err(denied) => denied,
             },
             Parted::Read(read) => shared.read(read, &account),
+            Parted::Records(wanted) => match need(&account, Role::Manager) {
+                Ok(_) => shared.records(wanted).await,
+                Err(denied) => denied,
+            },
             Parted::Core(ask) => {
                 let request = Request { origin: origin(&account, &key), role: account.role, ask };
                 shared
@@ -250,7 +256,7 @@ fn log(account: &Account, ask: &str, reply: &Reply) {
         Reply::Answer(Answer::Done { .. } | Answer::Difference { .. }) => "done",
         Reply::Answer(Answer::Refused(_) | Answer::Problems(_)) => "refused",
         Reply::Error { .. } => "not answered",
-        Reply::Snapshot(_) | Reply::Roster(_) => "read",
+        Reply::Snapshot(_) | Reply::Roster(_) | Reply::Records(_) => "read",
     };
     tracing::debug!(uid = account.uid, account = %account.name, ask, verdict, "control request");
 }
@@ -282,6 +288,22 @@ impl Shared {
                 Reply::Snapshot(Box::new(seen_by(role, &self.ports.snapshot.borrow())))
             }
             Read::Roster => Reply::Roster(Box::new(RosterView::of(&self.ports.roster.borrow(), role))),
+        }
+    }
+
+    async fn records(&self, wanted: Wanted) -> Reply {
+        let error = |code, text: String| Reply::Error { code, text };
+        let (reply, page) = oneshot::channel();
+        if self.ports.looks.try_send(Looked { wanted, reply }).is_err() {
+            return error(ErrorCode::Busy, "others are looking at records just now; try again".to_owned());
+        }
+        match timeout(self.limits.answer, page).await {
+            Ok(Ok(Ok(page))) => Reply::Records(Box::new(page)),
+            Ok(Ok(Err(why))) => error(ErrorCode::NoAnswer, why),
+            Ok(Err(_)) | Err(_) => error(
+                ErrorCode::NoAnswer,
+                format!("the records could not be read within {} s; try again", self.limits.answer.as_secs()),
+            ),
         }
     }
 

@@ -10,8 +10,10 @@
 //! reaches the ledger or a terminal is bounded and free of control characters ([`Ask::problem`]).
 
 mod entries;
+mod records;
 
 pub use entries::{Change, KeyEntry, RosterView, SignedFile, UserEntry, WindowEntry};
+pub use records::{Page, Seen, Wanted, Whence};
 
 use super::LocalAsk;
 use crate::cabinet::enrol::LONGEST_MINUTES;
@@ -56,6 +58,7 @@ pub enum Reply {
     Answer(Answer),
     Snapshot(Box<Snapshot>),
     Roster(Box<RosterView>),
+    Records(Box<Page>),
     /// The request did not reach the core, or its answer did not come back.
     Error {
         code: ErrorCode,
@@ -93,6 +96,8 @@ pub enum Ask {
     Roster,
     /// The snapshot as `status` gives it, and again after each change. The connection does nothing else any more.
     Follow,
+    /// Some of the records, without those of silent alarms. Needs manager.
+    Records(Wanted),
     Pull {
         keys: Vec<String>,
         reason: Reason,
@@ -167,6 +172,8 @@ pub enum Ask {
         door: Option<DoorNo>,
         why: String,
     },
+    /// That word is taken back. Needs admin.
+    CallOff,
     /// The UPS has a new battery. Needs manager, as `drill` does.
     BatteryReplaced,
     Drill(DrillStep),
@@ -195,6 +202,7 @@ impl<'de> Deserialize<'de> for Digits {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Parted {
     Read(Read),
+    Records(Wanted),
     Core(event::Ask),
     Local(LocalAsk),
 }
@@ -307,12 +315,14 @@ impl Ask {
             | Self::Roster
             | Self::Follow
             | Self::Cancel
+            | Self::CallOff
             | Self::AlarmAcknowledge { .. }
             | Self::TellOutage(Told::Storm { .. } | Told::NothingStated)
             | Self::OrderPower(_)
             | Self::BatteryReplaced
             | Self::RetryUpstream
             | Self::Drill(_) => None,
+            Self::Records(wanted) => wanted.problem(),
             Self::Pull { keys: wanted, reference, purpose, .. } => wanted
                 .is_empty()
                 .then(|| "no key is named".to_owned())
@@ -362,6 +372,7 @@ impl Ask {
             Self::Keymap => "keymap",
             Self::Roster => "roster",
             Self::Follow => "follow",
+            Self::Records(_) => "records",
             Self::Pull { .. } => "pull",
             Self::Return { .. } => "return",
             Self::Cancel => "cancel",
@@ -379,6 +390,7 @@ impl Ask {
             Self::BatteryReplaced => "battery-replaced",
             Self::Drill(_) => "drill",
             Self::Open { .. } => "open",
+            Self::CallOff => "call-off",
             Self::RetryUpstream => "retry-upstream",
         }
     }
@@ -392,6 +404,7 @@ impl Ask {
             Self::Keymap => return Parted::Read(Read::Keymap),
             Self::Roster => return Parted::Read(Read::Roster),
             Self::Follow => return Parted::Read(Read::Follow),
+            Self::Records(wanted) => return Parted::Records(wanted),
             Self::SetPin { user, pin, duress } => {
                 return Parted::Local(LocalAsk::SetPin { user, pin: bare(pin), duress: bare(duress) });
             }
@@ -418,6 +431,7 @@ impl Ask {
             Self::OrderPower(order) => event::Ask::OrderPower(order),
             Self::BatteryReplaced => event::Ask::BatteryReplaced,
             Self::Open { user, door, why } => event::Ask::Open { user, door, why },
+            Self::CallOff => event::Ask::CallOff,
             Self::Drill(step) => event::Ask::Drill(step),
             Self::RetryUpstream => event::Ask::RetryUpstream,
         })

@@ -45,7 +45,9 @@ impl PayloadState {
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
+    /// The state of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Present, Self::Withheld, Self::Erased, Self::Parked].into_iter().find(|state| state.word() == word)
     }
 }
@@ -364,7 +366,7 @@ impl Reader {
     }
 
     /// `first`: the record that begins the session that is asked for.
-    fn is_wanted(&self, entry: &Entry, filter: &Filter, first: Option<u64>) -> Result<bool, StoreError> {
+    pub(super) fn is_wanted(&self, entry: &Entry, filter: &Filter, first: Option<u64>) -> Result<bool, StoreError> {
         let Some((by, fact)) = entry.fact() else {
             let in_session = first.is_none_or(|first| first == entry.header.seq);
             return Ok(!filter.needs_payload() && in_session);

@@ -62,7 +62,7 @@ impl World {
         let back = self.held(&user);
         let wanted = self.wanted(&user);
         if !back.is_empty() {
-            self.ask(None, Ask::Return { keys: vec![] })?;
+            self.ask(Some(Role::Staff), Ask::Return { keys: vec![] })?;
         }
         if !wanted.is_empty() {
             self.asks_for(&user, &wanted)?;
@@ -132,7 +132,7 @@ impl World {
         let alone = keys.contains(&"safe") && self.dice.once_in(3);
         let reasons = [Reason::WorkOrder, Reason::Showing, Reason::UnitAccess, Reason::Emergency];
         let reason = if alone { Reason::Emergency } else { *self.dice.pick(&reasons).expect("reasons") };
-        self.ask(None, Ask::Pull(pull_of(&keys, reason, alone)))?;
+        self.ask(Some(Role::Staff), Ask::Pull(pull_of(&keys, reason, alone)))?;
         if matches!(self.told, Some(Message::SecondPersonPlease { .. })) {
             let second = self.dice.pick(&PEOPLE).copied().expect("people").into();
             if second != *user {

@@ -59,6 +59,7 @@ fn full(slots: u16, columns: u16) -> Snapshot {
         counts: Counts::default(),
         doors: vec![],
         session: None,
+        opening: None,
         alarms: vec![],
         faults: vec![],
         supply: None,

@@ -51,6 +51,7 @@ fn quiet() -> Snapshot {
         counts: Counts { slots: 24, keys_in: 24, ..Counts::default() },
         doors: vec![DoorView { door: DoorNo(1), state: DoorIs::Closed, since: Some(ago(5 * MIN)) }],
         session: None,
+        opening: None,
         alarms: vec![],
         faults: vec![],
         supply: None,
@@ -254,4 +255,21 @@ fn a_config_that_was_not_taken_or_not_all_of_it_is_told() {
     assert!(text.contains("Config    the file was read again and not taken"), "{text}");
     assert!(text.contains("Config    a restart is needed for slots.count\n"), "{text}");
     assert!(!status(&quiet(), &plain()).contains("Config"));
+}
+
+#[test]
+fn who_is_waited_for_on_a_word_shows_until_it_lapses() {
+    let word = crate::cabinet::snapshot::OpeningView {
+        user: who("maintenance-2", "Maintenance 2"),
+        by: "account root".into(),
+        why: "badge at home".into(),
+        doors: vec![DoorNo(1)],
+        left_ms: 50_000,
+    };
+    let seen = Snapshot { opening: Some(word), ..quiet() };
+    let text = status(&seen, &View { age_ms: 0, columns: 200, ..plain() });
+    let expected = "Visit     waiting for Maintenance 2, on the word of account root (badge at home), 50 s left; `cabinetd open --cancel`";
+    assert!(text.contains(expected), "{text}");
+    let later = status(&seen, &View { age_ms: 50_000, ..plain() });
+    assert!(later.contains("Visit     nobody"), "{later}");
 }
