@@ -26,7 +26,7 @@ mod start;
 
 use crate::alerts::Post;
 use crate::cabinet::Event;
-use crate::cabinet::event::{Ask, StoreState};
+use crate::cabinet::event::{Ask, StopReason, StoreState};
 use crate::cabinet::fact::Record;
 use crate::cabinet::outcome::{Action, Answer, Command, CommandResult, Denial};
 use crate::cabinet::power::UpsReading;
@@ -78,6 +78,8 @@ const SHORTEST_POLL: Duration = Duration::from_millis(100);
 const ROOM: Duration = Duration::from_secs(10);
 /// The head is signed this often, if it moved.
 const SIGN: Duration = Duration::from_secs(3600);
+/// A machine that goes down waits so long for what is urgent to leave.
+const LAST_WORD: Duration = Duration::from_secs(5);
 /// Every line is read anew this often, so that a lost edge is noticed.
 const SELF_CHECK: Duration = Duration::from_secs(300);
 
@@ -383,8 +385,10 @@ impl Daemon {
                 // A word that lapses or is taken back is no record, but whoever looks must not wait for it.
                 let word_goes = self.snapshot.borrow().opening.is_some() && !self.keeper.cabinet().opening_stands();
                 if durable && self.keeper.cabinet().books().hidden.hides(&records) && !word_goes {
-                    // Who follows is not even told that something happened.
-                    self.refresh();
+                    // Who follows is not even told that something happened, nor does the moment of the last look move.
+                    if is_heard {
+                        self.refresh();
+                    }
                 } else if durable || word_goes {
                     self.publish();
                 } else if is_heard {
@@ -483,6 +487,7 @@ impl Daemon {
         let event = (self.clock.now(), Event::StoreChanged(StoreState::Reserve));
         match self.keeper.take([event]).await? {
             Taken::Committed { commands, records, .. } => {
+                self.recorded();
                 for command in commands {
                     self.perform(command);
                 }
@@ -600,6 +605,10 @@ impl Daemon {
         }
         let why = self.sleeper.why_stopping().await;
         self.insist(Event::Stopping { why }).await?;
+        if let Some(post) = self.post.as_ref().filter(|_| why == StopReason::SystemShutdown) {
+            // In vain or not: the machine waits for nobody's mail server.
+            let _ = tokio::time::timeout(LAST_WORD, post.flush()).await;
+        }
         self.prove_life().await?;
         self.sign_head().await?;
         // The last word: everything inactive, whatever the last batch wanted.

@@ -244,6 +244,12 @@ impl Courier {
         }
         loop {
             self.read(reader)?;
+            // What was written with the word to go does not wait either.
+            for (index, Route { lane, .. }) in self.lanes.iter_mut().enumerate() {
+                if self.flushing.iter().any(|flush| !flush.failed.contains(&index)) {
+                    lane.hurry();
+                }
+            }
             let next = self.send_what_may_go(reader).await?;
             self.show();
             self.end_flushes(false);
@@ -321,10 +327,18 @@ impl Courier {
         });
         if !parcels.is_empty() || is_far {
             // Before it goes: should the process end now, the same parcel goes again.
-            self.keep().await?;
+            if let Err(error) = self.keep().await {
+                return Err(self.not_gone(&parcels, now, error));
+            }
         }
-        for (index, parcel) in parcels {
-            let letter = self.letter(reader, index, &parcel)?;
+        let mut letters = Vec::with_capacity(parcels.len());
+        for (index, parcel) in &parcels {
+            match self.letter(reader, *index, parcel) {
+                Ok(letter) => letters.push((*index, letter)),
+                Err(error) => return Err(self.not_gone(&parcels, now, error)),
+            }
+        }
+        for (index, letter) in letters {
             let recipient = self.setup.recipients[self.lanes[index].recipient].clone();
             let (ways, ended) = (self.ways.clone(), self.ended.clone());
             tokio::task::spawn_local(async move {
@@ -334,6 +348,14 @@ impl Courier {
             });
         }
         Ok(next)
+    }
+
+    /// None of them has left: they wait as before.
+    fn not_gone(&mut self, parcels: &[(usize, Parcel)], now: Now, why: StoreError) -> StoreError {
+        for (index, _) in parcels {
+            self.lanes[*index].lane.ended(Ending::Refused, now, self.is_asleep, 0);
+        }
+        why
     }
 
     fn letter(&self, reader: &Reader, index: usize, parcel: &Parcel) -> Result<Letter, StoreError> {

@@ -229,6 +229,8 @@ impl Lane {
             return Next::Rest;
         }
         let turn = turn_of(&self.wishes.digest_at, now.civil);
+        // A clock that was ahead, and is put right, stops no digest.
+        self.kept.turn = self.kept.turn.min(turn);
         if self.is_fixed && self.fold().is_none() {
             // Another version tells other kinds: nothing of it is left.
             (self.kept.under_way, self.is_fixed) = (None, false);
@@ -280,7 +282,7 @@ impl Lane {
 
     /// What waits is to go now, whatever it waits for: the network may be gone soon.
     pub fn hurry(&mut self) {
-        self.is_hurried = !self.held.is_empty() && self.class != Class::Routine;
+        self.is_hurried = !self.is_sending && !self.held.is_empty() && self.class != Class::Routine;
     }
 
     /// The parcel that goes now. What is to be [kept](Self::kept) is kept before it is sent.
@@ -328,7 +330,6 @@ impl Lane {
         let mut lines: Vec<Line> = Vec::new();
         let mut upto = 0;
         for news in self.held.iter().take_while(|news| fixed.is_none_or(|fixed| news.seq <= fixed)) {
-            upto = news.seq;
             let place = |of: u64| lines.iter().position(|line| line.news.seq == of);
             let (place, is_told) = match news.tie {
                 Tie::Alone => (None, true),
@@ -337,12 +338,17 @@ impl Lane {
                 Tie::Closed { of } => (place(of), true),
                 Tie::Recalled => (lines.iter().rposition(|line| line.news.kind == &OUTAGE_BEGAN), true),
             };
+            let is_line = is_told && news.kind.class == self.class;
+            // Its name must survive a restart: what counts only by what was held before is not found again from the mark.
+            if place.is_some() || is_line {
+                upto = news.seq;
+            }
             match (place, news.tie) {
                 (Some(place), Tie::Replaced { .. } | Tie::Recalled) => drop(lines.remove(place)),
                 (Some(place), Tie::Over { .. } | Tie::Closed { .. }) => lines[place].over = Some(Arc::clone(news)),
                 (None, _) | (_, Tie::Alone) => {}
             }
-            if is_told && news.kind.class == self.class {
+            if is_line {
                 lines.push(Line { news: Arc::clone(news), over: None });
             }
         }

@@ -49,7 +49,11 @@ pub async fn send(url: &Url, ca_file: Option<&Path>, secret: Option<&Secret>, le
             break;
         }
     }
-    if status.is_success() { Ok(()) } else { Err(Failure::certain(format!("{host} answered {}", status.as_u16()))) }
+    if status.is_success() {
+        return Ok(());
+    }
+    // A gateway's error often comes after the work was done.
+    Err(Failure { why: format!("{host} answered {}", status.as_u16()), is_certain: !status.is_server_error() })
 }
 
 /// Connects, shows that its certificate is trusted, and sends no letter.

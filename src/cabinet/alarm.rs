@@ -110,7 +110,11 @@ impl Cabinet {
         }
         let ends = match &open.alarm {
             Alarm::LockboxOpened => !self.lockbox_is_open(),
-            Alarm::OpenWithoutSession { door } => !self.door_is_open(*door),
+            // As last seen: a contact that is broken does not tell that it was closed.
+            Alarm::OpenWithoutSession { door } => {
+                let has_contact = self.settings.doors.get(door).is_some_and(|door| door.contact);
+                !has_contact || self.books.doors.get(door).is_none_or(|state| !state.open)
+            }
             alarm => alarm.ends_when_acknowledged(),
         };
         self.record(turn, Fact::AlarmAcknowledged { alarm: id });

@@ -249,15 +249,19 @@ impl Books {
                     if let Difference::KeyRemoved(key) = gone {
                         self.forget_key(key);
                     }
+                    if let Difference::UserRemoved(user) = gone {
+                        self.forget_code(user);
+                    }
                 }
             }
             // What these say of secrets is kept in rows that no record holds.
-            Fact::PinSet { user, enrolled: true } => {
-                if self.vouched.remove(user).is_some() {
-                    self.touch(View::Vouched(user.clone()));
+            // A code to choose a PIN with is of no use to its owner any more, however the PIN was set.
+            Fact::PinSet { user, enrolled } => {
+                if *enrolled || self.vouched.get(user).is_some_and(|code| code.enrols) {
+                    self.forget_code(user);
                 }
             }
-            Fact::PinSet { .. } | Fact::Vouched { .. } | Fact::EnrolmentOffered { .. } => {}
+            Fact::Vouched { .. } | Fact::EnrolmentOffered { .. } => {}
             Fact::DarkCompared { .. } => self.with_life(|life| life.compared = true),
             Fact::Denied { charged: None, .. } | Fact::LockFault { .. } => {}
             Fact::Denied { user, count, charged: Some(shown), .. } => {
@@ -444,6 +448,12 @@ impl Books {
     }
 
     /// Keeps a code for one entry.
+    fn forget_code(&mut self, user: &UserId) {
+        if self.vouched.remove(user).is_some() {
+            self.touch(View::Vouched(user.clone()));
+        }
+    }
+
     pub fn set_vouched(&mut self, user: UserId, vouched: Vouched) {
         self.touch(View::Vouched(user.clone()));
         self.vouched.insert(user, vouched);

@@ -4,6 +4,7 @@
 use super::fact::{Fact, Record};
 use super::types::AlarmId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The records of silent alarms, by `seq`, ascending.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
@@ -50,6 +51,12 @@ impl Hidden {
             [one] => self.0.binary_search(&one.seq).is_ok(),
             [] => false,
         }
+    }
+
+    /// The numbers of those of these records that may be seen.
+    #[must_use]
+    pub fn numbers(&self, records: &BTreeSet<u64>) -> BTreeSet<u64> {
+        records.iter().filter(|seq| !self.holds(**seq)).map(|seq| self.number(*seq)).collect()
     }
 
     /// The record of a number.

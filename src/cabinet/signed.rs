@@ -188,7 +188,8 @@ impl Cabinet {
     pub(super) fn roster_arrived(&mut self, turn: &mut Turn, roster: SignedRoster) {
         match self.is_newer(&roster) {
             Ok(true) => self.offer(roster, Origin::cabinet()),
-            Ok(false) => self.resolve(turn, |alarm| matches!(alarm, Alarm::RosterRefused { .. })),
+            // What was refused in between stays to be looked at: replicas that serve old and new in turn must not make alarms for ever.
+            Ok(false) => {}
             Err(fault) => self.roster_refused(turn, fault),
         }
     }
@@ -226,8 +227,15 @@ impl Cabinet {
             });
         }
         if !self.may_change_rules() {
+            if let Some(waiting) = self.waiting_roster().filter(|waiting| *waiting >= version) {
+                return Ok(Answer::Problems(vec![format!(
+                    "signed roster {waiting} waits already, and goes before version {version}"
+                )]));
+            }
             self.offer(roster, turn.by.clone());
-            return done(format!("signed roster {version} is taken when nobody is at the cabinet"));
+            return done(format!(
+                "signed roster {version} is taken when nobody is at the cabinet; after a restart bring it again"
+            ));
         }
         match self.take_roster(turn, &roster) {
             Ok(lines) if lines.is_empty() => {
@@ -260,7 +268,9 @@ impl Cabinet {
 
     /// Takes what waits, if nobody is here and there is room for the record.
     pub(super) fn take_offered(&mut self, turn: &mut Turn) {
-        if self.signed.offered.is_none() || self.store == StoreState::Reserve || !self.may_change_rules() {
+        let has_stopped = self.books.life.as_ref().is_some_and(|life| life.stopped);
+        if self.signed.offered.is_none() || has_stopped || self.store == StoreState::Reserve || !self.may_change_rules()
+        {
             return;
         }
         let Some((roster, by)) = self.signed.offered.take() else { return };
@@ -354,7 +364,8 @@ impl Cabinet {
 #[must_use]
 pub fn rises(old: &Roster, next: &Roster) -> Vec<Rise> {
     let mut found = Vec::new();
-    for user in next.users.values().filter(|user| !user.revoked) {
+    // Who is revoked here may be restored, with what they have by then.
+    for user in next.users.values().filter(|user| !user.revoked || old.users.contains_key(&user.id)) {
         let before = old.users.get(&user.id);
         if user.lone_emergency && !before.is_some_and(|before| before.lone_emergency) {
             found.push(Rise::LoneEmergency { user: user.id.clone() });

@@ -17,6 +17,8 @@ impl Cabinet {
         let is_apart = |alarm: &Alarm| matches!(alarm, Alarm::UpstreamAhead { .. } | Alarm::CabinetCloned { .. });
         match news {
             UpstreamNews::LostData { held, has } => {
+                // Alarms are shown beside the cabinet: they name records as everything else there does.
+                let (held, has) = (self.books.hidden.number(held), self.books.hidden.number(has));
                 // Each alarm is a record, which goes upstream: one that loses data all the time must not make more and more of them.
                 if !self.is_open(|alarm| matches!(alarm, Alarm::UpstreamLostData { .. })) {
                     self.raise(turn, Alarm::UpstreamLostData { held, has });
@@ -46,6 +48,7 @@ impl Cabinet {
     /// An alarm for each of the first few. The alarm is a record as well: an upstream that refuses what alarms say would be sent alarms about
     /// alarms for ever.
     fn refused_upstream(&mut self, turn: &mut Turn, records: &BTreeSet<u64>) {
+        let records = &self.books.hidden.numbers(records);
         self.resolve(turn, |alarm| matches!(alarm, Alarm::RecordParked { record } if !records.contains(record)));
         let told = |alarm: &Alarm| match alarm {
             Alarm::RecordParked { record } => Some(*record),

@@ -78,7 +78,8 @@ fn device_key(args: &InitArgs, dir: &Path, out: &mut dyn Write, err: &mut dyn Wr
         writeln!(
             out,
             "A new device key is in {}; every PIN stays. Back up the folder now, and start the daemon (`systemctl start cabinetd`).\n\
-             Heads of the ledger that were signed before are by the old key: tell whoever keeps them.",
+             Heads of the ledger that were signed before are by the old key: tell whoever keeps them.\n\
+             Upstream must be told the new one (`cabinetd roster device-key`) before it takes records again, and rosters must be signed for it.",
             dir.display()
         )
     };

@@ -118,9 +118,10 @@ pub struct CancelArgs {
     "  cabinetd open --for ana --reason \"badge at home, tenant locked out\"\n",
     "  cabinetd open --cancel             nobody is waited for any more\n\n",
     "There is no remote unlock: within a minute this person presses the cabinet's button (a key of\n",
-    "the keypad where there is none) or holds their badge to its reader, and only then it opens. Who ordered it, for whom and why is on record\n",
-    "first. What they take is theirs, as in any visit: ask for it with `cabinetd pull`. For a forgotten\n",
-    "PIN or badge a manager's code is better (`cabinetd user vouch`).\n\n",
+    "the keypad where there is none) or holds their badge to its reader, and only then it opens. Who\n",
+    "ordered it, for whom and why is on record first. What they take is theirs, as in any visit: ask\n",
+    "for it with `cabinetd pull`. For a forgotten PIN or badge a manager's code is better\n",
+    "(`cabinetd user vouch`).\n\n",
     "Exit codes: 0 ordered, 1 refused, 2 wrong usage, 4 no daemon or no answer from it, 5 not permitted."
 ))]
 pub struct OpenArgs {

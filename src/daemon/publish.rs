@@ -4,7 +4,7 @@ use super::{Daemon, tell_systemd};
 use crate::cabinet::event::StoreState;
 use crate::cabinet::power::sentence::{mode_words, supply_words};
 use crate::cabinet::power::{Mode, Supply};
-use crate::cabinet::snapshot::{ConfigIs, Snapshot, UpstreamView};
+use crate::cabinet::snapshot::{ConfigIs, RecipientView, Snapshot, UpstreamView};
 use crate::io::systemd;
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ impl Daemon {
             let view = link.state().view(head, seen.as_of.mono);
             let acknowledged_seq = hidden.number(view.acknowledged_seq);
             let waiting = seen.head_seq.saturating_sub(acknowledged_seq);
-            UpstreamView { acknowledged_seq, waiting, ..view }
+            let parked = hidden.numbers(&view.parked.iter().copied().collect()).into_iter().collect();
+            UpstreamView { acknowledged_seq, waiting, parked, ..view }
         });
         let alerts = self.post.as_ref().map(|post| post.view(seen.as_of.mono));
         Snapshot { upstream, alerts, config: self.reload.view(), ..seen }
@@ -31,8 +32,20 @@ impl Daemon {
         let seen = self.look();
         self.snapshot.send_if_modified(|last| {
             let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
+            // Time that passes is no news, and must not be told when only a silent alarm was touched.
+            let upstream = |snapshot: &Snapshot| {
+                let view = snapshot.upstream.clone();
+                view.map(|view| UpstreamView { heard_ago_ms: None, silent_ms: None, ..view })
+            };
+            let alerts = |snapshot: &Snapshot| {
+                let view = snapshot.alerts.clone();
+                view.map(|view| -> Vec<RecipientView> {
+                    let ageless = |one| RecipientView { told_ago_ms: None, failing_ms: None, ..one };
+                    view.recipients.into_iter().map(ageless).collect()
+                })
+            };
             let differ =
-                figures(last) != figures(&seen) || last.upstream != seen.upstream || last.alerts != seen.alerts;
+                figures(last) != figures(&seen) || upstream(last) != upstream(&seen) || alerts(last) != alerts(&seen);
             *last = Arc::new(seen);
             differ
         });

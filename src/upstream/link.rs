@@ -517,19 +517,23 @@ impl Copier {
     async fn take(&mut self, news: News, sync: &Sync) -> Result<(), StoreError> {
         match news {
             News::Acknowledged(_) => {}
-            News::LostData { held, has } => self.inform(UpstreamNews::LostData { held, has }).await,
+            News::LostData { held, has } => {
+                // It forgets what it took: whoever waits to sleep does not wait for that to end.
+                self.end_flush(false);
+                self.inform(UpstreamNews::LostData { held, has }).await;
+            }
             News::Refused { seq } => {
                 // Kept before it is told: an alarm that names it must find it marked.
                 self.marks.park(seq, true).await?;
                 self.show_refused(sync).await;
             }
             News::Blocked { seq } => {
-                self.show_trouble(&format!("it does not take record {seq}, not even without its payload"));
+                self.show_trouble("it does not take a record, not even without its payload");
                 self.shown.send_modify(|state| state.blocked = Some(seq));
                 self.end_flush(false);
             }
             News::Stopped { seq, elsewhere } => {
-                self.show_trouble(&format!("it holds other records than this ledger, up to {seq}"));
+                self.show_trouble("it holds other records than this ledger");
                 self.shown.send_modify(|state| state.stopped = true);
                 self.end_flush(false);
                 let news = if elsewhere { UpstreamNews::Cloned { seq } } else { UpstreamNews::Ahead { seq } };

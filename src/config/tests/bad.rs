@@ -57,5 +57,5 @@ fn bad_configurations_are_told_what_is_wrong() {
         count += 1;
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(count, 82, "cases were read");
+    assert_eq!(count, 83, "cases were read");
 }

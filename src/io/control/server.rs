@@ -245,7 +245,10 @@ async fn attend(shared: &Shared, stream: UnixStream, peer: UCred, place: Arc<Own
             }
             Parted::Local(ask) => shared.ask_local(&account, &key, ask).await,
         };
-        log(&account, word, &reply);
+        // Of an alarm that was looked after the record tells, where it may.
+        if word != "alarm-acknowledge" {
+            log(&account, word, &reply);
+        }
         writer.say(Some(key), reply).await?;
     }
 }

@@ -319,7 +319,8 @@ impl Reader {
 
     /// Whether a record is one that must not be shown where it could be read beside the cabinet: a duress alarm, or what became of it.
     pub fn is_silent(&self, fact: &Fact) -> Result<bool, StoreError> {
-        Ok(self.alarm_of(fact)?.is_some_and(|alarm| alarm.is_silent()))
+        Ok(fact.mentions().alarm.is_some_and(AlarmId::is_silent)
+            || self.alarm_of(fact)?.is_some_and(|alarm| alarm.is_silent()))
     }
 
     /// How far people were told, as it was kept last.

@@ -138,7 +138,10 @@ impl Copier {
             .as_ref()
             .filter(|seen| seen.judged.as_ref().is_ok_and(|version| *version <= settled) || seen.judged.is_err());
         let (etag, judged) = match client.roster(seen.and_then(|seen| seen.etag.as_deref())).await {
-            Ok(Served::Same) => return,
+            Ok(Served::Same) => {
+                let fault = self.roster.as_ref().and_then(|seen| seen.judged.as_ref().err());
+                return self.show_roster_trouble(fault.map(ToString::to_string));
+            }
             Ok(Served::Nothing) => {
                 self.roster = None;
                 return self.show_roster_trouble(None);
