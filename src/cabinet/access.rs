@@ -28,6 +28,8 @@ const HAND_MS: u64 = 3_000;
 const HELD_MS: u64 = 60_000;
 /// Codes that are remembered: badges that lie on the reader together are read in turn.
 const LAST_READ: usize = 4;
+/// Answers typed while a PIN is checked: reason, unit and work order are the whole dialogue.
+const AHEAD: usize = 3;
 
 /// A code that the reader read a moment ago.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,6 +72,8 @@ pub(super) enum Desk {
         user: UserId,
         shown: Shown,
         by: Proof,
+        /// The answers of somebody who does not wait for the tick.
+        ahead: Vec<Pin>,
     },
     /// The enrolment's code was right; a PIN of their own is awaited, or the same once more.
     Choosing(Choice),
@@ -263,7 +267,8 @@ impl Cabinet {
     pub(super) fn pin_typed(&mut self, turn: &mut Turn, pin: Pin) {
         let (user, shown) = match &self.desk {
             Desk::AwaitingPin { user, shown, .. } => (user.clone(), *shown),
-            Desk::Checking { .. } | Desk::Hashing(_) => return self.show(turn, Message::Checking),
+            Desk::Hashing(_) => return self.show(turn, Message::Checking),
+            Desk::Checking { .. } => return self.typed_ahead(turn, pin),
             Desk::Choosing(_) => return self.pin_chosen(turn, pin),
             // Digits in the middle of a visit are a slip.
             Desk::Idle if self.books.session.is_some() => return,
@@ -282,15 +287,25 @@ impl Cabinet {
             (None, Some(own)) => (Proof::OwnPin, own.clone()),
             (None, None) => return self.deny(turn, Some(user), Denial::NoPin, None),
         };
-        self.desk = Desk::Checking { user: user.clone(), shown, by };
+        self.desk = Desk::Checking { user: user.clone(), shown, by, ahead: Vec::new() };
         self.show(turn, Message::Checking);
         let purpose = Purpose::CheckPin { user: user.clone() };
         self.command(turn, Action::CheckPin { user, pin, hash }, purpose);
     }
 
+    /// Hashing takes a good part of a second, and a hand that knows its way does not wait: what follows the PIN counts once that is right.
+    fn typed_ahead(&mut self, turn: &mut Turn, digits: Pin) {
+        if let Desk::Checking { ahead, .. } = &mut self.desk
+            && ahead.len() < AHEAD
+        {
+            ahead.push(digits);
+        }
+        self.show(turn, Message::Checking);
+    }
+
     pub(super) fn pin_checked(&mut self, turn: &mut Turn, user: &UserId, result: &CommandResult) {
-        let (shown, by) = match std::mem::replace(&mut self.desk, Desk::Idle) {
-            Desk::Checking { user: checked, shown, by } if checked == *user => (shown, by),
+        let (shown, by, ahead) = match std::mem::replace(&mut self.desk, Desk::Idle) {
+            Desk::Checking { user: checked, shown, by, ahead } if checked == *user => (shown, by, ahead),
             other => {
                 self.desk = other;
                 return;
@@ -300,10 +315,14 @@ impl Cabinet {
             CommandResult::Pin(verdict @ (PinVerdict::Match | PinVerdict::Duress)) => {
                 // Asked once more: a manager may have revoked, or the disk filled, while it was being hashed.
                 match (self.is_welcome(turn, user).err(), by) {
-                    (Some(denial), _) => self.deny(turn, Some(user.clone()), denial, None),
-                    (None, Proof::Enrolment(code)) => self.choose_pin(turn, user, code),
+                    (Some(denial), _) => return self.deny(turn, Some(user.clone()), denial, None),
+                    // What was typed after the code was no PIN that somebody was asked for.
+                    (None, Proof::Enrolment(code)) => return self.choose_pin(turn, user, code),
                     (None, Proof::Vouched) => self.admitted(turn, user, true, *verdict == PinVerdict::Duress),
                     (None, Proof::OwnPin) => self.admitted(turn, user, false, *verdict == PinVerdict::Duress),
+                }
+                for digits in ahead {
+                    self.digits_typed(turn, digits);
                 }
             }
             CommandResult::Pin(PinVerdict::Mismatch) => {
@@ -333,6 +352,9 @@ impl Cabinet {
 
     pub(super) fn cancel_pressed(&mut self, turn: &mut Turn) {
         self.opening = None;
+        if let Desk::Checking { ahead, .. } = &mut self.desk {
+            ahead.clear();
+        }
         match &self.desk {
             Desk::AwaitingPin { .. } | Desk::Choosing(_) => {
                 self.desk = Desk::Idle;

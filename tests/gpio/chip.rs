@@ -97,7 +97,7 @@ impl Drop for Chip {
 /// Waits for it, forty seconds at most: the machine is emulated.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(40);
+    let end = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < end, "{what} did not come");
         sleep(Duration::from_millis(20));

@@ -2,7 +2,7 @@
 
 use crate::sample::{sample_roster, unit_key};
 use crate::story::Story;
-use cabinetd::cabinet::outcome::{Denial, Message, Sound};
+use cabinetd::cabinet::outcome::{Denial, Message, PinVerdict, Sound};
 use cabinetd::cabinet::settings::Settings;
 use cabinetd::cabinet::types::{Code, Role, UserId};
 
@@ -27,7 +27,7 @@ fn keypad_with(change: impl FnOnce(&mut Settings)) -> Story {
 fn enters(story: &mut Story, login: &str) {
     story.typed(login);
     story.typed("482913");
-    story.verdict(cabinetd::cabinet::outcome::PinVerdict::Match);
+    story.verdict(PinVerdict::Match);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_work_order_from_the_first_digit_to_the_closed_door() {
     story.typed("11");
     assert_eq!(story.heard(), [Sound::Next], "the PIN, please");
     story.typed("482913");
-    story.verdict(cabinetd::cabinet::outcome::PinVerdict::Match);
+    story.verdict(PinVerdict::Match);
     assert_eq!(story.heard(), [Sound::Next], "what for?");
     story.typed("1");
     story.expect_told("Which unit?");
@@ -60,6 +60,58 @@ fn a_work_order_from_the_first_digit_to_the_closed_door() {
     ]);
 }
 
+/// A PIN's check takes a good part of a second, on a busy machine more: nobody has to wait for the tick.
+#[test]
+fn what_is_typed_while_the_pin_is_checked_counts_once_it_is_right() {
+    let mut story = at_a_keypad();
+    for digits in ["11", "482913", "1", "204"] {
+        story.typed(digits);
+    }
+    story.expect_locked();
+    story.verdict(PinVerdict::Match);
+    story.expect_told("Which work order?");
+    story.expect_locked();
+    story.typed("8841");
+    story.expect_unlocked();
+    story.expect_record("authorised to take 204 for work-order 8841 at door 1");
+}
+
+#[test]
+fn the_whole_dialogue_may_be_typed_ahead_and_no_more() {
+    let mut story = at_a_keypad();
+    for digits in ["11", "482913", "1", "204", "8841", "2", "205"] {
+        story.typed(digits);
+    }
+    story.verdict(PinVerdict::Match);
+    story.expect_unlocked();
+    story.expect_record("authorised to take 204 for work-order 8841 at door 1");
+    // One more key needs one more reason, and that was not kept.
+    story.expect_told("Door 1 is unlocked for you: slot 4.");
+}
+
+#[test]
+fn after_a_wrong_pin_or_a_cancel_nothing_typed_ahead_counts() {
+    let mut story = at_a_keypad();
+    for digits in ["11", "482914", "2", "204"] {
+        story.typed(digits);
+    }
+    story.verdict(PinVerdict::Mismatch);
+    story.expect_locked();
+    // Not as the number of somebody else either.
+    assert_eq!(story.heard(), [Sound::Next, Sound::Refused]);
+    enters(&mut story, "11");
+    story.expect_locked();
+    assert_eq!(story.heard(), [Sound::Next, Sound::Next]);
+
+    let mut story = at_a_keypad();
+    for digits in ["11", "482913", "2", "204"] {
+        story.typed(digits);
+    }
+    story.cancels();
+    story.verdict(PinVerdict::Match);
+    story.expect_locked();
+}
+
 #[test]
 fn the_other_reasons_ask_for_the_unit_alone() {
     for (digit, reason) in [("2", "emergency"), ("3", "unit-access"), ("4", "showing"), ("5", "day-to-day")] {
@@ -77,7 +129,7 @@ fn a_badge_does_instead_of_the_number_and_a_work_order_may_have_none() {
     let mut story = at_a_keypad();
     story.badge("ana");
     story.typed("482913");
-    story.verdict(cabinetd::cabinet::outcome::PinVerdict::Match);
+    story.verdict(PinVerdict::Match);
     story.typed("1");
     story.typed("204");
     story.typed("");

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The machine boots in some seconds, emulated as it is.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// For each round beyond the first.
 const ROUND: Duration = Duration::from_secs(60);
 
