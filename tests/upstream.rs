@@ -471,6 +471,32 @@ fn a_flush_ends_when_all_is_there_or_at_once_when_nobody_answers() {
     assert_eq!(all_there(&server, 31), 31);
 }
 
+/// A cabinet that is dead cannot say so: who listens does, half a minute after its word was due, once.
+#[test]
+fn a_cabinet_that_falls_silent_is_told_and_one_that_sleeps_is_not() {
+    let (dir, server, ledger) = site(3);
+    let state = dir.path().join("state");
+    let mut copying = copying(&ledger, &state, config(&server, &state), "m1");
+    copying.until_acknowledged(3);
+    copying.until("it rests", |_| server.receiver().last_heartbeat(&cabinet()).expect("readable").is_some());
+    let due_ms = server::now_ms() + 3_600_000;
+    let turned = |since_ms, now_ms| {
+        let turned = server.receiver().turned(since_ms, now_ms).expect("readable");
+        turned.iter().map(|turned| (turned.cabinet.clone(), turned.is_silent)).collect::<Vec<_>>()
+    };
+    assert_eq!(turned(0, due_ms), []);
+    assert_eq!(turned(due_ms, due_ms + 60_000), [], "who did not listen cannot tell");
+    assert_eq!(turned(0, due_ms + 30_001), [(cabinet(), true)]);
+    assert_eq!(turned(0, due_ms + 90_000), [], "once");
+    assert_eq!(copying.link.flush().blocking_recv(), Ok(true));
+    assert_eq!(turned(0, due_ms), [(cabinet(), false)]);
+    // Asleep until somebody comes.
+    let method = cabinetd::cabinet::power::Method::Halt;
+    copying.link.recorded(3, Mode::Asleep { method });
+    assert_eq!(copying.link.flush().blocking_recv(), Ok(true));
+    assert_eq!(turned(0, due_ms + 86_400_000), []);
+}
+
 #[test]
 fn nobody_else_is_trusted_and_nobody_else_gets_the_token() {
     let (dir, server, ledger) = site(3);

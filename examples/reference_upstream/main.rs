@@ -9,6 +9,9 @@
 //! `keymap SITE CABINET` prints the last one. `verify SITE CABINET` says what is there. `roster SITE CABINET FILE` lays a signed roster down for a cabinet, which is a file `SITE+CABINET.json` in
 //! DIR; `roster forged`, `older` (its `.older.json`), `other-device` (its `.other.json`), `oversized` serve another one until `roster honest`.
 //!
+//! A cabinet that is dead or cut off cannot say so: when a heartbeat is half a minute late, `silent: SITE CABINET …` is printed, and
+//! `heard again: …` when it is back; an executable `on-silence` in DIR is run with `silent` or `heard`, site, cabinet and the time of the last word.
+//!
 //! What `outage-hints.json` in DIR says is what cabinets are told of storms and outages, for example
 //! `{"as_of_ms": 1764000000000, "storm": true, "restoration_ms": 1764036000000}`; hints older than six hours count for nothing there.
 
@@ -16,9 +19,12 @@ mod receiver;
 mod server;
 
 use receiver::Cabinet;
-use server::{Fault, Rosters, Server};
+use server::{Fault, Rosters, Server, now_ms};
 use std::io::BufRead as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -28,13 +34,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     std::fs::create_dir_all(dir)?;
     let address = words.get(1).map_or("127.0.0.1:8443", String::as_str);
-    let server = Server::start(Path::new(dir), address, words.get(2).map(String::as_str))?;
+    let server = Arc::new(Server::start(Path::new(dir), address, words.get(2).map(String::as_str))?);
     println!("# known by this authority:\n{}", server.ca);
     println!(
         "[upstream]\nurl = \"{}\"\nca_file = \"{}\"",
         server.url(),
         std::path::absolute(dir)?.join("ca.pem").display()
     );
+    let (listener, hook) = (Arc::clone(&server), Path::new(dir).join("on-silence"));
+    std::thread::spawn(move || listen(&listener, &hook));
     for line in std::io::stdin().lock().lines() {
         match obey(&server, line?.trim()) {
             Ok(()) => println!("ok, {} requests so far, {} rosters sent", server.requests(), server.rosters_sent()),
@@ -44,6 +52,32 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Without anybody who types it goes on.
     loop {
         std::thread::park();
+    }
+}
+
+/// Tells of cabinets that fall silent and are heard again.
+fn listen(server: &Server, hook: &PathBuf) {
+    let since_ms = now_ms();
+    loop {
+        std::thread::sleep(Duration::from_secs(5));
+        let turned = server.receiver().turned(since_ms, now_ms()).unwrap_or_else(|error| {
+            println!("who is silent cannot be told: {error}");
+            Vec::new()
+        });
+        for receiver::Turned { cabinet: Cabinet { site, name }, is_silent, heard_ms } in turned {
+            let heard = jiff::Timestamp::from_millisecond(heard_ms).unwrap_or_default();
+            println!("{}: {site} {name}, last heard {heard:.0}", if is_silent { "silent" } else { "heard again" });
+            let mut told = Command::new(hook);
+            told.args([if is_silent { "silent" } else { "heard" }, &site, &name, &format!("{heard:.0}")]);
+            // One that hangs holds nobody up.
+            if hook.exists() {
+                std::thread::spawn(move || {
+                    if let Err(error) = told.status() {
+                        println!("{}: {error}", told.get_program().display());
+                    }
+                });
+            }
+        }
     }
 }
 

@@ -57,7 +57,22 @@ CREATE TABLE IF NOT EXISTS keymap (
     site TEXT NOT NULL, cabinet TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, picture TEXT NOT NULL,
     PRIMARY KEY (site, cabinet)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS life (
+    site TEXT NOT NULL, cabinet TEXT NOT NULL, heard_ms INTEGER NOT NULL, within_ms INTEGER, is_silent INTEGER NOT NULL,
+    PRIMARY KEY (site, cabinet)
+) STRICT;
 ";
+
+/// A heartbeat may be so late before people are told, ms.
+pub const PATIENCE_MS: i64 = 30_000;
+
+/// A cabinet that fell silent, or is heard again. `heard_ms`: when it was heard last, Unix time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Turned {
+    pub cabinet: Cabinet,
+    pub is_silent: bool,
+    pub heard_ms: i64,
+}
 
 impl Receiver {
     /// Opens the database, making it if it is missing.
@@ -77,8 +92,17 @@ impl Receiver {
         })
     }
 
-    /// `PUT heartbeat`: kept, and answered with the head.
-    pub fn heartbeat(&self, of: &Cabinet, words: &str) -> rusqlite::Result<Reply> {
+    /// `PUT heartbeat`: kept, and answered with the head. `now_ms` is the Unix time here.
+    pub fn heartbeat(&self, of: &Cabinet, words: &str, now_ms: i64) -> rusqlite::Result<Reply> {
+        let said: Value = serde_json::from_str(words).unwrap_or_default();
+        // Until somebody wakes it, or from one that does not say when, no word is to be expected.
+        let within_s = said["next_within_s"].as_i64().filter(|_| said["asleep_until_woken"] == false);
+        self.conn.execute(
+            "INSERT INTO life (site, cabinet, heard_ms, within_ms, is_silent)
+             SELECT site, cabinet, ?3, ?4, 0 FROM cabinet WHERE site = ?1 AND cabinet = ?2
+             ON CONFLICT (site, cabinet) DO UPDATE SET heard_ms = excluded.heard_ms, within_ms = excluded.within_ms",
+            params![of.site, of.name, now_ms, within_s.map(|s| s.saturating_mul(1_000))],
+        )?;
         self.conn.execute(
             "UPDATE cabinet SET heartbeat = ?3 WHERE site = ?1 AND cabinet = ?2",
             params![of.site, of.name, words],
@@ -290,6 +314,20 @@ impl Receiver {
         let mut statement =
             self.conn.prepare("SELECT epoch, seq FROM record WHERE site = ?1 AND cabinet = ?2 ORDER BY arrival")?;
         let rows = statement.query_map(params![of.site, of.name], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?;
+        rows.collect()
+    }
+
+    /// Which cabinets fell silent or were heard again since the last look. Nothing that came before `since_ms` was missed: nobody listened.
+    pub fn turned(&self, since_ms: i64, now_ms: i64) -> rusqlite::Result<Vec<Turned>> {
+        let mut statement = self.conn.prepare(
+            "UPDATE life SET is_silent = NOT is_silent
+             WHERE is_silent != (within_ms IS NOT NULL AND max(heard_ms, ?1) + within_ms + ?2 < ?3)
+             RETURNING site, cabinet, is_silent, heard_ms",
+        )?;
+        let rows = statement.query_map(params![since_ms, PATIENCE_MS, now_ms], |row| {
+            let cabinet = Cabinet { site: row.get(0)?, name: row.get(1)? };
+            Ok(Turned { cabinet, is_silent: row.get(2)?, heard_ms: row.get(3)? })
+        })?;
         rows.collect()
     }
 

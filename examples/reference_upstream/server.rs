@@ -417,7 +417,7 @@ fn perform(shared: &Shared, request: &Request, most: Option<usize>) -> Reply {
         ("GET", "head") => receiver.head(&of),
         ("POST", "records") => receiver.records(&of, &text, &policy),
         ("POST", "payloads") => receiver.payloads(&of, &serde_json::from_str(&text).unwrap_or_default(), &policy),
-        ("PUT", "heartbeat") => receiver.heartbeat(&of, &text),
+        ("PUT", "heartbeat") => receiver.heartbeat(&of, &text, now_ms()),
         ("PUT", "keymap") => receiver.keymap(&of, &text),
         ("GET", "outage-hints") => return hints(&shared.dir),
         _ => return problem(404, "there is no such path"),
@@ -425,15 +425,20 @@ fn perform(shared: &Shared, request: &Request, most: Option<usize>) -> Reply {
     done.unwrap_or_else(|error| problem(500, &error.to_string()))
 }
 
-/// `GET outage-hints`: what the file says, with the time that it is here.
+/// Unix time, ms.
 #[expect(clippy::disallowed_methods, reason = "it is the other side: its clock is its own")]
+pub fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// `GET outage-hints`: what the file says, with the time that it is here.
 fn hints(dir: &Path) -> Reply {
     let text = std::fs::read(dir.join(HINTS)).ok();
     let Some(mut body) = text.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok()) else {
         return problem(404, "nothing is known");
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    body["now_ms"] = i64::try_from(now.as_millis()).unwrap_or(i64::MAX).into();
+    body["now_ms"] = now_ms().into();
     Reply { status: 200, body }
 }
 

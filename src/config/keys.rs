@@ -241,7 +241,7 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
         Ok(())
     }),
     whole("gather_ms", "ms", 0..=60_000, "2000", |u, v| u.gather_ms = v),
-    whole("heartbeat_s", "s", 30..=86_400, "300", |u, v| u.heartbeat_s = v),
+    whole("heartbeat_s", "s", 30..=86_400, "60", |u, v| u.heartbeat_s = v),
     whole("request_ms", "ms", 1_000..=300_000, "30000", |u, v| u.request_ms = v),
     whole("longest_pause_s", "s", 1..=3_600, "300", |u, v| u.longest_pause_s = v),
     whole("batch_records", "records", 1..=10_000, "4000", |u, v| u.batch_records = v as usize),

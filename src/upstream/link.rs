@@ -402,6 +402,7 @@ impl Copier {
         let words = json!({
             "mode": serde_json::to_value(mode).unwrap_or_default()["is"],
             "asleep_until_woken": life.asleep_until_woken,
+            "next_within_s": self.beat_each().as_secs(),
             "machine": self.setup.machine,
             "head": wire::head_json(&reader.head()?),
         });
@@ -651,9 +652,12 @@ impl Copier {
         }
     }
 
+    fn beat_each(&self) -> Duration {
+        Duration::from_secs(self.setup.config.heartbeat_s) * self.slower
+    }
+
     fn plan_beat(&mut self) {
-        let each = Duration::from_secs(self.setup.config.heartbeat_s) * self.slower;
-        self.beat_at = Some(Instant::now() + each);
+        self.beat_at = Some(Instant::now() + self.beat_each());
     }
 
     fn is_beat_due(&self) -> bool {

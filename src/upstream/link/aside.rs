@@ -23,7 +23,7 @@ use tokio::time::Instant;
 /// An older hint is of another weather.
 const HINT_COUNTS_MS: u64 = 6 * 3_600_000;
 /// On line, one heartbeat in so many asks for hints.
-const HINTED_EACH: u32 = 6;
+const HINTED_EACH: u32 = 30;
 /// The keymap is shown at most so often.
 const KEYMAP_EACH: Duration = Duration::from_secs(60);
 /// After so many failures it is tried no less often any more: about once an hour.
