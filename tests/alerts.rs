@@ -289,7 +289,7 @@ fn forced() -> Alarm {
 }
 
 fn duress() -> Alarm {
-    Alarm::Duress { session: SessionId(1), user: UserId::from("ana") }
+    Alarm::Duress { session: Some(SessionId(1)), user: UserId::from("ana") }
 }
 
 #[test]

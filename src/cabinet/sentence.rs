@@ -115,7 +115,12 @@ impl Names<'_> {
                 "{} took a two-person key alone in an emergency (session {session}); it needs a countersignature",
                 self.user(user)
             ),
-            Alarm::Duress { session, user } => format!("{} acted under duress (session {session})", self.user(user)),
+            Alarm::Duress { session: Some(session), user } => {
+                format!("{} acted under duress (session {session})", self.user(user))
+            }
+            Alarm::Duress { session: None, user } => {
+                format!("{} acted under duress and was refused: nothing was opened", self.user(user))
+            }
             Alarm::InactiveUser { user } => format!("{} has not been here for a long time", self.user(user)),
             Alarm::NoRoom => "the disk is full: nothing is opened".to_owned(),
             Alarm::UpsUnreachable => "the UPS does not answer".to_owned(),

@@ -176,7 +176,7 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::Overdue { key: "202".into() },
         Alarm::OutAtClosing { keys: vec!["202".into(), "gone".into()] },
         Alarm::LoneEmergency { session, user: user.clone() },
-        Alarm::Duress { session, user: user.clone() },
+        Alarm::Duress { session: Some(session), user: user.clone() },
         Alarm::InactiveUser { user },
         Alarm::NoRoom,
         Alarm::UpsUnreachable,
@@ -195,7 +195,7 @@ fn all_alarms() -> Vec<Alarm> {
 fn duress_shows_nowhere() {
     let quiet = look(&books(), 61_000);
     let mut under_duress = books();
-    under_duress.alarms = [open(13, Alarm::Duress { session: SessionId(7), user: "ana".into() }, None)].into();
+    under_duress.alarms = [open(13, Alarm::Duress { session: Some(SessionId(7)), user: "ana".into() }, None)].into();
     assert_eq!(look(&under_duress, 61_000), quiet, "a duress alarm changes nothing that can be seen");
 
     let mut books = books();
