@@ -208,6 +208,15 @@ fn duress_shows_nowhere() {
 }
 
 #[test]
+fn what_upstream_counts_is_no_number_of_this_ledger() {
+    let mut books = books();
+    let alarms = [Alarm::UpstreamAhead { seq: 987_654 }, Alarm::CabinetCloned { seq: 987_654 }];
+    books.alarms = (20..).zip(alarms).map(|(id, alarm)| open(id, alarm, None)).collect();
+    let json = serde_json::to_string(&look(&books, 61_000)).unwrap();
+    assert!(!json.contains("987654"), "{json}");
+}
+
+#[test]
 fn the_kind_of_an_alarm_is_its_word_in_the_ledger() {
     for alarm in all_alarms() {
         let json = serde_json::to_value(&alarm).unwrap();
