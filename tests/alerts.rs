@@ -4,189 +4,34 @@
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/demo.rs"]
 mod demo;
+#[path = "support/inbox.rs"]
+mod inbox;
 
 use cabinetd::alerts::{Post, Setup};
+use cabinetd::cabinet::books::{Row, View};
 use cabinetd::cabinet::fact::{Alarm, Cleared, Fact, Record};
 use cabinetd::cabinet::snapshot::{RecipientIs, RecipientView};
 use cabinetd::cabinet::types::{
     AlarmId, BootId, Civil, ClockQuality, DoorNo, KeyId, Mono, Now, Origin, SessionId, SlotNo, Stamp, UserId, Wall,
 };
-use cabinetd::config::{MailConfig, Recipient, Security, To};
+use cabinetd::config::{Recipient, To};
 use cabinetd::io::store::{Identity, Store};
 use demo::{Demo, until};
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use inbox::{Inbox, PASSWORD, SECRET, USER, by_mail, certificates, credentials, header};
 use serde_json::Value;
 use sha2::Sha256;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-const USER: &str = "cabinet@localhost";
-const PASSWORD: &str = "mail pass word 90417";
-const SECRET: &str = "webhook-secret-77134";
-
-// ---------------------------------------------------------------- the servers
-
-/// A mail server and a webhook.
-struct Inbox {
-    dir: tempfile::TempDir,
-    smtp_port: u16,
-    https_port: u16,
-    child: Option<Child>,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
-}
-
-fn certificates(dir: &Path) {
-    let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
-    params.distinguished_name.push(DnType::CommonName, "the test's authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
-    let key = KeyPair::generate().expect("a key");
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
-    params.distinguished_name.push(DnType::CommonName, "the test's server");
-    let leaf = params.signed_by(&key, &authority).expect("a certificate");
-    for (name, text) in [("ca.pem", authority.pem()), ("server.pem", leaf.pem()), ("server.key", key.serialize_pem())] {
-        fs::write(dir.join(name), text).expect("written");
-    }
-}
-
-impl Inbox {
-    fn start() -> Self {
-        let mut inbox = Self::closed();
-        inbox.open();
-        inbox
-    }
-
-    /// Nobody answers there yet.
-    fn closed() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        certificates(dir.path());
-        Self { dir, smtp_port: free_port(), https_port: free_port(), child: None }
-    }
-
-    fn open(&mut self) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/inbox.py");
-        // The distribution's, which has the distribution's packages.
-        let mut child = Command::new("/usr/bin/python3")
-            .arg(script)
-            .arg(self.dir.path())
-            .args([self.smtp_port.to_string(), self.https_port.to_string(), USER.to_owned(), PASSWORD.to_owned()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(self.dir.path().join("stderr")).expect("a file"))
-            .spawn()
-            .expect("python3");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says something");
-        let errors = fs::read_to_string(self.dir.path().join("stderr")).unwrap_or_default();
-        assert_eq!(line, "ready\n", "python3-aiosmtpd is needed: {errors}");
-        self.child = Some(child);
-    }
-
-    fn close(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("it runs");
-            child.wait().expect("it ends");
-        }
-    }
-
-    fn mood(&self, mood: &str) {
-        fs::write(self.dir.path().join("mood"), mood).expect("written");
-    }
-
-    fn ca(&self) -> PathBuf {
-        self.dir.path().join("ca.pem")
-    }
-
-    /// What arrived, in order: to whom, and what.
-    fn arrived(&self, kind: &str, ending: &str) -> Vec<(String, String)> {
-        let place = self.dir.path().join(kind);
-        let read = |number: usize, ending: &str| fs::read_to_string(place.join(format!("{number}{ending}"))).ok();
-        (1..).map_while(|number| Some((read(number, ".to")?, read(number, ending)?))).collect()
-    }
-
-    fn mails(&self) -> Vec<(String, String)> {
-        self.arrived("mail", ".eml")
-    }
-
-    /// The mails to one address.
-    fn mails_to(&self, address: &str) -> Vec<String> {
-        self.mails().into_iter().filter(|(to, _)| to == address).map(|(_, mail)| mail).collect()
-    }
-
-    fn hooks(&self) -> Vec<(String, Value)> {
-        let hooks = self.arrived("hook", ".json").into_iter();
-        hooks.map(|(to, body)| (to, serde_json::from_str(&body).expect("JSON"))).collect()
-    }
-
-    fn mail_config(&self) -> MailConfig {
-        MailConfig {
-            host: "localhost".into(),
-            port: self.smtp_port,
-            security: Security::StartTls,
-            user: Some(USER.into()),
-            password: Some("mail_password".into()),
-            from: format!("Cabinet <{USER}>"),
-            ca_file: Some(self.ca()),
-        }
-    }
-
-    fn by_webhook(&self, name: &str) -> Recipient {
-        let url = format!("https://localhost:{}/{name}", self.https_port).parse().expect("a URL");
-        let to = To::Webhook { url, secret: Some("webhook_secret".into()), ca_file: Some(self.ca()) };
-        Recipient { to, ..by_mail(name) }
-    }
-}
-
-fn by_mail(name: &str) -> Recipient {
-    let to = To::Mail { address: format!("{name}@example.com") };
-    Recipient {
-        name: name.into(),
-        to,
-        urgent: true,
-        routine: true,
-        duress: false,
-        digest_at: vec![450],
-        urgent_per_h: 60,
-    }
-}
-
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-fn credentials(dir: &Path) {
-    fs::create_dir_all(dir).expect("a folder");
-    for (name, text) in [("mail_password", PASSWORD), ("webhook_secret", SECRET)] {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(dir.join(name))
-            .expect("a file");
-        file.write_all(text.as_bytes()).expect("written");
-    }
-}
-
-fn header<'a>(mail: &'a str, name: &str) -> &'a str {
-    let line = mail.lines().find(|line| line.to_lowercase().starts_with(&format!("{}:", name.to_lowercase())));
-    line.and_then(|line| line.split_once(": ")).unwrap_or_else(|| panic!("no {name}: {mail}")).1.trim()
-}
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 // ---------------------------------------------------------------- a ledger with nobody around it
 
@@ -230,10 +75,14 @@ impl Site {
     }
 
     fn record(&mut self, fact: Fact) -> u64 {
+        self.record_with(fact, Vec::new())
+    }
+
+    fn record_with(&mut self, fact: Fact, rows: Vec<(View, Option<Row>)>) -> u64 {
         let now = now(self.ms());
         let stamp = Stamp { mono: now.mono, wall: now.wall, clock: now.clock, boot: now.boot };
         let record = Record { seq: self.next, stamp, by: Origin::cabinet(), fact };
-        self.store.commit_blocking(vec![record], Vec::new(), false).expect("committed");
+        self.store.commit_blocking(vec![record], rows, false).expect("committed");
         self.next += 1;
         self.next - 1
     }
@@ -289,7 +138,7 @@ fn forced() -> Alarm {
 }
 
 fn duress() -> Alarm {
-    Alarm::Duress { session: SessionId(1), user: UserId::from("ana") }
+    Alarm::Duress { session: Some(SessionId(1)), user: UserId::from("ana") }
 }
 
 #[test]
@@ -481,6 +330,147 @@ fn under_duress_only_who_asked_is_told_and_nothing_that_is_shown_moves() {
     assert!(!digest.to_lowercase().contains("duress") && digest.contains("Digest: A key is"), "{digest}");
 }
 
+#[test]
+fn who_is_told_of_what_is_urgent_alone_is_told_of_its_end_across_a_restart() {
+    let (inbox, mut site) = (Inbox::start(), Site::new());
+    let on_call = Recipient { routine: false, ..by_mail("on-call") };
+    let post = site.settled(&inbox, vec![on_call.clone()]);
+    let raised = site.raise(&post, forced());
+    until("the mail", || inbox.mails().pop());
+    until("it is kept", || {
+        let told = cabinetd::io::store::Reader::open(&site.dir.path().join("state")).expect("readable").told();
+        let told: Value = serde_json::from_str(&told.expect("readable")?).expect("JSON");
+        (told["on-call/urgent"]["mark"] == raised).then_some(())
+    });
+    drop(post);
+    // It ends while nobody looks.
+    let cleared = Fact::AlarmCleared { alarm: AlarmId(raised), why: Cleared::Acknowledged, name: None };
+    site.record(cleared);
+    let _post = site.post(&inbox, vec![on_call]);
+    let over = until("its end", || inbox.mails_to("on-call@example.com").into_iter().nth(1));
+    assert!(header(&over, "subject").contains("An alarm is over"), "{over}");
+    assert!(over.contains("was opened without a session"), "{over}");
+}
+
+#[test]
+fn whoever_is_not_told_of_duress_counts_no_record_of_it() {
+    let (inbox, mut site) = (Inbox::start(), Site::new());
+    let watch = Recipient { head: false, ..inbox.by_webhook("watch") };
+    let guard = Recipient { duress: true, ..inbox.by_webhook("guard") };
+    let post = site.settled(&inbox, vec![watch, guard]);
+    let silent = site.next;
+    let hidden = Row::Hidden(serde_json::from_str(&format!("[{silent}]")).expect("a number"));
+    let alarm = Fact::AlarmRaised { alarm: duress(), number: Some(AlarmId::silent(silent)) };
+    site.record_with(alarm, vec![(View::Hidden, Some(hidden))]);
+    let forced = site.raise(&post, forced());
+    let told = |name: &'static str| {
+        until("the webhook", || {
+            let hooks = inbox.hooks().into_iter().map(|(_, body)| body);
+            hooks.into_iter().find(|body| body["recipient"] == name && body["class"] == "urgent")
+        })
+    };
+    let (watch, guard) = (told("watch"), told("guard"));
+    let text = |body: &Value| body["text"].as_str().expect("a text").to_owned();
+    assert_eq!((&watch["news"][0]["seq"], &watch["head"]), (&(forced - 1).into(), &Value::Null));
+    assert!(text(&watch).contains(&format!("the ledger had {} records", forced - 1)), "{watch}");
+    assert!(!watch.to_string().contains("HEAD"), "{watch}");
+    assert_eq!((&guard["news"][0]["seq"], &guard["head"]["seq"]), (&forced.into(), &forced.into()));
+}
+
+/// The ids of what this process told the log.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Told {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            if field.name() == "MESSAGE_ID" {
+                self.0.lock().expect("no panic there").push(format!("{value:?}").replace('"', ""));
+            }
+        });
+    }
+}
+
+impl Told {
+    fn count(&self, message: &cabinetd::messages::Message) -> usize {
+        self.0.lock().expect("no panic there").iter().filter(|id| *id == message.id).count()
+    }
+}
+
+#[test]
+fn that_the_ledger_cannot_be_read_is_said_once_and_so_is_that_it_can_again() {
+    use cabinetd::messages::own::{ALERTS_BLIND, ALERTS_SEE};
+    let told = Told::default();
+    tracing_subscriber::registry().with(told.clone()).try_init().expect("no other test of this file listens");
+    let (inbox, mut site) = (Inbox::start(), Site::new());
+    let (state, aside) = (site.dir.path().join("state"), site.dir.path().join("aside"));
+    fs::rename(&state, &aside).expect("it is ours");
+    let post = site.post(&inbox, vec![by_mail("office")]);
+    until("it is said", || (told.count(&ALERTS_BLIND) > 0).then_some(()));
+    // Two tries more.
+    std::thread::sleep(Duration::from_secs(11));
+    assert_eq!((told.count(&ALERTS_BLIND), told.count(&ALERTS_SEE)), (1, 0));
+    fs::rename(&aside, &state).expect("it is ours");
+    until("that, too", || (told.count(&ALERTS_SEE) > 0).then_some(()));
+    site.raise(&post, forced());
+    until("the mail", || inbox.mails().pop());
+    assert_eq!((told.count(&ALERTS_BLIND), told.count(&ALERTS_SEE)), (1, 1));
+}
+
+// ---------------------------------------------------------------- before anything is to be told
+
+/// The findings of `check --only alerts` in a folder with this config.
+fn checked(folder: &Path, more: &str) -> Vec<(String, String, String)> {
+    let least = "[cabinet]\nsite = \"s\"\nname = \"c\"\n[lines]\nbackend = \"sim\"\n[slots]\ncount = 4\n";
+    fs::write(folder.join("cabinetd.toml"), format!("{least}{more}")).expect("written");
+    let said = demo::cabinetd(folder, &["check", "--json", "--only", "alerts"]);
+    let report: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let findings = report["findings"].as_array().expect("a list");
+    let text = |finding: &Value, field: &str| finding[field].as_str().expect("a text").to_owned();
+    findings.iter().map(|finding| (text(finding, "id"), text(finding, "level"), text(finding, "what"))).collect()
+}
+
+#[test]
+fn check_says_what_would_keep_people_from_being_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path();
+    assert_eq!(checked(place, ""), [], "nobody is to be told");
+
+    let mut inbox = Inbox::start();
+    let config = format!(
+        "[mail]\nhost = \"localhost\"\nport = {}\nsecurity = \"starttls\"\nuser = \"{USER}\"\npassword = \"mail_password\"\n\
+         from = \"{USER}\"\nca_file = \"{}\"\n[[recipient]]\nname = \"office\"\nmail = \"office@example.com\"\n",
+        inbox.smtp_port,
+        inbox.ca().display()
+    );
+    let found = |more: &str, id: &str| {
+        let findings = checked(place, &format!("{config}{more}"));
+        let found = findings.iter().find(|(found, ..)| found == id).cloned();
+        let (_, level, what) = found.unwrap_or_else(|| panic!("{id}: {findings:?}"));
+        (level, what)
+    };
+    let reach = |expected: &str, words: &str| {
+        let (level, what) = found("", "alerts.reach");
+        assert!(level == expected && what.contains(words), "{level}: {what}");
+    };
+    reach("warning", "missing");
+    let secrets = place.join("credentials");
+    credentials(&secrets);
+    reach("fine", "takes us");
+    assert_eq!(found("", "alerts.arrive").0, "unknown", "no daemon says how they stand");
+    assert_eq!((found("", "alerts.urgent").0, found("", "alerts.duress").0), ("fine".into(), "note".into()));
+    assert_eq!(found("classes = [\"routine\"]\n", "alerts.urgent").0, "warning");
+    assert_eq!(found("duress = true\n", "alerts.duress").0, "fine");
+
+    let password = secrets.join("mail_password");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    reach("warning", "can be read by others");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    reach("fine", "takes us");
+    inbox.close();
+    reach("warning", "cannot be reached");
+}
+
 // ---------------------------------------------------------------- a whole cabinet
 
 /// The demo, with somebody in the office and a guard.
@@ -594,6 +584,15 @@ fn a_visit_under_duress_tells_the_guard_and_nothing_at_the_cabinet() {
     assert!(told["text"].as_str().is_some_and(|text| text.contains("Manager (manager) acted under duress")), "{told}");
     assert_eq!(view(&demo), before, "nothing that can be asked for moves");
     assert_eq!(inbox.mails().len(), mails, "the office is told nothing");
+    // Revoked, they are refused, and the guard is told all the same.
+    demo.ok(&["user", "revoke", "manager"]);
+    let (told, before) = (inbox.hooks().len(), view(&demo));
+    demo.sim("badge 1001");
+    demo.sim(&format!("pin {}", demo.duress_pin("1001")));
+    let (_, refused) = until("the guard", || inbox.hooks().into_iter().nth(told));
+    assert!(refused["text"].as_str().is_some_and(|text| text.contains("was refused: nothing was opened")), "{refused}");
+    assert_eq!((view(&demo), inbox.mails().len()), (before, mails));
+    assert!(demo.status()["session"].is_null());
     let log = demo.log()[log..].to_lowercase();
     for word in ["duress", "guard", "webhook", &inbox.https_port.to_string()] {
         assert!(!log.contains(word), "{word}: {log}");

@@ -478,6 +478,7 @@ fn people_and_keys_are_worked_on_through_the_daemon() {
 
     demo.ok(&["user", "revoke", "porter"]);
     demo.sim("badge 1009");
+    demo.sim(&format!("pin {pin}"));
     let denied = until("the denial", || {
         demo.records("denied").into_iter().find(|record| record["fact"]["denial"]["why"] == "revoked")
     });

@@ -443,7 +443,7 @@ fn a_day(state: &Path) -> Store {
         taken(8, "k205", "bob", 3, "the painter"),
         Fact::AlarmRaised { alarm: Alarm::Overdue { key: "k204".into() }, number: None },
         Fact::AlarmRaised {
-            alarm: Alarm::Duress { session: SessionId(1), user: "ana".into() },
+            alarm: Alarm::Duress { session: Some(SessionId(1)), user: "ana".into() },
             number: Some(AlarmId::silent(6)),
         },
         Fact::Started { version: "0.1.0".into(), dark: Some(dark) },
@@ -674,7 +674,7 @@ fn the_sql_views_are_there_for_people() {
         (View::Slot(SlotNo(7)), Some(ledger_samples::slot(1))),
         (View::Custody("204".into()), Some(Row::Custody(holding))),
         alarm(3, Alarm::Tampered),
-        alarm(4, Alarm::Duress { session: SessionId(1), user: "ana".into() }),
+        alarm(4, Alarm::Duress { session: Some(SessionId(1)), user: "ana".into() }),
     ];
     store.commit_blocking(vec![record(1)], rows, false).expect("committed");
     let conn = rusqlite::Connection::open(dir.path().join("ledger.db")).expect("opens");

@@ -122,7 +122,7 @@ fn taken(slot: u64) -> Fact {
 fn silent(raised: u64) -> [Fact; 3] {
     let (alarm, session) = (AlarmId::silent(raised), SessionId(1));
     [
-        Fact::AlarmRaised { alarm: Alarm::Duress { session, user: "ana".into() }, number: Some(alarm) },
+        Fact::AlarmRaised { alarm: Alarm::Duress { session: Some(session), user: "ana".into() }, number: Some(alarm) },
         Fact::AlarmAcknowledged { alarm },
         Fact::AlarmCleared { alarm, why: Cleared::Acknowledged, name: Some("cleo".into()) },
     ]

@@ -5,8 +5,8 @@
 //!
 //! What is told under duress moves nothing that anybody near the cabinet can see: no count, no time, no trouble, no entry of the log.
 
-use super::kinds::{self, Class};
-use super::letter::{Desk, Letter};
+use super::kinds::{self, Class, Telling};
+use super::letter::{Desk, Letter, Numbers};
 use super::plan::{Ending, Kept, Lane, News, Next, Parcel, Wishes};
 use super::send::{Failure, Ways};
 use crate::cabinet::fact::Fact;
@@ -112,6 +112,7 @@ impl Post {
             kept: BTreeMap::new(),
             flushing: Vec::new(),
             is_asleep: false,
+            is_blind: false,
         };
         std::thread::Builder::new().name(DISCREET.to_owned()).spawn(move || {
             LocalSet::new().block_on(&runtime, courier.run());
@@ -212,6 +213,8 @@ struct Courier {
     kept: BTreeMap<String, Kept>,
     flushing: Vec<Flush>,
     is_asleep: bool,
+    /// The ledger is out of reach, and that was said.
+    is_blind: bool,
 }
 
 impl Courier {
@@ -228,7 +231,9 @@ impl Courier {
             if matches!(why, StoreError::Dead) {
                 return;
             }
-            tell!(ALERTS_BLIND, "nobody can be told of what is new: {why}");
+            if !std::mem::replace(&mut self.is_blind, true) {
+                tell!(ALERTS_BLIND, "nobody can be told of what is new: {why}");
+            }
             self.end_flushes(true);
             if self.wait(PAUSE).await.is_err() {
                 return;
@@ -251,6 +256,9 @@ impl Courier {
                 }
             }
             let next = self.send_what_may_go(reader).await?;
+            if std::mem::take(&mut self.is_blind) {
+                tell!(ALERTS_SEE, "people can be told again of what is new");
+            }
             self.show();
             self.end_flushes(false);
             if self.wait(next).await.is_err() {
@@ -360,10 +368,12 @@ impl Courier {
 
     fn letter(&self, reader: &Reader, index: usize, parcel: &Parcel) -> Result<Letter, StoreError> {
         let Setup { identity, device_key, zone, recipients, .. } = &self.setup;
-        let recipient = &recipients[self.lanes[index].recipient].name;
-        let head = head::sign(identity, recipient, reader.head()?, device_key);
+        let recipient = &recipients[self.lanes[index].recipient];
+        let last = reader.head()?;
+        let head = recipient.head.then(|| head::sign(identity, &recipient.name, last, device_key));
+        let records = Numbers::of(recipient, &reader.hidden()?, last.seq);
         let at_end = reader.place(parcel.upto)?.map(|place| place.hash).unwrap_or_default();
-        let desk = Desk { identity, recipient, zone, now: (self.now)(), head: &head };
+        let desk = Desk { identity, recipient: &recipient.name, zone, now: (self.now)(), head: head.as_ref(), records };
         Ok(desk.write(parcel, &at_end))
     }
 
@@ -508,7 +518,9 @@ fn lane_name(recipient: &Recipient, class: Class) -> String {
 /// How a record is told; none: not at all.
 fn told_as(reader: &Reader, entry: &Entry, roster: &mut Option<Roster>) -> Result<Option<News>, StoreError> {
     let Some((_, fact)) = entry.fact() else { return Ok(None) };
-    let Some(telling) = kinds::of_fact(&fact, reader.is_silent(&fact)?, &reader.hidden()?) else { return Ok(None) };
+    let about = reader.alarm_of(&fact)?;
+    let hidden = reader.hidden()?;
+    let Some(telling) = kinds::of_fact(&fact, about.as_ref(), &hidden) else { return Ok(None) };
     let roster = match roster {
         Some(roster) => roster,
         None => roster.insert(reader.roster()?),
@@ -518,14 +530,16 @@ fn told_as(reader: &Reader, entry: &Entry, roster: &mut Option<Roster>) -> Resul
     let sentence = Sentence { fact: &fact, names, clock_trusted };
     let sentence = match &fact {
         Fact::AlarmRaised { alarm, .. } => format!("{}.", capital(&names.alarm(alarm))),
-        Fact::AlarmCleared { .. } => match reader.alarm_of(&fact)? {
-            Some(alarm) => format!("{sentence} It was: {}.", names.alarm(&alarm)),
+        Fact::AlarmCleared { .. } => match &about {
+            Some(alarm) => format!("{sentence} It was: {}.", names.alarm(alarm)),
             None => sentence.to_string(),
         },
         _ => sentence.to_string(),
     };
     let (seq, at) = (entry.header.seq, entry.header.stamp);
-    Ok(Some(News { seq, at, kind: telling.kind, tie: telling.tie, held_ms: telling.held_ms, sentence }))
+    let number = hidden.number(seq);
+    let Telling { kind, class, tie, held_ms, is_drill } = telling;
+    Ok(Some(News { seq, number, at, kind, class, tie, held_ms, is_drill, sentence }))
 }
 
 fn capital(text: &str) -> String {

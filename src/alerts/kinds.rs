@@ -92,13 +92,14 @@ kinds! {
     UNEXPECTED_SLOT Routine "unexpected-slot": "A key hangs where it does not belong";
     UNKNOWN_RETURN Routine "unknown-return": "Nobody knows which key came back";
     KEY_STEPPED Routine "key-stepped": "A key was lost, found, re-keyed or retired";
-    OPENING_ORDERED Routine "opening-ordered": "A door was opened on an admin's word";
+    OPENING_ORDERED Routine "opening-ordered": "An admin gave the word to open a door";
+    OPENED_ON_WORD Routine "opened-on-word": "A door was unlocked on an admin's word";
     ROSTER_CHANGED Routine "roster-changed": "The roster changed";
     PRIVILEGES_ROSE Routine "privileges-rose": "A signed roster gives somebody more than before";
     ROSTER_REFUSED Routine "roster-refused": "A signed roster was not taken";
     ROSTER_OVERDUE Routine "roster-overdue": "The signed roster is past its age";
     INACTIVE_USER Routine "inactive-user": "Somebody has not been here for a long time";
-    FLICKER Routine "flicker": "Mains was away for some seconds";
+    FLICKER Routine "flicker": "Mains is back after a moment";
     MODE_CHANGED Routine "mode-changed": "The cabinet changed how it uses its power";
     WAS_DARK Routine "was-dark": "Nobody saw the cabinet for a while";
     UPS_UNREACHABLE Routine "ups-unreachable": "The UPS does not answer";
@@ -133,7 +134,7 @@ pub enum Tie {
     Closed {
         of: u64,
     },
-    /// The outage that began was none.
+    /// The outage that began was none: mains is back. Who was told of it already is told that, the others are told nothing.
     Recalled,
 }
 
@@ -141,9 +142,19 @@ pub enum Tie {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Telling {
     pub kind: &'static Kind,
+    /// The kind's own; what is over is told as fast as its beginning was.
+    pub class: Class,
     pub tie: Tie,
     /// It may be taken back for so long.
     pub held_ms: u64,
+    /// It belongs to a drill: nobody has to run.
+    pub is_drill: bool,
+}
+
+impl Telling {
+    const fn plain(kind: &'static Kind) -> Self {
+        Self { kind, class: kind.class, tie: Tie::Alone, held_ms: 0, is_drill: false }
+    }
 }
 
 /// How an alarm is told.
@@ -187,25 +198,30 @@ pub fn of_alarm(alarm: &Alarm) -> &'static Kind {
     }
 }
 
-/// How a fact is told; none: not at all. `is_silent`: it goes on about an alarm that is. `hidden` knows the records by their numbers.
+/// How a fact is told; none: not at all. `about`: the alarm that it goes on about. `hidden` knows the records by their numbers.
 #[must_use]
-pub fn of_fact(fact: &Fact, is_silent: bool, hidden: &Hidden) -> Option<Telling> {
-    let plain = |kind| Some(Telling { kind, tie: Tie::Alone, held_ms: 0 });
+pub fn of_fact(fact: &Fact, about: Option<&Alarm>, hidden: &Hidden) -> Option<Telling> {
+    let plain = |kind| Some(Telling::plain(kind));
     match fact {
         Fact::AlarmRaised { alarm, .. } => plain(of_alarm(alarm)),
         // Whoever was told of it looks after it; what becomes of it is said beside the cabinet.
-        Fact::AlarmCleared { .. } if is_silent => None,
+        Fact::AlarmCleared { alarm, .. } if alarm.is_silent() || about.is_some_and(Alarm::is_silent) => None,
         Fact::AlarmCleared { alarm, why, .. } => {
             let of = hidden.seq(alarm.0);
             let tie = match why {
                 Cleared::Escalated => Tie::Replaced { of },
                 Cleared::Resolved | Cleared::Acknowledged | Cleared::Countersigned => Tie::Over { of },
             };
-            Some(Telling { kind: &ALARM_OVER, tie, held_ms: 0 })
+            let class = about.map_or(ALARM_OVER.class, |alarm| of_alarm(alarm).class);
+            Some(Telling { class, tie, ..Telling::plain(&ALARM_OVER) })
         }
-        Fact::PowerSwitched { from, to, why, figures } => switched(*from, *to, *why, figures.idle_ms),
-        Fact::OutageEnded { outage, .. } => {
-            Some(Telling { kind: &OUTAGE_ENDED, tie: Tie::Closed { of: hidden.seq(outage.0) }, held_ms: 0 })
+        Fact::PowerSwitched { from, to, why, figures } => {
+            let telling = switched(*from, *to, *why, figures.idle_ms)?;
+            Some(Telling { is_drill: figures.drill, ..telling })
+        }
+        Fact::OutageEnded { outage, drill, .. } => {
+            let tie = Tie::Closed { of: hidden.seq(outage.0) };
+            Some(Telling { tie, is_drill: *drill, ..Telling::plain(&OUTAGE_ENDED) })
         }
         Fact::Started { dark: Some(Dark { announced: false, asleep: None, .. }), .. } => plain(&WAS_DARK),
         Fact::KeyStepped { step, .. } => match step {
@@ -213,7 +229,9 @@ pub fn of_fact(fact: &Fact, is_silent: bool, hidden: &Hidden) -> Option<Telling>
                 plain(&KEY_STEPPED)
             }
         },
+        // Whether anybody takes it up is not known yet.
         Fact::OpeningOrdered { .. } => plain(&OPENING_ORDERED),
+        Fact::SessionStarted { on_word: true, .. } => plain(&OPENED_ON_WORD),
         Fact::RosterChanged { .. } => plain(&ROSTER_CHANGED),
         Fact::BatteryReplaced { what: Replaced::Ups | Replaced::Battery, .. }
         | Fact::SelfTestEnded { verdict: Verdict::Weak | Verdict::Failed }
@@ -236,7 +254,7 @@ pub fn of_fact(fact: &Fact, is_silent: bool, hidden: &Hidden) -> Option<Telling>
         | Fact::LockboxOpened
         | Fact::LockboxClosed
         | Fact::Denied { .. }
-        | Fact::SessionStarted { .. }
+        | Fact::SessionStarted { on_word: false, .. }
         | Fact::SessionJoined { .. }
         | Fact::SessionAuthorised { .. }
         | Fact::SessionClosed { .. }
@@ -269,12 +287,14 @@ pub fn of_fact(fact: &Fact, is_silent: bool, hidden: &Hidden) -> Option<Telling>
 const AFTER_A_VISIT_MS: u64 = 10_000;
 
 fn switched(from: Mode, to: Mode, why: Why, idle_ms: u64) -> Option<Telling> {
-    let plain = |kind| Some(Telling { kind, tie: Tie::Alone, held_ms: 0 });
+    let plain = |kind| Some(Telling::plain(kind));
     match (from, to) {
         (Mode::Line, Mode::Line) => None,
-        (Mode::Line, Mode::Grace) => Some(Telling { kind: &OUTAGE_BEGAN, tie: Tie::Alone, held_ms: HELD_MS }),
+        (Mode::Line, Mode::Grace) => Some(Telling { held_ms: HELD_MS, ..Telling::plain(&OUTAGE_BEGAN) }),
+        // Mains is there. That only the cabinet key will open is an alarm of its own.
+        (Mode::Line, _) if why == Why::ShutDownByOthers => plain(&MODE_CHANGED),
         (Mode::Line, _) => plain(&OUTAGE_BEGAN),
-        (Mode::Grace, Mode::Line) => Some(Telling { kind: &FLICKER, tie: Tie::Recalled, held_ms: 0 }),
+        (Mode::Grace, Mode::Line) => Some(Telling { tie: Tie::Recalled, ..Telling::plain(&FLICKER) }),
         // The end of the outage is told, with its length.
         (_, Mode::Line) => None,
         (Mode::Grace | Mode::Normal, Mode::Conserve) => plain(&SAVES_BATTERY),
@@ -294,6 +314,7 @@ pub fn table() -> String {
     let mut text = "| told | kind | what the subject line says |\n|---|---|---|\n".to_owned();
     for Kind { word, class, subject } in ALL {
         let told = match class {
+            _ if *word == ALARM_OVER.word => "as it was told",
             Class::Silent => "at once, with `duress = true`",
             Class::Urgent => "at once",
             Class::Routine => "in the digest",
@@ -308,6 +329,8 @@ pub fn table() -> String {
 mod tests {
     use super::*;
     use crate::cabinet::power::policy::Method;
+    use crate::cabinet::power::state::SwitchFigures;
+    use crate::cabinet::types::{AlarmId, DoorNo, SessionId};
     use std::collections::BTreeSet;
 
     #[test]
@@ -332,6 +355,51 @@ mod tests {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerts.md");
         let text = std::fs::read_to_string(path).expect("docs/alerts.md");
         assert!(text.contains(&table()), "put this into docs/alerts.md:\n{}", table());
+    }
+
+    #[test]
+    fn what_is_over_is_told_as_fast_as_its_beginning_was() {
+        let cleared = |alarm| Fact::AlarmCleared { alarm, why: Cleared::Resolved, name: None };
+        let class = |about: &Alarm| {
+            let telling = of_fact(&cleared(AlarmId(7)), Some(about), &Hidden::default());
+            telling.map(|telling| (telling.kind.word, telling.class))
+        };
+        assert_eq!(class(&Alarm::LinesLost), Some(("alarm-over", Class::Urgent)));
+        assert_eq!(class(&Alarm::UpsUnreachable), Some(("alarm-over", Class::Routine)));
+        assert_eq!(class(&Alarm::Duress { session: Some(SessionId(1)), user: "ana".into() }), None);
+        assert_eq!(of_fact(&cleared(AlarmId::silent(7)), None, &Hidden::default()), None);
+    }
+
+    #[test]
+    fn a_shutdown_by_others_on_mains_is_no_outage() {
+        let down = Mode::FallingAsleep { method: Method::Halt, then: Then::Manual };
+        let kind = |why| switched(Mode::Line, down, why, 0).map(|telling| telling.kind.word);
+        assert_eq!(kind(Why::ShutDownByOthers), Some("mode-changed"));
+        assert_eq!(kind(Why::MainsLost), Some("outage-began"));
+    }
+
+    #[test]
+    fn a_word_that_nobody_took_up_opened_nothing() {
+        let ordered = Fact::OpeningOrdered { user: "ana".into(), doors: vec![DoorNo(1)], why: "a flat badge".into() };
+        let telling = of_fact(&ordered, None, &Hidden::default()).expect("it is told");
+        assert!(!telling.kind.subject.contains("opened") && !telling.kind.subject.contains("unlocked"));
+        let came = |on_word| {
+            let (vouched, clock_unverified) = (false, false);
+            let fact = Fact::SessionStarted { user: "ana".into(), vouched, clock_unverified, on_word };
+            of_fact(&fact, None, &Hidden::default()).map(|telling| telling.kind.word)
+        };
+        assert_eq!((came(true), came(false)), (Some("opened-on-word"), None));
+    }
+
+    #[test]
+    fn what_a_drill_does_says_so() {
+        let switched = |drill| {
+            let figures = SwitchFigures { drill, ..SwitchFigures::default() };
+            let fact = Fact::PowerSwitched { from: Mode::Line, to: Mode::Grace, why: Why::MainsLost, figures };
+            of_fact(&fact, None, &Hidden::default()).map(|telling| (telling.kind.word, telling.is_drill))
+        };
+        assert_eq!(switched(true), Some(("outage-began", true)));
+        assert_eq!(switched(false), Some(("outage-began", false)));
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! What a person reads: a parcel as a mail's subject and text, and the same as JSON for a program.
 //!
 //! Each carries the ledger's head, signed, between two lines that survive forwarding and quoting: an inbox that keeps the mails keeps
-//! proof of how far the ledger had come (`cabinetd ledger verify --head MAIL`).
+//! proof of how far the ledger had come (`cabinetd ledger verify --head MAIL`). A head counts every record, also the silent ones; who must not
+//! count those is sent none (`head = false`), and no other number does.
 //!
 //! **Does not** know how it is sent.
 
 use super::kinds::{self, Class};
-use super::plan::{Line, Parcel};
+use super::plan::{Line, News, Parcel};
+use crate::cabinet::numbers::Hidden;
 use crate::cabinet::sentence::duration;
 use crate::cabinet::types::{Now, Stamp};
+use crate::config::Recipient;
 use crate::hex::hex;
 use crate::io::store::{Hash, Identity, SignedHead};
 use jiff::Timestamp;
@@ -41,7 +44,39 @@ pub struct Desk<'a> {
     pub recipient: &'a str,
     pub zone: &'a TimeZone,
     pub now: Now,
-    pub head: &'a SignedHead,
+    /// None: the recipient is not sent any.
+    pub head: Option<&'a SignedHead>,
+    pub records: Numbers,
+}
+
+/// How many records there are, by the numbers that a recipient may know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Numbers {
+    /// The ledger's own, for who is told of duress.
+    Own(u64),
+    /// Those that are known near the cabinet: who is not told of duress counts nothing silent, be it with `status` beside the mail.
+    Near(u64),
+}
+
+impl Numbers {
+    /// Those for this recipient, with `seq` records in the ledger.
+    #[must_use]
+    pub fn of(recipient: &Recipient, hidden: &Hidden, seq: u64) -> Self {
+        if recipient.duress { Self::Own(seq) } else { Self::Near(hidden.number(seq)) }
+    }
+
+    const fn all(self) -> u64 {
+        match self {
+            Self::Own(all) | Self::Near(all) => all,
+        }
+    }
+
+    fn number(self, news: &News) -> u64 {
+        match self {
+            Self::Own(_) => news.seq,
+            Self::Near(_) => news.number,
+        }
+    }
 }
 
 impl Desk<'_> {
@@ -131,8 +166,9 @@ impl Desk<'_> {
 
     fn json(&self, line: &Line) -> Value {
         json!({
-            "seq": line.news.seq,
+            "seq": self.records.number(&line.news),
             "kind": line.news.kind.word,
+            "drill": line.news.is_drill,
             "time": self.time(line.news.at),
             "clock": line.news.at.clock,
             "sentence": line.news.sentence,
@@ -151,7 +187,7 @@ impl Desk<'_> {
             "sent": self.time(self.now.stamp()),
             "subject": subject,
             "text": text,
-            "head": serde_json::from_str::<Value>(&self.head.to_json()).unwrap_or_default(),
+            "head": self.head.and_then(|head| serde_json::from_str::<Value>(&head.to_json()).ok()),
         });
         if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
             value.extend(more);
@@ -169,16 +205,20 @@ impl Desk<'_> {
     }
 
     fn foot(&self, text: &mut String) {
-        let head = &self.head.head;
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "\n-- \nSite {}, cabinet {}: the ledger had {} records when this was written.\n\
-             Keep this mail: with what follows `cabinetd ledger verify --head FILE` proves that none\nof them was changed or cut off.\n\n{}",
+            "\n-- \nSite {}, cabinet {}: the ledger had {} records when this was written.",
             plain(&self.identity.site),
             plain(&self.identity.cabinet),
-            head.seq,
-            armoured(self.head)
+            self.records.all(),
         );
+        if let Some(head) = self.head {
+            let _ = write!(
+                text,
+                "Keep this mail: with what follows `cabinetd ledger verify --head FILE` proves that none\nof them was changed or cut off.\n\n{}",
+                armoured(head)
+            );
+        }
     }
 }
 
@@ -248,17 +288,18 @@ fn unquoted(text: &str) -> String {
     out
 }
 
-/// What the subject line says: the gravest of what is not over, and how much else there is.
+/// What the subject line says: the gravest of what is not over and no drill, and how much else there is.
 fn subject(parcel: &Parcel) -> String {
     let count = parcel.lines.len() + parcel.more.values().sum::<u32>() as usize;
     if parcel.class == Class::Routine {
-        return match count {
-            1 => format!("Digest: {}", parcel.lines[0].news.kind.subject),
+        return match (count, parcel.lines.first()) {
+            (1, Some(line)) => format!("Digest: {}", titled(line)),
             _ => format!("Digest: {count} things"),
         };
     }
     let gravity = |line: &&Line| {
-        (line.over.is_some(), kinds::ALL.iter().position(|kind| *kind == line.news.kind).unwrap_or(usize::MAX))
+        let place = kinds::ALL.iter().position(|kind| *kind == line.news.kind).unwrap_or(usize::MAX);
+        (line.over.is_some(), line.news.is_drill, place)
     };
     let Some(gravest) = parcel.lines.iter().min_by_key(gravity) else { return String::new() };
     let over = if gravest.over.is_some() { "Over: " } else { "" };
@@ -266,7 +307,13 @@ fn subject(parcel: &Parcel) -> String {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    format!("{over}{}{more}", gravest.news.kind.subject)
+    format!("{over}{}{more}", titled(gravest))
+}
+
+/// What it is about. In a drill people must not run.
+fn titled(line: &Line) -> String {
+    let drill = if line.news.is_drill { "Drill: " } else { "" };
+    format!("{drill}{}", line.news.kind.subject)
 }
 
 /// In one line, whatever a roster or a site is called.
@@ -278,7 +325,6 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::alerts::kinds::{DURESS, OPEN_WITHOUT_SESSION, OVERDUE, Tie, WRONG_KEY};
-    use crate::alerts::plan::News;
     use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Wall};
     use crate::io::store::{Head, head};
     use ed25519_dalek::SigningKey;
@@ -294,10 +340,21 @@ mod tests {
             clock: ClockQuality::Synced,
             boot: BootId(1),
         };
-        Arc::new(News { seq, at, kind, tie: Tie::Alone, held_ms: 0, sentence: sentence.to_owned() })
+        let (class, tie, sentence) = (kind.class, Tie::Alone, sentence.to_owned());
+        Arc::new(News { seq, number: seq - 2, at, kind, class, tie, held_ms: 0, is_drill: false, sentence })
     }
 
     fn written(class: Class, lines: Vec<Line>, more: BTreeMap<&'static str, u32>) -> Letter {
+        written_for(Numbers::Own(90), true, class, lines, more)
+    }
+
+    fn written_for(
+        records: Numbers,
+        with_head: bool,
+        class: Class,
+        lines: Vec<Line>,
+        more: BTreeMap<&'static str, u32>,
+    ) -> Letter {
         let identity = Identity { site: "Palm Court / Süd".into(), cabinet: "c1".into() };
         let key = SigningKey::from_bytes(&[7; 32]);
         let signed = head::sign(&identity, "office", Head { epoch: 1, seq: 90, hash: [3; 32] }, &key);
@@ -308,7 +365,8 @@ mod tests {
             civil: Civil::default(),
             boot: BootId(1),
         };
-        let desk = Desk { identity: &identity, recipient: "office", zone: &TimeZone::UTC, now, head: &signed };
+        let head = Some(&signed).filter(|_| with_head);
+        let desk = Desk { identity: &identity, recipient: "office", zone: &TimeZone::UTC, now, head, records };
         desk.write(&Parcel { class, after: 80, upto: 90, lines, more, gathered: false }, &[9; 32])
     }
 
@@ -337,6 +395,51 @@ mod tests {
         assert!(letter.subject.ends_with("Over: A door was opened without a session"), "{}", letter.subject);
         assert!(letter.text.contains("it could not be sent for 2 h 1 min."), "{}", letter.text);
         assert!(letter.text.contains("It is over since 2026-09-21 14:12:20"), "{}", letter.text);
+    }
+
+    #[test]
+    fn who_is_not_told_of_duress_can_count_nothing_silent() {
+        let lines = || vec![Line { news: news(81, &OVERDUE, 1_000, "Unit 204 is overdue."), over: None }];
+        let letter = written_for(Numbers::Near(88), false, Class::Routine, lines(), BTreeMap::new());
+        assert_eq!((&letter.json["news"][0]["seq"], &letter.json["head"]), (&79.into(), &Value::Null));
+        assert!(letter.text.contains("the ledger had 88 records"), "{}", letter.text);
+        for said in [letter.text.clone(), letter.json.to_string()] {
+            assert!(!said.contains("90") && !said.contains("HEAD") && !said.contains("--head"), "{said}");
+        }
+        // With the head goes its own number alone: it would prove nothing otherwise.
+        let letter = written_for(Numbers::Near(88), true, Class::Routine, lines(), BTreeMap::new());
+        assert_eq!((&letter.json["news"][0]["seq"], &letter.json["head"]["seq"]), (&79.into(), &90.into()));
+        let own = written_for(Numbers::Own(90), true, Class::Routine, lines(), BTreeMap::new());
+        assert_eq!(own.json["news"][0]["seq"], 81);
+        let recipient = |duress| Recipient {
+            name: "office".into(),
+            to: crate::config::To::Mail { address: "office@example.com".into() },
+            urgent: true,
+            routine: true,
+            duress,
+            head: true,
+            digest_at: vec![450],
+            urgent_per_h: 12,
+        };
+        let hidden: Hidden = serde_json::from_str("[3, 4]").expect("numbers");
+        assert_eq!(Numbers::of(&recipient(false), &hidden, 90), Numbers::Near(88));
+        assert_eq!(Numbers::of(&recipient(true), &hidden, 90), Numbers::Own(90));
+    }
+
+    #[test]
+    fn nobody_runs_for_a_drill() {
+        let drill = |seq| {
+            Arc::new(News { is_drill: true, ..News::clone(&news(seq, &kinds::OUTAGE_BEGAN, 1_000, "Drill: x.")) })
+        };
+        let line = |news| Line { news, over: None };
+        let letter = written(Class::Urgent, vec![line(drill(81))], BTreeMap::new());
+        assert_eq!(letter.subject, "[Palm Court / Süd c1] Drill: Mains is out");
+        assert_eq!(letter.json["news"][0]["drill"], true);
+        // What is none goes before it.
+        let lines =
+            vec![line(drill(81)), line(news(82, &kinds::LOCK_FAULT, 900, "The lock of door 1 does not answer."))];
+        let letter = written(Class::Urgent, lines, BTreeMap::new());
+        assert_eq!(letter.subject, "[Palm Court / Süd c1] A lock does not answer (and 1 more)");
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //!
 //! Promises: what is urgent is told at least once. A parcel that may have arrived is sent again as it was, under the same ends, so that its
 //! name can be the same; one that was taken is never sent again. What waits goes in one parcel, however much it is; beyond what a person
-//! reads it is counted by kind. What began and ended while it waited is told as over.
+//! reads it is counted by kind. What began and ended while it waited is told as over; whoever was told that something began is told in the
+//! same class that it is over.
 
 use super::kinds::{Class, Kind, OUTAGE_BEGAN, Tie};
 use crate::cabinet::types::{Civil, Mono, Now, Stamp};
@@ -36,11 +37,15 @@ const DAY_MIN: i64 = 1_440;
 #[derive(Clone, PartialEq, Debug)]
 pub struct News {
     pub seq: u64,
+    /// By which it is known near the cabinet, where nothing counts what is silent.
+    pub number: u64,
     pub at: Stamp,
     pub kind: &'static Kind,
+    pub class: Class,
     pub tie: Tie,
     /// It may be taken back for so long.
     pub held_ms: u64,
+    pub is_drill: bool,
     pub sentence: String,
 }
 
@@ -61,6 +66,9 @@ pub struct Kept {
     /// A parcel from the mark up to there was, or is, on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<u64>,
+    /// The outage whose beginning was told and whose end was not: it may still turn out to be none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<u64>,
     /// Urgent messages that may go at once.
     pub budget: u32,
     /// When the budget was counted last.
@@ -142,6 +150,7 @@ impl Lane {
         let fresh = || Kept {
             mark: head,
             under_way: None,
+            began: None,
             budget: wishes.urgent_per_h,
             counted: now.stamp(),
             turn: turn_of(&wishes.digest_at, now.civil),
@@ -151,6 +160,7 @@ impl Lane {
         // An older ledger was put in: what comes next is news.
         kept.mark = kept.mark.min(head);
         kept.under_way = kept.under_way.filter(|upto| (kept.mark + 1..=head).contains(upto));
+        kept.began = kept.began.filter(|began| *began <= kept.mark);
         // A clock that ran ahead for a while must not end the digests.
         kept.turn = kept.turn.min(turn_of(&wishes.digest_at, now.civil));
         let (seen, is_fixed) = (kept.mark, kept.under_way.is_some());
@@ -196,9 +206,9 @@ impl Lane {
         let ends_one = match news.tie {
             Tie::Alone => false,
             Tie::Over { of } | Tie::Replaced { of } | Tie::Closed { of } => holds(of),
-            Tie::Recalled => self.held.iter().any(|held| held.kind == &OUTAGE_BEGAN),
+            Tie::Recalled => self.kept.began.is_some() || self.held.iter().any(|held| held.kind == &OUTAGE_BEGAN),
         };
-        let is_own = news.kind.class == self.class && !matches!(news.tie, Tie::Replaced { .. });
+        let is_own = news.class == self.class && !matches!(news.tie, Tie::Replaced { .. });
         if is_own || ends_one {
             self.held.push(Arc::clone(news));
         }
@@ -236,6 +246,7 @@ impl Lane {
             (self.kept.under_way, self.is_fixed) = (None, false);
         }
         if self.fold().is_none() {
+            let was_full = self.held.len() >= MOST_HELD;
             // Nothing, or only what took itself back.
             if let Some(last) = self.held.last() {
                 self.kept.mark = last.seq;
@@ -243,7 +254,8 @@ impl Lane {
             }
             self.kept.turn = turn;
             self.is_hurried = false;
-            return Next::Rest;
+            // What it had no room for is still to be read.
+            return if was_full { Next::Wait(0) } else { Next::Rest };
         }
         if let Some(at) = self.retry_at.filter(|at| *at > now.mono && !self.is_hurried) {
             return Next::Wait(at.since_ms(now.mono));
@@ -301,9 +313,11 @@ impl Lane {
 
     /// How that went. `roll`: any number, so that many cabinets do not come back at once.
     pub fn ended(&mut self, how: Ending, now: Now, is_asleep: bool, roll: u32) {
+        let folded = (how == Ending::Taken).then(|| self.folded());
         self.is_sending = false;
         match how {
             Ending::Taken => {
+                self.kept.began = folded.and_then(|folded| folded.began);
                 let upto = self.kept.under_way.take().unwrap_or(self.kept.mark);
                 self.kept.mark = self.kept.mark.max(upto);
                 self.held.retain(|news| news.seq > upto);
@@ -326,32 +340,7 @@ impl Lane {
 
     /// What waits, as it would be told now.
     fn fold(&self) -> Option<Parcel> {
-        let fixed = self.kept.under_way.filter(|_| self.is_fixed || self.is_sending);
-        let mut lines: Vec<Line> = Vec::new();
-        let mut upto = 0;
-        for news in self.held.iter().take_while(|news| fixed.is_none_or(|fixed| news.seq <= fixed)) {
-            let place = |of: u64| lines.iter().position(|line| line.news.seq == of);
-            let (place, is_told) = match news.tie {
-                Tie::Alone => (None, true),
-                Tie::Over { of } => (place(of), place(of).is_none()),
-                Tie::Replaced { of } => (place(of), false),
-                Tie::Closed { of } => (place(of), true),
-                Tie::Recalled => (lines.iter().rposition(|line| line.news.kind == &OUTAGE_BEGAN), true),
-            };
-            let is_line = is_told && news.kind.class == self.class;
-            // Its name must survive a restart: what counts only by what was held before is not found again from the mark.
-            if place.is_some() || is_line {
-                upto = news.seq;
-            }
-            match (place, news.tie) {
-                (Some(place), Tie::Replaced { .. } | Tie::Recalled) => drop(lines.remove(place)),
-                (Some(place), Tie::Over { .. } | Tie::Closed { .. }) => lines[place].over = Some(Arc::clone(news)),
-                (None, _) | (_, Tie::Alone) => {}
-            }
-            if is_line {
-                lines.push(Line { news: Arc::clone(news), over: None });
-            }
-        }
+        let Folded { mut lines, upto, .. } = self.folded();
         let mut more = BTreeMap::new();
         if lines.len() > MOST_LINES {
             let middle = MOST_LINES / 2..lines.len() - MOST_LINES / 2;
@@ -362,6 +351,53 @@ impl Lane {
         let (class, after, gathered) = (self.class, self.kept.mark, self.was_gathered);
         (!lines.is_empty()).then_some(Parcel { class, after, upto, lines, more, gathered })
     }
+
+    /// What is held, or of a parcel that goes as it was what that holds, with what ends each other taken together.
+    fn folded(&self) -> Folded {
+        let fixed = self.kept.under_way.filter(|_| self.is_fixed || self.is_sending);
+        let mut lines: Vec<Line> = Vec::new();
+        let (mut upto, mut began) = (0, self.kept.began);
+        for news in self.held.iter().take_while(|news| fixed.is_none_or(|fixed| news.seq <= fixed)) {
+            let place = |of: u64| lines.iter().position(|line| line.news.seq == of);
+            let (place, is_line) = match news.tie {
+                Tie::Alone => (None, news.class == self.class),
+                Tie::Over { of } => (place(of), place(of).is_none() && news.class == self.class),
+                Tie::Replaced { of } => (place(of), false),
+                Tie::Closed { of } => (place(of), news.class == self.class),
+                Tie::Recalled => {
+                    let place = lines.iter().rposition(|line| line.news.kind == &OUTAGE_BEGAN);
+                    let was_told = place.is_none() && began.is_some();
+                    (place, was_told || news.class == self.class)
+                }
+            };
+            // Its name must survive a restart: what counts only by what was held before is not found again from the mark.
+            if place.is_some() || is_line {
+                upto = news.seq;
+            }
+            match (place, news.tie) {
+                (Some(place), Tie::Replaced { .. } | Tie::Recalled) => drop(lines.remove(place)),
+                (Some(place), Tie::Over { .. } | Tie::Closed { .. }) => lines[place].over = Some(Arc::clone(news)),
+                (None, _) | (_, Tie::Alone) => {}
+            }
+            match news.tie {
+                Tie::Alone if is_line && news.kind == &OUTAGE_BEGAN => began = Some(news.seq),
+                Tie::Closed { .. } | Tie::Recalled => began = None,
+                Tie::Alone | Tie::Over { .. } | Tie::Replaced { .. } => {}
+            }
+            if is_line {
+                lines.push(Line { news: Arc::clone(news), over: None });
+            }
+        }
+        Folded { lines, upto, began }
+    }
+}
+
+/// What a parcel will tell, before what is too much is counted.
+struct Folded {
+    lines: Vec<Line>,
+    upto: u64,
+    /// See [`Kept::began`], once it is told.
+    began: Option<u64>,
 }
 
 /// The last turn of a digest up to now, as local minutes since 1970; 0 if there is none.

@@ -9,7 +9,7 @@
 use super::books::{Charge, Vouched, leaked};
 use super::enrol::Choice;
 use super::event::StoreState;
-use super::fact::{Alarm, Fact};
+use super::fact::{Alarm, Cleared, Fact};
 use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
 use super::roster::User;
 use super::types::{Code, Mono, Origin, Pin, Shown, UserId, VOUCHED_DIGITS};
@@ -233,17 +233,20 @@ impl Cabinet {
         !turn.now.clock.is_trusted() && self.books.roster.users.get(user).is_some_and(is_bound)
     }
 
-    /// What holds whatever is shown or typed: room on the disk, not revoked, the right time.
-    pub(super) fn is_welcome(&self, turn: &Turn, user: &UserId) -> Result<&User, Denial> {
-        let user = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
+    /// Whether anybody is let in: room on the disk, and power.
+    fn is_serving(&self) -> Result<(), Denial> {
         if self.store == StoreState::Reserve {
             return Err(Denial::NoRoom);
         }
+        if self.goes_down() { Err(Denial::GoingDown) } else { Ok(()) }
+    }
+
+    /// What holds whatever is shown or typed: that anybody is let in, not revoked, the right time.
+    pub(super) fn is_welcome(&self, turn: &Turn, user: &UserId) -> Result<&User, Denial> {
+        let user = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
+        self.is_serving()?;
         if user.revoked {
             return Err(Denial::Revoked);
-        }
-        if self.goes_down() {
-            return Err(Denial::GoingDown);
         }
         if turn.now.clock.is_trusted() {
             check_time(turn, user)?;
@@ -251,13 +254,15 @@ impl Cabinet {
         Ok(user)
     }
 
-    /// Everything but the PIN.
+    /// Whether the PIN is asked for; where there is none to be asked for, everything.
     fn may_enter(&self, turn: &Turn, user: &UserId, shown: Shown) -> Result<(), Denial> {
-        let user = self.is_welcome(turn, user)?;
+        self.is_serving()?;
+        let person = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
+        let pin_needed = !(shown == Shown::Badge && self.settings.access.badge_alone);
+        let user = if pin_needed && person.pin.is_some() { person } else { self.is_welcome(turn, user)? };
         if let Some(wait_s) = self.wait_s(turn, &user.id, shown) {
             return Err(Denial::Throttled { wait_s });
         }
-        let pin_needed = !(shown == Shown::Badge && self.settings.access.badge_alone);
         if pin_needed && user.pin.is_none() && self.vouched_code(turn, &user.id).is_none() {
             return Err(Denial::NoPin);
         }
@@ -275,7 +280,7 @@ impl Cabinet {
             Desk::Idle => return self.show(turn, Message::BadgeFirst),
         };
         self.desk = Desk::Idle;
-        // Asked again: between badge and PIN the disk may have filled, or a manager revoked.
+        // Asked again: between badge and PIN the disk may have filled.
         if let Err(denial) = self.may_enter(turn, &user, shown) {
             return self.deny(turn, Some(user), denial, None);
         }
@@ -313,13 +318,19 @@ impl Cabinet {
         };
         match result {
             CommandResult::Pin(verdict @ (PinVerdict::Match | PinVerdict::Duress)) => {
-                // Asked once more: a manager may have revoked, or the disk filled, while it was being hashed.
+                let duress = *verdict == PinVerdict::Duress;
                 match (self.is_welcome(turn, user).err(), by) {
-                    (Some(denial), _) => return self.deny(turn, Some(user.clone()), denial, None),
+                    (Some(denial), _) => {
+                        self.deny(turn, Some(user.clone()), denial, None);
+                        if duress {
+                            self.refused_under_duress(turn, user);
+                        }
+                        return;
+                    }
                     // What was typed after the code was no PIN that somebody was asked for.
                     (None, Proof::Enrolment(code)) => return self.choose_pin(turn, user, code),
-                    (None, Proof::Vouched) => self.admitted(turn, user, true, *verdict == PinVerdict::Duress),
-                    (None, Proof::OwnPin) => self.admitted(turn, user, false, *verdict == PinVerdict::Duress),
+                    (None, Proof::Vouched) => self.admitted(turn, user, true, duress),
+                    (None, Proof::OwnPin) => self.admitted(turn, user, false, duress),
                 }
                 for digits in ahead {
                     self.digits_typed(turn, digits);
@@ -346,8 +357,22 @@ impl Cabinet {
             self.session_started(turn, user, vouched, clock_unverified);
         }
         if duress && let Some(session) = self.books.session.as_ref().map(|session| session.id) {
-            self.raise(turn, Alarm::Duress { session, user: user.clone() });
+            self.raise(turn, Alarm::Duress { session: Some(session), user: user.clone() });
         }
+    }
+
+    /// The PIN for duress was right, and the door stays shut. Whoever is told of that is told again when it comes again, as often as a denial
+    /// is written.
+    fn refused_under_duress(&mut self, turn: &mut Turn, user: &UserId) {
+        let alarm = Alarm::Duress { session: None, user: user.clone() };
+        let stands = self.books.alarms.values().find(|open| open.alarm == alarm);
+        if stands.is_some_and(|open| open.raised.elapsed_ms(turn.now.stamp()) < DENIAL_WINDOW_MS) {
+            return;
+        }
+        self.clear(turn, |open| *open == alarm, Cleared::Escalated);
+        let by = std::mem::replace(&mut turn.by, Origin::reader(user.clone()));
+        self.raise(turn, alarm);
+        turn.by = by;
     }
 
     pub(super) fn cancel_pressed(&mut self, turn: &mut Turn) {

@@ -473,9 +473,9 @@ pub enum Alarm {
         session: SessionId,
         user: UserId,
     },
-    /// Shown nowhere near the cabinet.
+    /// Shown nowhere near the cabinet. Without a session nothing opened: they were refused.
     Duress {
-        session: SessionId,
+        session: Option<SessionId>,
         user: UserId,
     },
     /// Somebody in the roster has not been here for a long time.

@@ -162,9 +162,13 @@ impl Alarm {
             Self::UnexpectedSlot { key, .. } => said.keys.extend(key),
             Self::Overdue { key } => said.keys.push(key),
             Self::OutAtClosing { keys } => said.keys.extend(keys),
-            Self::LoneEmergency { session, user } | Self::Duress { session, user } => {
+            Self::LoneEmergency { session, user } => {
                 said.users.push(user);
                 said.session = Some(*session);
+            }
+            Self::Duress { session, user } => {
+                said.users.push(user);
+                said.session = *session;
             }
             Self::InactiveUser { user } => said.users.push(user),
         }

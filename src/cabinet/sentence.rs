@@ -115,21 +115,31 @@ impl Names<'_> {
                 "{} took a two-person key alone in an emergency (session {session}); it needs a countersignature",
                 self.user(user)
             ),
-            Alarm::Duress { session, user } => format!("{} acted under duress (session {session})", self.user(user)),
+            Alarm::Duress { session: Some(session), user } => {
+                format!("{} acted under duress (session {session})", self.user(user))
+            }
+            Alarm::Duress { session: None, user } => {
+                format!("{} acted under duress and was refused: nothing was opened", self.user(user))
+            }
             Alarm::InactiveUser { user } => format!("{} has not been here for a long time", self.user(user)),
             Alarm::NoRoom => "the disk is full: nothing is opened".to_owned(),
             Alarm::UpsUnreachable => "the UPS does not answer".to_owned(),
             Alarm::SleepFailed { method } => format!("sleep by {} was ordered and did not come", method.word()),
             Alarm::ReplaceBattery => "the UPS's battery is to be replaced".to_owned(),
             Alarm::CabinetKeyDue => "the battery nears its end: the cabinet key is to be got ready".to_owned(),
-            Alarm::CabinetKeyOnly => "the battery ends: only the cabinet key opens".to_owned(),
+            Alarm::CabinetKeyOnly => {
+                "only the cabinet key opens: the battery ends, or the machine is shut down".to_owned()
+            }
             Alarm::RecordsMissing { after, known } => missing_words(*after, *known),
             Alarm::UpstreamLostData { held, has } => {
                 format!("upstream had everything up to record {held} and now ends at {has}")
             }
-            Alarm::UpstreamAhead { seq } => format!("upstream holds records up to {seq} that are not in this ledger"),
-            Alarm::CabinetCloned { seq } => {
-                format!("another machine sent upstream records up to {seq} under this cabinet's name")
+            // How many it holds is no number of this ledger's.
+            Alarm::UpstreamAhead { seq: _ } => {
+                "upstream holds records that are not in this ledger: an older card or backup was put in".to_owned()
+            }
+            Alarm::CabinetCloned { seq: _ } => {
+                "another machine sends records to upstream under this cabinet's name".to_owned()
             }
             Alarm::RecordParked { record } => format!("upstream refuses what is in record {record}"),
             Alarm::RosterRefused { fault } => format!("the roster that upstream has counts for nothing: {fault}"),
@@ -646,6 +656,14 @@ mod tests {
             Sentence { fact: &fact, names: Names(Some(&roster)), clock_trusted: true }.to_string(),
             "An unknown key was returned to slot 9; it may be Unit 204, key 205."
         );
+    }
+
+    #[test]
+    fn what_upstream_counts_is_no_number_of_this_ledger() {
+        for alarm in [Alarm::UpstreamAhead { seq: 987_654 }, Alarm::CabinetCloned { seq: 987_654 }] {
+            let words = Names(None).alarm(&alarm);
+            assert!(!words.contains(|letter: char| letter.is_ascii_digit()), "{words}");
+        }
     }
 
     #[test]

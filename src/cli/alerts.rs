@@ -1,7 +1,7 @@
 //! `cabinetd alerts`: how those stand who are told of alarms, and a message to see whether messages arrive.
 
 use super::live::{self, Ends, Output, Place};
-use crate::alerts::letter::Desk;
+use crate::alerts::letter::{Desk, Numbers};
 use crate::alerts::send::{Ways, remedy};
 use crate::config::{Config, Recipient, To};
 use crate::io::clock::Clock;
@@ -74,16 +74,18 @@ fn try_all(meant: &[&Recipient], config: &Config, out: &mut dyn Write) -> Result
     let credentials = Credentials::load(&config.credentials_dir)?;
     let clock = Clock::new(config.time_zone.as_deref())?;
     let identity = Identity { site: config.settings.site.clone(), cabinet: config.settings.cabinet.clone() };
-    let at = Reader::open(&config.state_dir)?.head()?;
+    let reader = Reader::open(&config.state_dir)?;
+    let (at, hidden) = (reader.head()?, reader.hidden()?);
     let ways = Ways { mail: config.mail.clone(), credentials_dir: config.credentials_dir.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
     let mut all_took = true;
     for recipient in meant {
-        let signed = head::sign(&identity, &recipient.name, at, &credentials.device_key);
+        let head = recipient.head.then(|| head::sign(&identity, &recipient.name, at, &credentials.device_key));
         let (now, zone) = (clock.now(), clock.zone());
-        let desk = Desk { identity: &identity, recipient: &recipient.name, zone, now, head: &signed };
+        let (head, records) = (head.as_ref(), Numbers::of(recipient, &hidden, at.seq));
+        let desk = Desk { identity: &identity, recipient: &recipient.name, zone, now, head, records };
         match runtime.block_on(ways.send(recipient, &desk.test(&salt))) {
             Ok(()) => match &recipient.to {
                 To::Mail { address } => writeln!(

@@ -62,6 +62,8 @@ pub struct Recipient {
     pub routine: bool,
     /// An alarm under duress, too.
     pub duress: bool,
+    /// The signed head goes along; it counts every record.
+    pub head: bool,
     /// Local minutes of the day, rising.
     pub digest_at: Vec<u16>,
     pub urgent_per_h: u32,
@@ -157,6 +159,7 @@ pub(super) struct RecipientDraft {
     urgent: bool,
     routine: bool,
     duress: bool,
+    head: bool,
     digest_at: Vec<u16>,
     urgent_per_h: u32,
 }
@@ -213,6 +216,7 @@ pub(super) static RECIPIENT: &[Key<RecipientDraft>] = &[
         preset: Preset::Is("[\"urgent\", \"routine\"]"),
     },
     truth("duress", "false", |r, v| r.duress = v),
+    truth("head", "true", |r, v| r.head = v),
     Key {
         name: "digest_at",
         form: Form::List {
@@ -317,8 +321,19 @@ impl Config {
     }
 
     fn recipient(&self, draft: RecipientDraft, around: &Surroundings) -> Result<Recipient, Fault> {
-        let RecipientDraft { name, mail, webhook, secret, ca_file, urgent, routine, duress, digest_at, urgent_per_h } =
-            draft;
+        let RecipientDraft {
+            name,
+            mail,
+            webhook,
+            secret,
+            ca_file,
+            urgent,
+            routine,
+            duress,
+            head,
+            digest_at,
+            urgent_per_h,
+        } = draft;
         if self.recipients.iter().any(|other| other.name == name) {
             return Err(Fault::new(format!("{name:?} is there twice"), "give each recipient a name of its own"));
         }
@@ -351,7 +366,7 @@ impl Config {
                 return Err(Fault::new("it is told one way", "write either mail or webhook"));
             }
         };
-        Ok(Recipient { name, to, urgent, routine, duress, digest_at, urgent_per_h })
+        Ok(Recipient { name, to, urgent, routine, duress, head, digest_at, urgent_per_h })
     }
 }
 
@@ -371,7 +386,7 @@ mod tests {
     fn a_mail_and_a_webhook_are_read_with_their_defaults() {
         let text = format!(
             "{LEAST}{MAIL_LEAST}security = \"starttls\"\n[[recipient]]\nname = \"office\"\nmail = \"o@example.com\"\n\
-             [[recipient]]\nname = \"watch\"\nwebhook = \"https://h.example.com/x?y=z\"\nclasses = []\nduress = true\n"
+             [[recipient]]\nname = \"watch\"\nwebhook = \"https://h.example.com/x?y=z\"\nclasses = []\nduress = true\nhead = false\n"
         );
         let config = Config::parse(&text, &Surroundings::default()).expect("it is sound");
         let mail = config.mail.clone().expect("a server");
@@ -380,6 +395,7 @@ mod tests {
         assert_eq!((office.urgent, office.routine, office.duress, office.urgent_per_h), (true, true, false, 12));
         assert_eq!(office.digest_at, [450]);
         assert_eq!((watch.urgent, watch.routine, watch.duress), (false, false, true));
+        assert_eq!((office.head, watch.head), (true, false));
         assert!(config.settings.recipients);
         let again = Config::parse(&config.effective(), &Surroundings::default()).expect("it reads back");
         assert_eq!((again.mail, again.recipients), (config.mail, config.recipients));

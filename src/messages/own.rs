@@ -228,4 +228,8 @@ super::messages! {
         "Nobody is told what is new, since the ledger cannot be read",
         "The part that tells people reads the ledger beside its writer, and could not. It is tried again after some seconds.",
         "If it does not go away: `cabinetd ledger verify`, and the disk.";
+    ALERTS_SEE Notice "9dfe722cb02c0f06ab7d6aaf82a20c00":
+        "The ledger can be read again by the part that tells people",
+        "What is urgent and came meanwhile is told now, and that it comes late.",
+        "Nothing.";
 }

@@ -38,10 +38,12 @@ pub fn samples() -> Vec<Fact> {
         lasted_ms: 6_000_000,
         idle_ms: 61_000,
         charge_pct: Some(78),
+        drill: false,
     };
     let unsure = SwitchFigures {
         elapsed: Elapsed { least_ms: 3_600_000, most_ms: 349_200_000 },
         charge_pct: None,
+        drill: true,
         ..SwitchFigures::default()
     };
     let mut all = Vec::new();

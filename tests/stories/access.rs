@@ -2,8 +2,10 @@
 
 use crate::story::{MONDAY_NINE_MS, Story};
 use cabinetd::cabinet::Event;
-use cabinetd::cabinet::outcome::{Answer, CommandResult, Denial, PinVerdict};
+use cabinetd::cabinet::fact::{Fact, Record};
+use cabinetd::cabinet::outcome::{Action, Answer, CommandResult, Denial, PinVerdict};
 use cabinetd::cabinet::roster::Window;
+use cabinetd::cabinet::snapshot::Snapshot;
 use cabinetd::cabinet::types::{ClockQuality, Code, CommandId, Reason, Role, Wall};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -195,6 +197,7 @@ fn a_flood_of_refusals_is_two_records_a_minute() {
     story.news();
     for _ in 0..50 {
         story.login("ana");
+        story.pin_ok();
         story.wait_s(1);
     }
     story.expect_records(&["ana refused: revoked"]);
@@ -221,7 +224,7 @@ fn refusals_counted_so_far_are_written_when_the_daemon_stops() {
     story.revokes("ana");
     story.news();
     for _ in 0..5 {
-        story.badge("ana");
+        story.comes("ana");
     }
     story.stop();
     story.expect_records(&["ana refused: revoked", "ana refused: revoked ×4", "stopped"]);
@@ -232,12 +235,132 @@ fn outside_her_hours() {
     let mut story = Story::begins();
     story.edits_user("ana", |ana| ana.schedule = vec![Window { weekdays: 0b001_1111, from: 10 * 60, to: 18 * 60 }]);
     story.news();
+    // Who it is comes first.
     story.badge("ana");
+    story.expect_told("Enter your PIN");
+    story.expect_records(&[]);
+    story.pin_ok();
+    story.expect_told(&Denial::OutsideSchedule.to_string());
     story.expect_records(&["ana refused: outside-schedule"]);
+    story.expect_locked();
     story.wait_min(61);
     story.news();
     story.comes("ana");
     story.expect_records(&["ana came"]);
+}
+
+#[test]
+fn without_a_pin_to_ask_for_hours_are_said_at_the_badge() {
+    let closed = vec![Window { weekdays: 0b001_1111, from: 10 * 60, to: 18 * 60 }];
+    let mut story = Story::with(|settings| settings.access.badge_alone = true);
+    story.edits_user("ana", |ana| ana.schedule.clone_from(&closed));
+    story.news();
+    story.badge("ana");
+    story.expect_records(&["ana refused: outside-schedule"]);
+    let mut story = Story::begins();
+    story.import(crate::story::edit_user({
+        let mut new = crate::story::person("fay", Role::Staff, &["a"]);
+        (new.pin, new.schedule) = (None, closed);
+        new
+    }));
+    story.news();
+    story.badge("fay");
+    story.expect_records(&["fay refused: outside-schedule"]);
+}
+
+/// Why ana is refused, whatever her PIN.
+type Refusal = fn(&mut Story);
+
+const REFUSALS: [(Refusal, Denial); 4] = [
+    (|story| drop(story.revokes("ana")), Denial::Revoked),
+    (
+        |story| {
+            let nights = vec![Window { weekdays: 1, from: 0, to: 60 }];
+            drop(story.edits_user("ana", |ana| ana.schedule = nights));
+        },
+        Denial::OutsideSchedule,
+    ),
+    (|story| drop(story.edits_user("ana", |ana| ana.valid_until = Some(Wall(0)))), Denial::Expired),
+    (|story| drop(story.edits_user("ana", |ana| ana.valid_from = Some(Wall(i64::MAX)))), Denial::NotYetValid),
+];
+
+/// Three tries within a minute and one after it, by badge or login: what is seen and heard, what can be looked up, and what alarms.
+fn refused(
+    refusal: Refusal,
+    denial: &Denial,
+    by_badge: bool,
+    duress: bool,
+) -> (Vec<Action>, Vec<Record>, Vec<Snapshot>, usize) {
+    let mut story = Story::begins();
+    refusal(&mut story);
+    story.commanded();
+    let before = story.records().len();
+    let mut looked = Vec::new();
+    for wait_s in [0, 10, 20, 60] {
+        story.wait_s(wait_s);
+        if by_badge {
+            story.badge("ana")
+        } else {
+            story.login("ana")
+        }
+        if duress {
+            story.pin_duress()
+        } else {
+            story.pin_ok()
+        }
+        story.expect_told(&denial.to_string());
+        story.expect_locked();
+        looked.push(story.picture());
+    }
+    story.wait_min(10);
+    looked.push(story.picture());
+    let seen = story.commanded();
+    let seen = seen.into_iter().filter(|action| !matches!(action, Action::CheckPin { .. })).collect();
+    let hidden = &story.cabinet.books().hidden;
+    let number = |record: &Record| Record { seq: hidden.number(record.seq), ..record.clone() };
+    let open = story.records()[before..].iter().filter(|record| !hidden.holds(record.seq)).map(number).collect();
+    let raised = |record: &&Record| matches!(&record.fact, Fact::AlarmRaised { alarm, .. } if alarm.is_silent());
+    (seen, open, looked, story.records().iter().filter(raised).count())
+}
+
+#[test]
+fn under_duress_a_refusal_alarms_and_looks_like_any_other() {
+    for (refusal, denial) in REFUSALS {
+        for by_badge in [true, false] {
+            let (seen, records, looked, alarms) = refused(refusal, &denial, by_badge, false);
+            assert_eq!(alarms, 0);
+            let (seen_too, records_too, looked_too, alarms) = refused(refusal, &denial, by_badge, true);
+            assert_eq!(seen, seen_too, "{denial:?}: what is said, heard and opened");
+            assert_eq!(records, records_too, "{denial:?}: what the log and `ledger show` have");
+            assert_eq!(looked, looked_too, "{denial:?}: what the status has");
+            assert_eq!(alarms, 2, "{denial:?}: at once, and again when it came again a minute later");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_pin_is_charged_outside_hours_too() {
+    let mut story = Story::begins();
+    story.revokes("ana");
+    story.news();
+    story.badge("ana");
+    story.pin_wrong();
+    story.expect_records(&["ana refused: wrong-pin (charged)"]);
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn under_duress_revoked_while_the_pin_is_being_checked() {
+    let mut story = Story::begins();
+    story.badge("ana");
+    story.types("482914");
+    story.revokes("ana");
+    story.verdict(PinVerdict::Duress);
+    story.expect_told("revoked");
+    story.expect_alarms(&["duress user ana"]);
+    story.expect_locked();
+    assert!(matches!(story.acknowledges("duress user ana"), Answer::Done { .. }));
+    story.expect_alarms(&[]);
 }
 
 #[test]
@@ -246,8 +369,8 @@ fn validity_has_a_beginning_and_an_end() {
     story.edits_user("ana", |ana| ana.valid_from = Some(Wall(MONDAY_NINE_MS + HOUR_MS)));
     story.edits_user("bob", |bob| bob.valid_until = Some(Wall(MONDAY_NINE_MS - HOUR_MS)));
     story.news();
-    story.badge("ana");
-    story.badge("bob");
+    story.comes("ana");
+    story.comes("bob");
     story.expect_records(&["ana refused: not-yet-valid", "bob refused: expired"]);
 }
 
@@ -275,7 +398,7 @@ fn a_revocation_denies_whatever_the_clock_says() {
     let mut story = Story::begins();
     story.revokes("ana");
     story.clock_is(ClockQuality::Unknown);
-    story.badge("ana");
+    story.comes("ana");
     story.expect_told("access was revoked");
     story.expect_locked();
 }
@@ -285,9 +408,9 @@ fn revoked_between_badge_and_pin() {
     let mut story = Story::begins();
     story.badge("ana");
     story.revokes("ana");
-    story.types("482913");
-    assert!(!story.is_checking_a_pin());
+    story.pin_ok();
     story.expect_told("revoked");
+    story.expect_locked();
 }
 
 #[test]
@@ -430,7 +553,7 @@ fn a_night_shift_belongs_to_the_day_it_began_on() {
     story.cancels();
     story.news();
     story.wait_min(3 * 60);
-    story.badge("ana");
+    story.comes("ana");
     story.expect_records(&["ana refused: outside-schedule"]);
 }
 

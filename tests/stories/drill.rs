@@ -227,6 +227,35 @@ fn mains_that_stays_out_long_after_the_drill_is_a_real_outage() {
 }
 
 #[test]
+fn each_switch_says_whether_it_is_a_drills() {
+    let switches = |story: &Story| -> Vec<bool> {
+        let figures = |fact: &Fact| match fact {
+            Fact::PowerSwitched { figures, .. } => Some(figures.drill),
+            _ => None,
+        };
+        story.records().iter().filter_map(|record| figures(&record.fact)).collect()
+    };
+    let mut story = with_ups(|_| {});
+    on_battery(&mut story, false);
+    plug_back(&mut story);
+    story.wait_min(4);
+    let in_drill = switches(&story);
+    assert!(in_drill.len() >= 4 && in_drill.iter().all(|drill| *drill), "{in_drill:?}");
+    // The next outage is nobody's drill, nor is one that outlasts its drill.
+    says(&mut story, "OB", 100);
+    story.wait_min(5);
+    plug_back(&mut story);
+    story.wait_min(4);
+    assert!(switches(&story)[in_drill.len()..].iter().all(|drill| !drill));
+    let mut story = with_ups(|_| {});
+    on_battery(&mut story, false);
+    done(&mut story, DrillStep::Abort);
+    story.wait_min(60);
+    plug_back(&mut story);
+    assert_eq!(switches(&story).last(), Some(&false));
+}
+
+#[test]
 fn somebody_who_needs_the_cabinet_ends_the_drill() {
     let mut story = with_ups(|_| {});
     on_battery(&mut story, false);

@@ -96,8 +96,8 @@ fn the_actor_is_in_the_record() {
 fn nothing_but_the_request_is_put_down_to_its_actor() {
     let mut story = Story::begins();
     story.revokes("ana");
-    story.badge("ana");
-    story.badge("ana");
+    story.comes("ana");
+    story.comes("ana");
     story.wait_ms(59_999);
     story.news();
     // The next event comes as the minute of the refusals ends.
@@ -184,7 +184,7 @@ fn a_revocation_survives_an_import_and_a_pin_too() {
         user.pin = None;
     }
     story.import(change.clone());
-    story.badge("ana");
+    story.comes("ana");
     story.expect_told("revoked");
     story.comes("bob");
     story.expect_told("Which key");
@@ -192,7 +192,7 @@ fn a_revocation_survives_an_import_and_a_pin_too() {
     // Not even absence from the file lifts it.
     change.users.retain(|user| user.id.as_str() != "ana");
     story.import(change);
-    story.badge("ana");
+    story.comes("ana");
     story.expect_told("revoked");
     // Only a local edit does.
     story.edits_user("ana", |ana| ana.revoked = false);

@@ -171,7 +171,7 @@ fn a_local_revocation_always_wins() {
     story.revokes("bob");
     arrives(&mut story, 7, |_| {});
     assert!(user(&story, "bob").is_some_and(|bob| bob.revoked));
-    story.badge("bob");
+    story.comes("bob");
     story.expect_record("bob refused: revoked");
     // Nor does leaving and coming back lift it.
     arrives(&mut story, 8, without("bob"));

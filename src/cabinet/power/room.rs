@@ -594,6 +594,9 @@ impl Cabinet {
             lasted_ms: state.map_or(0, |state| state.since.elapsed_ms(stamp)),
             idle_ms: now.mono.since_ms(self.power.idle_since),
             charge_pct: self.power.heard.figures.charge_pct,
+            // An outage that outlasts its drill is a real one.
+            drill: outage
+                .map_or_else(|| state.is_some_and(|state| state.drill.is_some()), |outage| outage.is_drill(stamp)),
         }
     }
 }

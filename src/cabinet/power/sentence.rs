@@ -155,7 +155,8 @@ fn seen(what: Sight, figure: u64) -> String {
 /// A switch of modes: what, why, by which figures.
 #[must_use]
 pub fn switched(from: Mode, to: Mode, why: Why, figures: &SwitchFigures) -> String {
-    format!("{}: {}.", mode_words(to), why_words(from, why, figures))
+    let drill = if figures.drill { "Drill: " } else { "" };
+    format!("{drill}{}: {}.", mode_words(to), why_words(from, why, figures))
 }
 
 /// The supply in words, in the middle of a sentence.

@@ -65,6 +65,9 @@ pub struct SwitchFigures {
     /// How long nobody had been here.
     pub idle_ms: u64,
     pub charge_pct: Option<u8>,
+    /// It belongs to a drill.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
 }
 
 /// The outage that is open.
@@ -312,6 +315,7 @@ impl PowerState {
                 lasted_ms: 0,
                 idle_ms: 0,
                 charge_pct: None,
+                drill: false,
             },
             drained_mwh: 0,
             left_mwh: None,

@@ -147,10 +147,11 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "Upstream lost records {} to {held} and is sent them again. Tell whoever runs it.",
             has + 1
         ),
-        Alarm::UpstreamAhead { seq } => format!(
-            "Upstream holds records up to {seq} that are not in this ledger: an older card or backup was put in. Nothing is sent until \
+        Alarm::UpstreamAhead { .. } => {
+            "Upstream holds records that are not in this ledger: an older card or backup was put in. Nothing is sent until \
              the admin has said how it goes on (docs/upstream.md)."
-        ),
+                .to_owned()
+        }
         Alarm::CabinetCloned { .. } => {
             "Another machine sends records under this cabinet's name. Nothing is sent until the admin has put that right \
              (docs/upstream.md)."

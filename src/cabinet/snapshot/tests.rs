@@ -176,7 +176,7 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::Overdue { key: "202".into() },
         Alarm::OutAtClosing { keys: vec!["202".into(), "gone".into()] },
         Alarm::LoneEmergency { session, user: user.clone() },
-        Alarm::Duress { session, user: user.clone() },
+        Alarm::Duress { session: Some(session), user: user.clone() },
         Alarm::InactiveUser { user },
         Alarm::NoRoom,
         Alarm::UpsUnreachable,
@@ -195,7 +195,7 @@ fn all_alarms() -> Vec<Alarm> {
 fn duress_shows_nowhere() {
     let quiet = look(&books(), 61_000);
     let mut under_duress = books();
-    under_duress.alarms = [open(13, Alarm::Duress { session: SessionId(7), user: "ana".into() }, None)].into();
+    under_duress.alarms = [open(13, Alarm::Duress { session: Some(SessionId(7)), user: "ana".into() }, None)].into();
     assert_eq!(look(&under_duress, 61_000), quiet, "a duress alarm changes nothing that can be seen");
 
     let mut books = books();
@@ -205,6 +205,15 @@ fn duress_shows_nowhere() {
     let json = serde_json::to_string(&seen).unwrap().to_lowercase();
     assert!(!json.contains("duress"), "{json}");
     assert!(seen.alarms.iter().all(|alarm| alarm.sentence.ends_with('.') || alarm.sentence.ends_with('?')));
+}
+
+#[test]
+fn what_upstream_counts_is_no_number_of_this_ledger() {
+    let mut books = books();
+    let alarms = [Alarm::UpstreamAhead { seq: 987_654 }, Alarm::CabinetCloned { seq: 987_654 }];
+    books.alarms = (20..).zip(alarms).map(|(id, alarm)| open(id, alarm, None)).collect();
+    let json = serde_json::to_string(&look(&books, 61_000)).unwrap();
+    assert!(!json.contains("987654"), "{json}");
 }
 
 #[test]

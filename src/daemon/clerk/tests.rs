@@ -154,7 +154,7 @@ fn an_order_to_open_is_found_by_its_doors() {
 #[test]
 fn duress_is_told_nowhere_nor_what_becomes_of_it() {
     let clerk = &mut clerk();
-    let alarm = Alarm::Duress { session: SessionId(1), user: UserId::from("ana") };
+    let alarm = Alarm::Duress { session: Some(SessionId(1)), user: UserId::from("ana") };
     let id = AlarmId::silent(30);
     let duress = Fact::AlarmRaised { alarm, number: Some(id) };
     let acknowledged = Fact::AlarmAcknowledged { alarm: id };
@@ -170,7 +170,7 @@ fn duress_is_told_nowhere_nor_what_becomes_of_it() {
 
 #[test]
 fn what_was_silent_before_a_start_stays_so() {
-    let alarm = Alarm::Duress { session: SessionId(1), user: UserId::from("ana") };
+    let alarm = Alarm::Duress { session: Some(SessionId(1)), user: UserId::from("ana") };
     let mut books = Books::default();
     books.apply(&record(1, Fact::AlarmRaised { alarm, number: None }), 10);
     let (log, _) = journal::start(Sink::Stderr(Dress::Plain)).expect("a thread");

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Records read at a time.
 const PAGE: usize = 500;
 
+/// Alarms that are remembered at most: a daemon reads the ledger for months.
+const KNOWN_ALARMS: usize = 256;
+
 /// Whether a payload is there, and if not, why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PayloadState {
@@ -127,7 +130,7 @@ pub struct Reader {
     identity: Identity,
     /// Where the proof of life is, if this is the ledger of a state directory.
     proof: Option<PathBuf>,
-    /// Alarms already looked up.
+    /// Alarms already looked up, [`KNOWN_ALARMS`] at most.
     alarms: RefCell<BTreeMap<AlarmId, Option<Alarm>>>,
 }
 
@@ -362,7 +365,11 @@ impl Reader {
             }),
             _ => None,
         };
-        self.alarms.borrow_mut().insert(id, alarm.clone());
+        let mut known = self.alarms.borrow_mut();
+        if known.len() >= KNOWN_ALARMS {
+            known.clear();
+        }
+        known.insert(id, alarm.clone());
         Ok(alarm)
     }
 
@@ -533,6 +540,34 @@ impl Iterator for Entries<'_> {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cabinet::fact::Record;
+    use crate::cabinet::types::ClockQuality;
+    use crate::io::store::Store;
+
+    #[test]
+    fn alarms_looked_up_are_not_remembered_without_end() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let identity = Identity { site: "Palm Court".into(), cabinet: "c".into() };
+        let (store, _) = Store::open(dir.path(), &identity, None).expect("a ledger");
+        let many = 3 * KNOWN_ALARMS as u64;
+        let record = |seq, fact| {
+            let stamp = Stamp { mono: Mono(seq), wall: Wall(1), clock: ClockQuality::Synced, boot: BootId(1) };
+            Record { seq, stamp, by: Origin::cabinet(), fact }
+        };
+        let raised = |seq| record(seq, Fact::AlarmRaised { alarm: Alarm::Tampered, number: None });
+        store.commit_blocking((1..=many).map(raised).collect(), Vec::new(), false).expect("committed");
+        let reader = Reader::open(dir.path()).expect("readable");
+        for alarm in (1..=many).map(AlarmId) {
+            let found = reader.alarm_of(&Fact::AlarmAcknowledged { alarm }).expect("readable");
+            assert_eq!(found, Some(Alarm::Tampered));
+            assert!(reader.alarms.borrow().len() <= KNOWN_ALARMS);
         }
     }
 }
