@@ -105,6 +105,8 @@ struct Copying {
     sight: watch::Sender<Arc<Snapshot>>,
     /// It was told that upstream and the ledger agree.
     agrees: bool,
+    /// It was told that records go.
+    takes: bool,
     /// What it was told last of refused payloads.
     refused: Option<BTreeSet<u64>>,
 }
@@ -143,7 +145,7 @@ fn copying(ledger: &Ledger, dir: &Path, config: UpstreamConfig, machine: &str) -
         seen: config_keymap.then_some(seen),
     };
     let link = Link::start(setup, ledger.store.marks(), events, || Mono(1)).expect("it starts");
-    Copying { link, said, sight, agrees: false, refused: None }
+    Copying { link, said, sight, agrees: false, takes: false, refused: None }
 }
 
 impl Copying {
@@ -168,6 +170,7 @@ impl Copying {
             match said {
                 // Once in each life.
                 UpstreamNews::Agrees => self.agrees = true,
+                UpstreamNews::Takes => self.takes = true,
                 UpstreamNews::Refuses { records } => self.refused = Some(records),
                 // What comes of a silence the core decides, and its stories tell.
                 UpstreamNews::Silent { .. } | UpstreamNews::Answers => {}
@@ -291,6 +294,55 @@ fn a_payload_that_is_refused_is_parked_and_the_rest_goes_on_and_it_is_tried_agai
     assert_eq!((copying.news(), copying.refused.take()), (vec![], Some(BTreeSet::new())));
     assert_eq!(all_there(&server, 60), 60);
     assert!(Reader::open(&state).expect("readable").parked().expect("readable").is_empty());
+}
+
+#[test]
+fn a_record_that_is_too_large_in_any_form_is_told_and_holds_up_nothing_beside_the_records() {
+    let (dir, server, ledger) = site(60);
+    let state = dir.path().join("state");
+    server.policy().too_large.insert(31);
+    server.lay_down(&cabinet(), "", &signed_roster(7, key().verifying_key().to_bytes())).expect("laid down");
+    tell(dir.path(), 1_000, true, None);
+    // Tried again so seldom that nothing here waits for it.
+    let roster_key = Some(roster_signer().verifying_key().to_bytes());
+    let config = config(&server, &state);
+    let config = UpstreamConfig { roster_key, hints: true, heartbeat_s: 1, longest_pause_s: 600, ..config };
+    let mut copying = copying(&ledger, &state, config, "m1");
+    let mut found = (false, false, false);
+    for _ in 0..1_000 {
+        match copying.said.try_recv() {
+            Ok(Event::RosterArrived(_)) => found.0 = true,
+            Ok(Event::UpstreamSaid(UpstreamNews::Hints { storm: true, .. })) => found.1 = true,
+            Ok(Event::UpstreamSaid(UpstreamNews::Blocked { seq })) => (found.2, _) = (true, assert_eq!(seq, 31)),
+            Ok(_) => {}
+            Err(_) if found == (true, true, true) => break,
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    assert_eq!(found, (true, true, true), "the roster, the hint, and that a record is not taken");
+    // It is on battery now, and that is heard there, again and again.
+    copying.link.recorded(60, Mode::Conserve);
+    let beats = |server: &Server| server.receiver().last_heartbeat(&cabinet()).expect("readable").unwrap_or_default();
+    copying.until("a heartbeat", |_| beats(&server).contains("\"mode\":\"conserve\""));
+    let stands = copying.link.state();
+    assert_eq!((stands.blocked, stands.acknowledged, stands.failing_since), (Some(31), 30, None));
+    assert!(stands.trouble.is_some_and(|why| why.contains("does not take a record")), "for as long as it lasts");
+    assert_eq!(copying.link.flush().blocking_recv(), Ok(false), "it does not have everything");
+
+    // Put right there, and tried by hand: all goes on, this record's payload as well.
+    server.policy().too_large.clear();
+    copying.takes = false;
+    copying.link.retry();
+    copying.until_acknowledged(60);
+    copying.until("nothing waits for a person", |copying| copying.link.state().parked.is_empty());
+    assert_eq!(all_there(&server, 60), 60);
+    let stands = copying.link.state();
+    assert_eq!((stands.blocked, stands.trouble), (None, None));
+    copying.until("it is told", |copying| !copying.said.is_empty());
+    while let Ok(said) = copying.said.try_recv() {
+        copying.takes |= said == Event::UpstreamSaid(UpstreamNews::Takes);
+    }
+    assert!(copying.takes);
 }
 
 #[test]

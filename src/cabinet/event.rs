@@ -73,6 +73,10 @@ pub enum UpstreamNews {
     Agrees,
     /// These are all the payloads that it refuses for good: their records were sent without them. Said at a start and whenever it changes.
     Refuses { records: BTreeSet<u64> },
+    /// It does not take this record in any form, so nothing goes on behind it.
+    Blocked { seq: u64 },
+    /// It takes records: the first time in this life of the process, or again.
+    Takes,
     /// What it knows of the weather, and in how many ms the utility expects an outage to end.
     Hints { storm: bool, ends_in_ms: Option<u64> },
     /// It does not answer, since this moment.

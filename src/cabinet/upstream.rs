@@ -35,6 +35,12 @@ impl Cabinet {
                 self.raise(turn, alarm.clone());
             }
             UpstreamNews::Agrees => self.resolve(turn, is_apart),
+            UpstreamNews::Blocked { seq } => {
+                let alarm = Alarm::UpstreamBlocked { record: self.books.hidden.number(seq) };
+                self.resolve(turn, |open| matches!(open, Alarm::UpstreamBlocked { .. }) && *open != alarm);
+                self.raise(turn, alarm.clone());
+            }
+            UpstreamNews::Takes => self.resolve(turn, |alarm| matches!(alarm, Alarm::UpstreamBlocked { .. })),
             UpstreamNews::Refuses { records } => self.refused_upstream(turn, &records),
             UpstreamNews::Hints { storm, ends_in_ms } => self.outage_hinted(turn, storm, ends_in_ms),
             UpstreamNews::Silent { since } => self.upstream_silent = self.upstream_silent.or(Some(since)),

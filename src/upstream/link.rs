@@ -357,10 +357,14 @@ impl Copier {
                         Err(error) => Err(error),
                     };
                     self.heard(reader, &mut sync, Some((after, excerpt.last.seq)), answer).await?;
+                    if sync.held_up_by().is_some() {
+                        // Records wait; what goes beside them does not.
+                        self.beside_records(client, reader, &mut sync).await?;
+                    }
                 }
                 Step::Rest => {
                     self.keep(reader, &sync, true).await?;
-                    self.while_at_rest(client, reader, &mut sync).await?;
+                    self.beside_records(client, reader, &mut sync).await?;
                     let head = reader.head()?.seq;
                     if sync.pause_ms(0) == 0 && sync.next(head) == Step::Rest && !self.is_beat_due() {
                         self.end_flush(true);
@@ -376,8 +380,8 @@ impl Copier {
         }
     }
 
-    /// Upstream has everything: what else there is to say.
-    async fn while_at_rest(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
+    /// Upstream has everything, or takes nothing more: what else there is to say.
+    async fn beside_records(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
         if std::mem::take(&mut self.retry) {
             self.roster = None;
             // They are said to be gone only behind an answer.
@@ -389,7 +393,7 @@ impl Copier {
         if !self.flushing.is_empty() || self.is_beat_due() {
             self.beat(client, reader, sync).await?;
         }
-        if sync.pause_ms(0) == 0 {
+        if self.shown.borrow().failing_since.is_none() {
             self.show_keymap(client, reader).await?;
         }
         Ok(())
@@ -496,7 +500,14 @@ impl Copier {
             if was_silent {
                 tell!(UPSTREAM_BACK, "upstream answers again");
             }
-            self.shown.send_modify(|state| (state.failing_since, state.trouble) = (None, None));
+            let held_up_by = sync.held_up_by();
+            self.shown.send_modify(|state| {
+                state.failing_since = None;
+                state.trouble = state.trouble.take().filter(|_| held_up_by.is_some() && !was_silent);
+            });
+            if let Some(why) = held_up_by {
+                self.show_trouble(why);
+            }
             if was_silent || is_first {
                 self.inform(UpstreamNews::Answers).await;
             }
@@ -528,12 +539,12 @@ impl Copier {
                 self.show_refused(sync).await;
             }
             News::Blocked { seq } => {
-                self.show_trouble("it does not take a record, not even without its payload");
                 self.shown.send_modify(|state| state.blocked = Some(seq));
                 self.end_flush(false);
+                self.inform(UpstreamNews::Blocked { seq }).await;
             }
+            News::Takes => self.inform(UpstreamNews::Takes).await,
             News::Stopped { seq, elsewhere } => {
-                self.show_trouble("it holds other records than this ledger");
                 self.shown.send_modify(|state| state.stopped = true);
                 self.end_flush(false);
                 let news = if elsewhere { UpstreamNews::Cloned { seq } } else { UpstreamNews::Ahead { seq } };
@@ -588,7 +599,11 @@ impl Copier {
         let pause_ms = sync.pause_ms(u32::from_ne_bytes(roll));
         if pause_ms > 0 {
             self.end_flush(false);
-            return self.wait(Duration::from_millis(pause_ms) * self.slower).await;
+            let pause = Duration::from_millis(pause_ms) * self.slower;
+            let answers = sync.held_up_by().is_some() && self.shown.borrow().failing_since.is_none();
+            let beat_at = self.beat_at.filter(|_| answers);
+            let until_beat = beat_at.map(|at| at.saturating_duration_since(Instant::now()));
+            return self.wait(until_beat.map_or(pause, |until| until.min(pause))).await;
         }
         while let Ok(order) = self.asked.try_recv() {
             self.obey(order);
