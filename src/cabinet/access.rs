@@ -12,7 +12,7 @@ use super::event::StoreState;
 use super::fact::{Alarm, Fact};
 use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
 use super::roster::User;
-use super::types::{Code, Mono, Origin, Pin, Shown, UserId, VOUCHED_DIGITS};
+use super::types::{Code, Mono, Origin, Pin, PinHash, Shown, UserId, VOUCHED_DIGITS};
 use super::{Cabinet, Purpose, Reason, Turn};
 
 /// A denial of the same kind is written at most once in this time; further ones are counted.
@@ -81,7 +81,8 @@ pub(super) enum Desk {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Proof {
     OwnPin,
-    Vouched,
+    /// A code that a manager vouched for.
+    Vouched(Pin),
     /// The code with which a PIN is chosen.
     Enrolment(Pin),
 }
@@ -278,12 +279,16 @@ impl Cabinet {
         let own = self.books.roster.users.get(&user).and_then(|user| user.pin.as_ref());
         let (by, hash) = match (code, own) {
             (Some(code), _) if code.enrols => (Proof::Enrolment(pin.clone()), code.code.clone()),
-            (Some(code), _) => (Proof::Vouched, code.code.clone()),
+            (Some(code), _) => (Proof::Vouched(pin.clone()), code.code.clone()),
             (None, Some(own)) => (Proof::OwnPin, own.clone()),
             (None, None) => return self.deny(turn, Some(user), Denial::NoPin, None),
         };
-        self.desk = Desk::Checking { user: user.clone(), shown, by };
         self.show(turn, Message::Checking);
+        self.have_checked(turn, user, shown, by, pin, hash);
+    }
+
+    fn have_checked(&mut self, turn: &mut Turn, user: UserId, shown: Shown, by: Proof, pin: Pin, hash: PinHash) {
+        self.desk = Desk::Checking { user: user.clone(), shown, by };
         let purpose = Purpose::CheckPin { user: user.clone() };
         self.command(turn, Action::CheckPin { user, pin, hash }, purpose);
     }
@@ -302,12 +307,21 @@ impl Cabinet {
                 match (self.is_welcome(turn, user).err(), by) {
                     (Some(denial), _) => self.deny(turn, Some(user.clone()), denial, None),
                     (None, Proof::Enrolment(code)) => self.choose_pin(turn, user, code),
-                    (None, Proof::Vouched) => self.admitted(turn, user, true, *verdict == PinVerdict::Duress),
+                    (None, Proof::Vouched(_)) => self.admitted(turn, user, true, *verdict == PinVerdict::Duress),
                     (None, Proof::OwnPin) => self.admitted(turn, user, false, *verdict == PinVerdict::Duress),
                 }
             }
             CommandResult::Pin(PinVerdict::Mismatch) => {
-                self.deny(turn, Some(user.clone()), Denial::WrongPin, Some(shown));
+                let own = self.books.roster.users.get(user).and_then(|user| user.pin.clone());
+                match (by, own) {
+                    // As many digits as a code, and not the code: their own PIN may have as many. Neither is one failure.
+                    (Proof::Vouched(pin) | Proof::Enrolment(pin), Some(own)) => {
+                        self.have_checked(turn, user.clone(), shown, Proof::OwnPin, pin, own);
+                    }
+                    (Proof::OwnPin, _) | (_, None) => {
+                        self.deny(turn, Some(user.clone()), Denial::WrongPin, Some(shown));
+                    }
+                }
             }
             // It could not be checked: nobody's fault, nobody is charged.
             CommandResult::Done | CommandResult::Hashed(_) | CommandResult::Failed(_) | CommandResult::Unknown => {
