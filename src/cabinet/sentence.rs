@@ -133,7 +133,9 @@ impl Names<'_> {
             }
             Alarm::RecordParked { record } => format!("upstream refuses what is in record {record}"),
             Alarm::UpstreamBlocked { record } => {
-                format!("upstream does not take record {record}, not even without its content; nothing behind it is sent")
+                format!(
+                    "upstream does not take record {record}, not even without its content; nothing behind it is sent"
+                )
             }
             Alarm::RosterRefused { fault } => format!("the roster that upstream has counts for nothing: {fault}"),
             Alarm::RosterOverdue { version } => format!("signed roster {version} is past its age"),

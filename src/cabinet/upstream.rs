@@ -72,7 +72,7 @@ impl Cabinet {
 
     pub(super) fn retry_upstream(&mut self, turn: &mut Turn) -> Result<String, Denial> {
         if !self.settings.upstream {
-            return Err(Denial::NotPrepared { what: "an [upstream] in the config".to_owned() });
+            return Err(Denial::NotPrepared { what: "a url under [upstream] in the config".to_owned() });
         }
         self.courtesy(turn, Action::RetryUpstream);
         Ok("upstream is tried now; `cabinetd upstream status` says what came of it".to_owned())
