@@ -85,6 +85,21 @@ pub enum UpstreamNews {
     Answers,
 }
 
+impl UpstreamNews {
+    /// What it is about: the last word on each matter is how that stands. None: a moment's.
+    #[must_use]
+    pub const fn matter(&self) -> Option<u8> {
+        match self {
+            Self::LostData { .. } => Some(0),
+            Self::Ahead { .. } | Self::Cloned { .. } | Self::Agrees => Some(1),
+            Self::Refuses { .. } => Some(2),
+            Self::Blocked { .. } | Self::Takes => Some(3),
+            Self::Silent { .. } | Self::Answers => Some(4),
+            Self::Hints { .. } => None,
+        }
+    }
+}
+
 /// The circumstances of a start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Start {

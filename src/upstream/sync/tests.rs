@@ -294,7 +294,10 @@ fn a_record_whose_envelope_is_refused_holds_up_what_is_behind_it() {
     let mut later = Sync::new(BOUNDS, "m1".into(), 3, BTreeSet::from([4]));
     let told = |sync: &mut Sync, ours: &Ledger| {
         let has = Answer::Has { head: Some(ours.records[2]), machine: None };
-        assert!(!sync.heard(None, &has, ours).unwrap().contains(&News::Takes), "that it answers says nothing of the records");
+        assert!(
+            !sync.heard(None, &has, ours).unwrap().contains(&News::Takes),
+            "that it answers says nothing of the records"
+        );
         sync.heard(Some((3, 9)), &Answer::Took { head: ours.records[8], refused: BTreeSet::new() }, ours).unwrap()
     };
     for sync in [&mut sync, &mut later] {
