@@ -505,7 +505,8 @@ impl Cabinet {
             fact::Alarm::RosterRefused { .. } | fact::Alarm::RosterOverdue { .. } => !settings.signed_roster,
             fact::Alarm::UpstreamAhead { .. }
             | fact::Alarm::CabinetCloned { .. }
-            | fact::Alarm::RecordParked { .. } => !settings.upstream,
+            | fact::Alarm::RecordParked { .. }
+            | fact::Alarm::UpstreamBlocked { .. } => !settings.upstream,
             fact::Alarm::UpstreamSilent => settings.upstream_silent_ms == 0,
             fact::Alarm::InactiveUser { .. } => settings.alerts.inactive_days == 0,
             _ => false,

@@ -73,6 +73,8 @@ pub struct Config {
     pub ups: Option<UpsConfig>,
     /// None: the ledger is copied nowhere.
     pub upstream: Option<UpstreamConfig>,
+    /// The public key that may sign rosters for this site, whoever brings them. None: no signed roster counts.
+    pub roster_key: Option<[u8; 32]>,
     /// None: no mail is sent.
     pub mail: Option<MailConfig>,
     /// Who is told of alarms.
@@ -135,7 +137,7 @@ pub struct UpstreamConfig {
     pub batch_records: usize,
     /// How long falling asleep waits for upstream.
     pub flush_ms: u64,
-    /// The public key that may sign rosters for this site. None: no roster is asked for.
+    /// [`Config::roster_key`]. None: no roster is asked for.
     pub roster_key: Option<[u8; 32]>,
     /// Whether it is asked what it knows of the weather and of an outage.
     pub hints: bool,
@@ -364,6 +366,7 @@ impl Config {
             readers: Vec::new(),
             ups: None,
             upstream: None,
+            roster_key: None,
             mail: None,
             recipients: Vec::new(),
             power: PowerSettings::default(),
@@ -499,11 +502,18 @@ impl Config {
         let known: Vec<&str> = keys::UPSTREAM.iter().map(|key| key.name).collect();
         reader.refuse_unknown(table, "upstream", &known, home_of);
         let Some(mut upstream) = UpstreamConfig::blank() else { return };
-        reader.read("upstream", "[upstream]", Some((line, table)), keys::UPSTREAM, &mut upstream);
+        // Where rosters come on a stick alone there is no upstream, only their key.
+        let is_alone = table.len() == 1 && table.get("roster_key").is_some();
+        let keys = if is_alone { keys::roster_key() } else { keys::UPSTREAM };
+        reader.read("upstream", "[upstream]", Some((line, table)), keys, &mut upstream);
+        self.roster_key = upstream.roster_key;
+        self.settings.signed_roster = upstream.roster_key.is_some();
+        if is_alone {
+            return;
+        }
         upstream.ca_file = upstream.ca_file.map(|path| around.folder.join(path));
         self.power.rules.flush_ms = upstream.flush_ms;
         self.settings.upstream = true;
-        self.settings.signed_roster = upstream.roster_key.is_some();
         self.settings.upstream_silent_ms = u64::from(upstream.silent_alarm_h) * 3_600_000;
         self.upstream = Some(upstream);
     }

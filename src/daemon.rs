@@ -285,11 +285,11 @@ impl Daemon {
                 Some(event) = self.queues.ups.recv() => plain(event),
                 Some(event) = self.queues.upstream.recv() => plain(event),
                 () = upstream_changed(self.upstream.as_mut()) => {
-                    self.refresh();
+                    self.refresh(false);
                     continue;
                 }
                 () = post_changed(self.post.as_mut()) => {
-                    self.refresh();
+                    self.refresh(false);
                     continue;
                 }
                 Some(inbound) = self.queues.control.recv() => inbound,
@@ -368,6 +368,7 @@ impl Daemon {
             }
             events.push((self.clock.now(), event));
         }
+        let was_full = self.keeper.cabinet().store_state() == StoreState::Reserve;
         match self.keeper.take(events).await? {
             Taken::Committed { commands, records, durable } => {
                 if durable {
@@ -375,6 +376,9 @@ impl Daemon {
                 }
                 if let Some(upstream) = &self.upstream {
                     upstream.roster_settled(self.keeper.cabinet().settled_roster());
+                    if was_full && self.keeper.cabinet().store_state() == StoreState::Writable {
+                        upstream.say_again();
+                    }
                 }
                 let (answers, deeds): (Vec<Command>, Vec<Command>) =
                     commands.into_iter().partition(|command| matches!(command.action, Action::Reply { .. }));
@@ -384,15 +388,17 @@ impl Daemon {
                 self.tell(&records);
                 // A word that lapses or is taken back is no record, but whoever looks must not wait for it.
                 let word_goes = self.snapshot.borrow().opening.is_some() && !self.keeper.cabinet().opening_stands();
-                if durable && self.keeper.cabinet().books().hidden.hides(&records) && !word_goes {
+                // Nor is a roster that waits.
+                let moves = word_goes || self.shown_roster() != self.keeper.cabinet().waiting_roster();
+                if durable && self.keeper.cabinet().books().hidden.hides(&records) && !moves {
                     // Who follows is not even told that something happened, nor does the moment of the last look move.
                     if is_heard {
-                        self.refresh();
+                        self.refresh(true);
                     }
-                } else if durable || word_goes {
+                } else if durable || moves {
                     self.publish();
                 } else if is_heard {
-                    self.refresh();
+                    self.refresh(true);
                 }
                 for command in answers {
                     if let Action::Reply { request, answer } = command.action {

@@ -12,11 +12,13 @@ mod server;
 use cabinetd::cabinet::Event;
 use cabinetd::cabinet::books::Books;
 use cabinetd::cabinet::event::{StoreState, UpstreamNews};
-use cabinetd::cabinet::fact::{Fact, Record, SensorFault};
+use cabinetd::cabinet::fact::{Alarm, Fact, Record, SensorFault};
 use cabinetd::cabinet::power::Mode;
 use cabinetd::cabinet::signed::RosterFault;
 use cabinetd::cabinet::snapshot::Snapshot;
-use cabinetd::cabinet::types::{BootId, Civil, ClockQuality, DoorNo, Input, Mono, Now, Origin, SlotNo, Stamp, Wall};
+use cabinetd::cabinet::types::{
+    AlarmId, BootId, Civil, ClockQuality, DoorNo, Input, Mono, Now, Origin, SessionId, SlotNo, Stamp, Wall,
+};
 use cabinetd::config::{ANNOTATED, Config, Surroundings, UpstreamConfig};
 use cabinetd::io::store::{Identity, OpenOptions, Reader, Report, Store, Stored, verify};
 use cabinetd::upstream::roster::{self, Terms};
@@ -28,6 +30,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -85,6 +88,19 @@ impl Ledger {
     }
 }
 
+/// The record of an alarm under duress, and what the views make of it.
+fn writes_a_silent_record(ledger: &mut Ledger) -> u64 {
+    let seq = ledger.next;
+    let alarm = Alarm::Duress { session: Some(SessionId(1)), user: "ana".into() };
+    let fact = Fact::AlarmRaised { alarm, number: Some(AlarmId::silent(seq)) };
+    let record = ledger.record(fact, 1_700_000_000_000, ClockQuality::Synced);
+    let mut books = Books::default();
+    books.next_seq = seq;
+    books.apply(&record, 10);
+    ledger.store.commit_blocking(vec![record], books.take_changes(), false).expect("committed");
+    seq
+}
+
 /// The annotated config's cabinet as of a record, with a fault in one slot.
 fn picture(head_seq: u64, faulty: SlotNo) -> Arc<Snapshot> {
     let settings = Config::parse(ANNOTATED, &Surroundings::default()).expect("a config").settings;
@@ -105,6 +121,8 @@ struct Copying {
     sight: watch::Sender<Arc<Snapshot>>,
     /// It was told that upstream and the ledger agree.
     agrees: bool,
+    /// It was told that records go.
+    takes: bool,
     /// What it was told last of refused payloads.
     refused: Option<BTreeSet<u64>>,
 }
@@ -142,8 +160,10 @@ fn copying(ledger: &Ledger, dir: &Path, config: UpstreamConfig, machine: &str) -
         machine: machine.to_owned(),
         seen: config_keymap.then_some(seen),
     };
-    let link = Link::start(setup, ledger.store.marks(), events, || Mono(1)).expect("it starts");
-    Copying { link, said, sight, agrees: false, refused: None }
+    let ticks = AtomicU64::new(1);
+    let clock = move || Mono(ticks.fetch_add(1, Ordering::Relaxed));
+    let link = Link::start(setup, ledger.store.marks(), events, clock).expect("it starts");
+    Copying { link, said, sight, agrees: false, takes: false, refused: None }
 }
 
 impl Copying {
@@ -168,6 +188,7 @@ impl Copying {
             match said {
                 // Once in each life.
                 UpstreamNews::Agrees => self.agrees = true,
+                UpstreamNews::Takes => self.takes = true,
                 UpstreamNews::Refuses { records } => self.refused = Some(records),
                 // What comes of a silence the core decides, and its stories tell.
                 UpstreamNews::Silent { .. } | UpstreamNews::Answers => {}
@@ -291,6 +312,55 @@ fn a_payload_that_is_refused_is_parked_and_the_rest_goes_on_and_it_is_tried_agai
     assert_eq!((copying.news(), copying.refused.take()), (vec![], Some(BTreeSet::new())));
     assert_eq!(all_there(&server, 60), 60);
     assert!(Reader::open(&state).expect("readable").parked().expect("readable").is_empty());
+}
+
+#[test]
+fn a_record_that_is_too_large_in_any_form_is_told_and_holds_up_nothing_beside_the_records() {
+    let (dir, server, ledger) = site(60);
+    let state = dir.path().join("state");
+    server.policy().too_large.insert(31);
+    server.lay_down(&cabinet(), "", &signed_roster(7, key().verifying_key().to_bytes())).expect("laid down");
+    tell(dir.path(), 1_000, true, None);
+    // Tried again so seldom that nothing here waits for it.
+    let roster_key = Some(roster_signer().verifying_key().to_bytes());
+    let config = config(&server, &state);
+    let config = UpstreamConfig { roster_key, hints: true, heartbeat_s: 1, longest_pause_s: 600, ..config };
+    let mut copying = copying(&ledger, &state, config, "m1");
+    let mut found = (false, false, false);
+    for _ in 0..1_000 {
+        match copying.said.try_recv() {
+            Ok(Event::RosterArrived(_)) => found.0 = true,
+            Ok(Event::UpstreamSaid(UpstreamNews::Hints { storm: true, .. })) => found.1 = true,
+            Ok(Event::UpstreamSaid(UpstreamNews::Blocked { seq })) => (found.2, _) = (true, assert_eq!(seq, 31)),
+            Ok(_) => {}
+            Err(_) if found == (true, true, true) => break,
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    assert_eq!(found, (true, true, true), "the roster, the hint, and that a record is not taken");
+    // It is on battery now, and that is heard there, again and again.
+    copying.link.recorded(60, Mode::Conserve);
+    let beats = |server: &Server| server.receiver().last_heartbeat(&cabinet()).expect("readable").unwrap_or_default();
+    copying.until("a heartbeat", |_| beats(&server).contains("\"mode\":\"conserve\""));
+    let stands = copying.link.state();
+    assert_eq!((stands.blocked, stands.acknowledged, stands.failing_since), (Some(31), 30, None));
+    assert!(stands.trouble.is_some_and(|why| why.contains("does not take a record")), "for as long as it lasts");
+    assert_eq!(copying.link.flush().blocking_recv(), Ok(false), "it does not have everything");
+
+    // Put right there, and tried by hand: all goes on, this record's payload as well.
+    server.policy().too_large.clear();
+    copying.takes = false;
+    copying.link.retry();
+    copying.until_acknowledged(60);
+    copying.until("nothing waits for a person", |copying| copying.link.state().parked.is_empty());
+    assert_eq!(all_there(&server, 60), 60);
+    let stands = copying.link.state();
+    assert_eq!((stands.blocked, stands.trouble), (None, None));
+    copying.until("it is told", |copying| !copying.said.is_empty());
+    while let Ok(said) = copying.said.try_recv() {
+        copying.takes |= said == Event::UpstreamSaid(UpstreamNews::Takes);
+    }
+    assert!(copying.takes);
 }
 
 #[test]
@@ -619,6 +689,148 @@ fn a_roster_is_handed_over_until_it_is_settled_and_then_its_etag_does() {
     server.serve(Rosters::Honest);
     assert_eq!(next(&mut copying), Ok(7));
     assert_eq!(all_there(&server, 5), 5);
+}
+
+/// What the core knows of rosters is lost with its process: so is the `ETag` of one that waited.
+#[test]
+fn a_roster_that_waited_is_asked_for_anew_after_a_restart_and_when_the_core_lost_it() {
+    let (dir, server, ledger) = site(5);
+    let state = dir.path().join("state");
+    server.lay_down(&cabinet(), "", &signed_roster(7, key().verifying_key().to_bytes())).expect("laid down");
+    let arrives = |copying: &mut Copying| {
+        for _ in 0..1_000 {
+            match copying.said.try_recv() {
+                Ok(Event::RosterArrived(roster)) => return roster.version,
+                Ok(_) => {}
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+        panic!("no roster");
+    };
+    for _ in 0..2 {
+        let mut copying = copying(&ledger, &state, with_rosters(&server, &state), "m1");
+        assert_eq!(arrives(&mut copying), 7);
+        // It waits in the core: as long as it does it is not sent again.
+        copying.link.roster_settled(7);
+        std::thread::sleep(Duration::from_millis(200));
+        while copying.said.try_recv().is_ok() {}
+        let (sent, requests) = (server.rosters_sent(), server.requests());
+        copying.until("it is asked again and again", |_| server.requests() > requests + 6);
+        assert_eq!(server.rosters_sent(), sent, "304");
+        // The core was built anew, and knows of none.
+        copying.link.roster_settled(0);
+        assert_eq!(arrives(&mut copying), 7);
+    }
+}
+
+#[test]
+fn how_it_stands_is_said_again_when_that_may_have_been_lost() {
+    let (dir, server, mut ledger) = site(60);
+    let state = dir.path().join("state");
+    server.policy().refused.insert(7);
+    server.policy().too_large.insert(31);
+    server.lay_down(&cabinet(), "", &signed_roster(7, key().verifying_key().to_bytes())).expect("laid down");
+    server.serve(Rosters::Forged);
+    let roster_key = Some(roster_signer().verifying_key().to_bytes());
+    let slow = UpstreamConfig { roster_key, heartbeat_s: 1, longest_pause_s: 600, ..config(&server, &state) };
+    let mut copying = copying(&ledger, &state, slow, "m1");
+    // What is said until nothing more is, in order.
+    let said = |copying: &mut Copying| {
+        let mut said = Vec::new();
+        for _ in 0..25 {
+            std::thread::sleep(Duration::from_millis(100));
+            while let Ok(event) = copying.said.try_recv() {
+                said.push(event);
+            }
+        }
+        said
+    };
+    let first = said(&mut copying);
+    let stands = [
+        Event::UpstreamSaid(UpstreamNews::Answers),
+        Event::UpstreamSaid(UpstreamNews::Agrees),
+        Event::UpstreamSaid(UpstreamNews::Refuses { records: BTreeSet::from([7, 31]) }),
+        Event::UpstreamSaid(UpstreamNews::Blocked { seq: 31 }),
+        Event::RosterRefused(RosterFault::BadSignature),
+    ];
+    for event in &stands {
+        assert!(first.contains(event), "{event:?} in {first:?}");
+    }
+    assert_eq!(said(&mut copying), [], "once");
+    copying.link.say_again();
+    let again = said(&mut copying);
+    assert!(again.len() == stands.len() && stands.iter().all(|event| again.contains(event)), "{again:?}");
+
+    // That it lost data is over soon, and is said again until something that was recorded later is there.
+    server.policy().too_large.clear();
+    copying.link.retry();
+    copying.until_acknowledged(60);
+    said(&mut copying);
+    server.receiver().lose_behind(&cabinet(), 40).expect("lost");
+    let lost = Event::UpstreamSaid(UpstreamNews::LostData { held: 60, has: 40 });
+    assert!(said(&mut copying).contains(&lost));
+    copying.link.say_again();
+    assert!(said(&mut copying).contains(&lost));
+    ledger.write(1);
+    copying.link.recorded(61, Mode::Line);
+    copying.until_acknowledged(61);
+    said(&mut copying);
+    copying.link.say_again();
+    let again = said(&mut copying);
+    assert!(!again.contains(&lost) && again.contains(&Event::UpstreamSaid(UpstreamNews::Takes)), "{again:?}");
+}
+
+#[test]
+fn forged_rosters_that_take_turns_are_told_once_each() {
+    let (dir, server, ledger) = site(5);
+    let state = dir.path().join("state");
+    server.lay_down(&cabinet(), "", &signed_roster(7, key().verifying_key().to_bytes())).expect("laid down");
+    server.lay_down(&cabinet(), ".other", &signed_roster(8, [1; 32])).expect("laid down");
+    let mut copying = copying(&ledger, &state, with_rosters(&server, &state), "m1");
+    copying.link.roster_settled(7);
+    for rosters in [Rosters::Forged, Rosters::OtherDevice].repeat(5) {
+        server.serve(rosters);
+        let requests = server.requests();
+        copying.until("it is asked", |_| server.requests() > requests + 4);
+    }
+    let mut told = Vec::new();
+    while let Ok(event) = copying.said.try_recv() {
+        if let Event::RosterRefused(fault) = event {
+            told.push(fault);
+        }
+    }
+    assert_eq!(told, [RosterFault::BadSignature, RosterFault::OtherDevice]);
+}
+
+#[test]
+fn of_a_silent_record_that_goes_nothing_shows_here() {
+    let (dir, server, mut ledger) = site(5);
+    let state = dir.path().join("state");
+    let mut copying = copying(&ledger, &state, config(&server, &state), "m1");
+    copying.until_acknowledged(5);
+    copying.link.flush().blocking_recv().expect("an answer");
+    let shows = |copying: &Copying| cabinetd::upstream::link::LinkState { acknowledged: 0, ..copying.link.state() };
+    let before = shows(&copying);
+    copying.news();
+    let silent = writes_a_silent_record(&mut ledger);
+    copying.link.recorded(silent, Mode::Line);
+    copying.until_acknowledged(silent);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(shows(&copying), before, "not even when upstream was heard last");
+    // Nor that it cannot go: the next heartbeat, or another record, shows that.
+    server.set_down(true);
+    let silent = writes_a_silent_record(&mut ledger);
+    copying.link.recorded(silent, Mode::Line);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(shows(&copying), before);
+    assert!(copying.said.is_empty());
+    ledger.write(1);
+    copying.link.recorded(silent + 1, Mode::Line);
+    copying.until("it is shown", |copying| copying.link.state().failing_since.is_some());
+    server.set_down(false);
+    copying.until_acknowledged(silent + 1);
+    assert_ne!(shows(&copying).heard, before.heard);
+    assert_eq!(all_there(&server, silent + 1), silent + 1);
 }
 
 #[test]

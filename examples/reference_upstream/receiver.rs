@@ -30,6 +30,8 @@ pub struct Cabinet {
 pub struct Policy {
     /// It never takes the payloads of these records.
     pub refused: BTreeSet<u64>,
+    /// A batch with one of these is too large for it, whatever it holds.
+    pub too_large: BTreeSet<u64>,
     /// It takes so many records of a batch and no more.
     pub most: Option<usize>,
 }
@@ -190,6 +192,9 @@ impl Receiver {
                 Ok(record) => record,
                 Err(why) => return Ok(problem(400, why)),
             };
+            if policy.too_large.contains(&record.head.seq) {
+                return Ok(problem(413, "this receiver was told so"));
+            }
             if policy.refused.contains(&record.head.seq) && record.state == "present" {
                 refused.push(json!({ "seq": record.head.seq, "reason": "this receiver was told so" }));
                 break;

@@ -84,6 +84,7 @@ kinds! {
     RECORDS_MISSING Urgent "records-missing": "Records of the ledger are missing";
     UPSTREAM_AHEAD Urgent "upstream-ahead": "Upstream holds records that the cabinet does not have";
     CABINET_CLONED Urgent "cabinet-cloned": "Another machine uses this cabinet's name";
+    UPSTREAM_BLOCKED Urgent "upstream-blocked": "Upstream does not take a record in any form";
     UPSTREAM_SILENT Urgent "upstream-silent": "Upstream has not answered for hours";
 
     OVERDUE Routine "overdue": "A key is overdue";
@@ -189,6 +190,7 @@ pub fn of_alarm(alarm: &Alarm) -> &'static Kind {
         Alarm::UpstreamAhead { .. } => &UPSTREAM_AHEAD,
         Alarm::CabinetCloned { .. } => &CABINET_CLONED,
         Alarm::RecordParked { .. } => &RECORD_PARKED,
+        Alarm::UpstreamBlocked { .. } => &UPSTREAM_BLOCKED,
         Alarm::UpstreamSilent => &UPSTREAM_SILENT,
         Alarm::InterruptDead { .. } => &INTERRUPT_DEAD,
         Alarm::LockboxOpened => &LOCKBOX_OPENED,

@@ -12,7 +12,7 @@ use super::event::StoreState;
 use super::fact::{Alarm, Cleared, Fact};
 use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
 use super::roster::User;
-use super::types::{Code, Mono, Origin, Pin, Shown, UserId, VOUCHED_DIGITS};
+use super::types::{Code, Mono, Origin, Pin, PinHash, Shown, UserId, VOUCHED_DIGITS};
 use super::{Cabinet, Purpose, Reason, Turn};
 
 /// A denial of the same kind is written at most once in this time; further ones are counted.
@@ -68,24 +68,29 @@ pub(super) enum Desk {
         until: Mono,
     },
     /// The PIN is being hashed.
-    Checking {
-        user: UserId,
-        shown: Shown,
-        by: Proof,
-        /// The answers of somebody who does not wait for the tick.
-        ahead: Vec<Pin>,
-    },
+    Checking(Check),
     /// The enrolment's code was right; a PIN of their own is awaited, or the same once more.
     Choosing(Choice),
     /// That one is being hashed.
     Hashing(Choice),
 }
 
+/// Whose PIN is being checked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Check {
+    user: UserId,
+    shown: Shown,
+    by: Proof,
+    /// The answers of somebody who does not wait for the tick.
+    ahead: Vec<Pin>,
+}
+
 /// What was typed as proof.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Proof {
     OwnPin,
-    Vouched,
+    /// A code that a manager vouched for.
+    Vouched(Pin),
     /// The code with which a PIN is chosen.
     Enrolment(Pin),
 }
@@ -100,7 +105,7 @@ impl Desk {
             Self::AwaitingPin { until, .. } | Self::Choosing(Choice { until, .. }) => {
                 Some((*until, Reason::PinTimeout))
             }
-            Self::Idle | Self::Checking { .. } | Self::Hashing(_) => None,
+            Self::Idle | Self::Checking(_) | Self::Hashing(_) => None,
         }
     }
 }
@@ -196,7 +201,7 @@ impl Cabinet {
 
     fn identify(&mut self, turn: &mut Turn, user: UserId, shown: Shown) {
         match &self.desk {
-            Desk::Checking { .. } | Desk::Hashing(_) => return self.show(turn, Message::Checking),
+            Desk::Checking(_) | Desk::Hashing(_) => return self.show(turn, Message::Checking),
             // The badge still lies there.
             Desk::Choosing(choice) if choice.user == user => return,
             Desk::Choosing(_) | Desk::AwaitingPin { .. } | Desk::Idle => {}
@@ -273,7 +278,7 @@ impl Cabinet {
         let (user, shown) = match &self.desk {
             Desk::AwaitingPin { user, shown, .. } => (user.clone(), *shown),
             Desk::Hashing(_) => return self.show(turn, Message::Checking),
-            Desk::Checking { .. } => return self.typed_ahead(turn, pin),
+            Desk::Checking(_) => return self.typed_ahead(turn, pin),
             Desk::Choosing(_) => return self.pin_chosen(turn, pin),
             // Digits in the middle of a visit are a slip.
             Desk::Idle if self.books.session.is_some() => return,
@@ -288,19 +293,24 @@ impl Cabinet {
         let own = self.books.roster.users.get(&user).and_then(|user| user.pin.as_ref());
         let (by, hash) = match (code, own) {
             (Some(code), _) if code.enrols => (Proof::Enrolment(pin.clone()), code.code.clone()),
-            (Some(code), _) => (Proof::Vouched, code.code.clone()),
+            (Some(code), _) => (Proof::Vouched(pin.clone()), code.code.clone()),
             (None, Some(own)) => (Proof::OwnPin, own.clone()),
             (None, None) => return self.deny(turn, Some(user), Denial::NoPin, None),
         };
-        self.desk = Desk::Checking { user: user.clone(), shown, by, ahead: Vec::new() };
         self.show(turn, Message::Checking);
+        self.have_checked(turn, Check { user, shown, by, ahead: Vec::new() }, pin, hash);
+    }
+
+    fn have_checked(&mut self, turn: &mut Turn, check: Check, pin: Pin, hash: PinHash) {
+        let user = check.user.clone();
+        self.desk = Desk::Checking(check);
         let purpose = Purpose::CheckPin { user: user.clone() };
         self.command(turn, Action::CheckPin { user, pin, hash }, purpose);
     }
 
     /// Hashing takes a good part of a second, and a hand that knows its way does not wait: what follows the PIN counts once that is right.
     fn typed_ahead(&mut self, turn: &mut Turn, digits: Pin) {
-        if let Desk::Checking { ahead, .. } = &mut self.desk
+        if let Desk::Checking(Check { ahead, .. }) = &mut self.desk
             && ahead.len() < AHEAD
         {
             ahead.push(digits);
@@ -309,8 +319,8 @@ impl Cabinet {
     }
 
     pub(super) fn pin_checked(&mut self, turn: &mut Turn, user: &UserId, result: &CommandResult) {
-        let (shown, by, ahead) = match std::mem::replace(&mut self.desk, Desk::Idle) {
-            Desk::Checking { user: checked, shown, by, ahead } if checked == *user => (shown, by, ahead),
+        let check = match std::mem::replace(&mut self.desk, Desk::Idle) {
+            Desk::Checking(check) if check.user == *user => check,
             other => {
                 self.desk = other;
                 return;
@@ -319,7 +329,7 @@ impl Cabinet {
         match result {
             CommandResult::Pin(verdict @ (PinVerdict::Match | PinVerdict::Duress)) => {
                 let duress = *verdict == PinVerdict::Duress;
-                match (self.is_welcome(turn, user).err(), by) {
+                match (self.is_welcome(turn, user).err(), check.by) {
                     (Some(denial), _) => {
                         self.deny(turn, Some(user.clone()), denial, None);
                         if duress {
@@ -329,15 +339,25 @@ impl Cabinet {
                     }
                     // What was typed after the code was no PIN that somebody was asked for.
                     (None, Proof::Enrolment(code)) => return self.choose_pin(turn, user, code),
-                    (None, Proof::Vouched) => self.admitted(turn, user, true, duress),
+                    (None, Proof::Vouched(_)) => self.admitted(turn, user, true, duress),
                     (None, Proof::OwnPin) => self.admitted(turn, user, false, duress),
                 }
-                for digits in ahead {
+                for digits in check.ahead {
                     self.digits_typed(turn, digits);
                 }
             }
             CommandResult::Pin(PinVerdict::Mismatch) => {
-                self.deny(turn, Some(user.clone()), Denial::WrongPin, Some(shown));
+                let own = self.books.roster.users.get(user).and_then(|user| user.pin.clone());
+                let Check { user, shown, by, ahead } = check;
+                match (by, own) {
+                    // As many digits as a code, and not the code: their own PIN may have as many. Neither is one failure.
+                    (Proof::Vouched(pin) | Proof::Enrolment(pin), Some(own)) => {
+                        self.have_checked(turn, Check { user, shown, by: Proof::OwnPin, ahead }, pin, own);
+                    }
+                    (Proof::OwnPin, _) | (_, None) => {
+                        self.deny(turn, Some(user), Denial::WrongPin, Some(shown));
+                    }
+                }
             }
             // It could not be checked: nobody's fault, nobody is charged.
             CommandResult::Done | CommandResult::Hashed(_) | CommandResult::Failed(_) | CommandResult::Unknown => {
@@ -377,7 +397,7 @@ impl Cabinet {
 
     pub(super) fn cancel_pressed(&mut self, turn: &mut Turn) {
         self.opening = None;
-        if let Desk::Checking { ahead, .. } = &mut self.desk {
+        if let Desk::Checking(Check { ahead, .. }) = &mut self.desk {
             ahead.clear();
         }
         match &self.desk {
@@ -385,7 +405,7 @@ impl Cabinet {
                 self.desk = Desk::Idle;
                 self.show(turn, Message::TimedOut);
             }
-            Desk::Idle | Desk::Checking { .. } | Desk::Hashing(_) => {
+            Desk::Idle | Desk::Checking(_) | Desk::Hashing(_) => {
                 self.forget_answer();
                 drop(self.cancel_visit(turn));
             }

@@ -43,6 +43,7 @@ impl Alarm {
             | Self::UpstreamAhead { .. }
             | Self::CabinetCloned { .. }
             | Self::RecordParked { .. }
+            | Self::UpstreamBlocked { .. }
             | Self::RosterOverdue { .. }
             | Self::UpstreamSilent
             | Self::UpsUnreachable => false,

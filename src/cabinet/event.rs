@@ -73,12 +73,31 @@ pub enum UpstreamNews {
     Agrees,
     /// These are all the payloads that it refuses for good: their records were sent without them. Said at a start and whenever it changes.
     Refuses { records: BTreeSet<u64> },
+    /// It does not take this record in any form, so nothing goes on behind it.
+    Blocked { seq: u64 },
+    /// It takes records: the first time in this life of the process, or again.
+    Takes,
     /// What it knows of the weather, and in how many ms the utility expects an outage to end.
     Hints { storm: bool, ends_in_ms: Option<u64> },
     /// It does not answer, since this moment.
     Silent { since: Mono },
     /// It answers: the first time in this life of the process, or again.
     Answers,
+}
+
+impl UpstreamNews {
+    /// What it is about: the last word on each matter is how that stands. None: a moment's.
+    #[must_use]
+    pub const fn matter(&self) -> Option<u8> {
+        match self {
+            Self::LostData { .. } => Some(0),
+            Self::Ahead { .. } | Self::Cloned { .. } | Self::Agrees => Some(1),
+            Self::Refuses { .. } => Some(2),
+            Self::Blocked { .. } | Self::Takes => Some(3),
+            Self::Silent { .. } | Self::Answers => Some(4),
+            Self::Hints { .. } => None,
+        }
+    }
 }
 
 /// The circumstances of a start.

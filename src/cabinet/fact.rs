@@ -516,6 +516,10 @@ pub enum Alarm {
     RecordParked {
         record: u64,
     },
+    /// Upstream does not take this record in any form: nothing goes on behind it.
+    UpstreamBlocked {
+        record: u64,
+    },
     /// The roster that upstream has for this cabinet counts for nothing.
     RosterRefused {
         fault: RosterFault,

@@ -148,6 +148,7 @@ impl Alarm {
             | Self::UpstreamAhead { .. }
             | Self::CabinetCloned { .. }
             | Self::RecordParked { .. }
+            | Self::UpstreamBlocked { .. }
             | Self::RosterRefused { .. }
             | Self::RosterOverdue { .. }
             | Self::UpstreamSilent => {}

@@ -6,6 +6,7 @@ use super::event::{Ask, Request, StoreState};
 use super::fact::Fact;
 use super::outcome::{Action, Answer, Denial};
 use super::roster::{Difference, Roster, RosterChange};
+use super::signed::rises;
 use super::slot::is_question_of;
 use super::types::{Evidence, KeyId, PinHash, RequestKey, Role, SlotNo, UserId};
 use super::{Cabinet, Turn};
@@ -136,7 +137,8 @@ impl Cabinet {
             replace: change.replace,
             difference: lines.clone(),
             signed: None,
-            rises: Vec::new(),
+            // Whoever imports it has seen the difference: it is no alarm, but it stays to be read.
+            rises: rises(&self.books.roster, &next),
         };
         self.put_roster(turn, fact, next, &lines);
         Answer::Difference { lines, applied: true }
@@ -144,8 +146,7 @@ impl Cabinet {
 
     /// The roster after a change and how it differs; or why it cannot be made: it is not sound, or keys are out.
     pub(super) fn weigh_change(&self, change: &RosterChange) -> Result<(Roster, Vec<Difference>), Vec<String>> {
-        let slots: BTreeSet<SlotNo> = self.settings.slots.keys().copied().collect();
-        let (next, lines) = self.books.roster.after(change, &slots)?;
+        let (next, lines) = self.roster_after(change)?;
         let gone: Vec<KeyId> =
             self.books.roster.keys.keys().filter(|key| !next.keys.contains_key(*key)).cloned().collect();
         let out: Vec<String> = (gone.iter())
@@ -163,6 +164,12 @@ impl Cabinet {
         });
         let refused: Vec<String> = out.into_iter().chain(holding).collect();
         if refused.is_empty() { Ok((next, lines)) } else { Err(refused) }
+    }
+
+    /// The same, whatever is out.
+    pub(super) fn roster_after(&self, change: &RosterChange) -> Result<(Roster, Vec<Difference>), Vec<String>> {
+        let slots: BTreeSet<SlotNo> = self.settings.slots.keys().copied().collect();
+        self.books.roster.after(change, &slots)
     }
 
     /// Makes this the roster, with its record, and does what follows.

@@ -142,6 +142,11 @@ impl Names<'_> {
                 "another machine sends records to upstream under this cabinet's name".to_owned()
             }
             Alarm::RecordParked { record } => format!("upstream refuses what is in record {record}"),
+            Alarm::UpstreamBlocked { record } => {
+                format!(
+                    "upstream does not take record {record}, not even without its content; nothing behind it is sent"
+                )
+            }
             Alarm::RosterRefused { fault } => format!("the roster that upstream has counts for nothing: {fault}"),
             Alarm::RosterOverdue { version } => format!("signed roster {version} is past its age"),
             Alarm::PrivilegesRose { version, rises } => {

@@ -5,7 +5,8 @@
 //! last that was taken, which the books keep. It is taken whole, between two visits, as one change and one record.
 //!
 //! What it does not say stays local: PINs, and revocations, which it does not lift. Who leaves it with keys still out stays in the roster,
-//! revoked, until they are back; a key that leaves it while it is out stays, too. Whom it gives more than before stands in an alarm until
+//! revoked, until they are back; a key that leaves it while it is out stays, too, and where another is to have its home the roster waits
+//! for it. Whom it gives more than before stands in an alarm until
 //! somebody who may change the roster takes note. Past its age it warns, on the word of a trusted clock alone, and locks nobody out.
 
 mod words;
@@ -18,11 +19,14 @@ use super::roster::{Difference, Key, Roster, RosterChange, User, Window};
 use super::types::{Civil, Group, KeyId, Mono, Origin, Role, UserId, Wall};
 use super::{Cabinet, Reason, Turn};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Its age is looked at again at least this often: the clock may be learned, or set.
 const LOOK_AGAIN_MS: u64 = 3_600_000;
 /// So many problems of a roster that does not fit are kept.
 const PROBLEMS: usize = 5;
+/// So many different faults are told before somebody takes note.
+const MOST_TOLD: usize = 16;
 
 /// A roster that is rightly signed, by the key of this site and for this cabinet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -159,6 +163,10 @@ pub enum RosterFault {
 pub(super) struct Waiting {
     /// To be taken when nobody is here; and by whom.
     offered: Option<(SignedRoster, Origin)>,
+    /// Keys that must be back first.
+    keys: Vec<KeyId>,
+    /// Faults that were told since somebody took note, or one was taken.
+    told: BTreeSet<RosterFault>,
     /// The highest version that did not fit.
     refused: u64,
     /// When its age is looked at.
@@ -172,16 +180,24 @@ impl Waiting {
 }
 
 impl Cabinet {
-    /// Up to which version every signed roster has been taken or refused: what was handed over and is below needs no word any more.
+    /// Up to which version every signed roster has been taken or refused, or waits here: what was handed over and is not above needs no
+    /// word any more. What waits is lost with this core, and then this is lower again.
     #[must_use]
     pub fn settled_roster(&self) -> u64 {
-        self.books.signed_roster.as_ref().map_or(0, |held| held.signed.version).max(self.signed.refused)
+        let held = self.books.signed_roster.as_ref().map_or(0, |held| held.signed.version);
+        held.max(self.signed.refused).max(self.waiting_roster().unwrap_or(0))
     }
 
-    /// The version that waits for nobody to be here.
+    /// The version that waits, for nobody to be here or for keys.
     #[must_use]
     pub fn waiting_roster(&self) -> Option<u64> {
         self.signed.offered.as_ref().map(|(roster, _)| roster.version)
+    }
+
+    /// The keys that it waits for.
+    #[must_use]
+    pub fn roster_waits_for(&self) -> &[KeyId] {
+        &self.signed.keys
     }
 
     /// Upstream has one that is rightly signed.
@@ -196,10 +212,23 @@ impl Cabinet {
 
     /// Upstream has one that counts for nothing.
     pub(super) fn roster_refused(&mut self, turn: &mut Turn, fault: RosterFault) {
-        if self.store == StoreState::Writable {
-            let alarm = Alarm::RosterRefused { fault };
-            self.resolve(turn, |open| matches!(open, Alarm::RosterRefused { .. }) && *open != alarm);
-            self.raise(turn, alarm.clone());
+        if self.store != StoreState::Writable {
+            return;
+        }
+        let open: Vec<RosterFault> = (self.books.alarms.values())
+            .filter_map(
+                |open| if let Alarm::RosterRefused { fault } = &open.alarm { Some(fault.clone()) } else { None },
+            )
+            .collect();
+        let told = &mut self.signed.told;
+        if open.is_empty() {
+            told.clear();
+        }
+        told.extend(open);
+        // Two that take turns must not make alarms for ever.
+        if told.len() < MOST_TOLD && told.insert(fault.clone()) {
+            self.resolve(turn, |open| matches!(open, Alarm::RosterRefused { .. }));
+            self.raise(turn, Alarm::RosterRefused { fault });
         }
     }
 
@@ -226,16 +255,22 @@ impl Cabinet {
                 Err(problems) => Answer::Problems(problems),
             });
         }
-        if !self.may_change_rules() {
+        let keys = self.keys_in_its_way(&roster);
+        if !self.may_change_rules() || !keys.is_empty() {
             if let Some(waiting) = self.waiting_roster().filter(|waiting| *waiting >= version) {
                 return Ok(Answer::Problems(vec![format!(
                     "signed roster {waiting} waits already, and goes before version {version}"
                 )]));
             }
+            if let Err(problems) = self.roster_after(&self.change_of(&roster)) {
+                return Ok(Answer::Problems(problems));
+            }
             self.offer(roster, turn.by.clone());
-            return done(format!(
-                "signed roster {version} is taken when nobody is at the cabinet; after a restart bring it again"
-            ));
+            let until = match keys.first() {
+                None => "when nobody is at the cabinet".to_owned(),
+                Some(key) => format!("when key {key} is back, whose slot it gives to another (or marked as lost)"),
+            };
+            return done(format!("signed roster {version} is taken {until}; after a restart bring it again"));
         }
         match self.take_roster(turn, &roster) {
             Ok(lines) if lines.is_empty() => {
@@ -274,8 +309,15 @@ impl Cabinet {
             return;
         }
         let Some((roster, by)) = self.signed.offered.take() else { return };
+        let before = std::mem::take(&mut self.signed.keys);
         // Another one may have been taken since.
         if self.is_newer(&roster) != Ok(true) {
+            return;
+        }
+        let keys = self.keys_in_its_way(&roster);
+        // What does not fit whoever brings which key back is told at once.
+        if !keys.is_empty() && (keys == before || self.roster_after(&self.change_of(&roster)).is_ok()) {
+            (self.signed.offered, self.signed.keys) = (Some((roster, by)), keys);
             return;
         }
         turn.by = by;
@@ -312,6 +354,17 @@ impl Cabinet {
         Ok(difference)
     }
 
+    /// Keys that are out, leave with it, and whose home it gives to another: until they are back nobody can say what hangs there.
+    fn keys_in_its_way(&self, roster: &SignedRoster) -> Vec<KeyId> {
+        let is_in_its_way = |key: &Key| {
+            let stays = roster.keys.iter().any(|named| named.id == key.id);
+            !stays && roster.keys.iter().any(|named| named.home == key.home)
+        };
+        let out = self.books.custody.iter().filter(|(_, custody)| matches!(custody, Custody::Out(_)));
+        let out = out.filter_map(|(key, _)| self.books.roster.keys.get(key));
+        out.filter(|key| is_in_its_way(key)).map(|key| key.id.clone()).collect()
+    }
+
     /// The import that it is: everything it names, and who and what cannot go yet.
     fn change_of(&self, roster: &SignedRoster) -> RosterChange {
         let SignedRoster { source, hash, mut users, mut keys, .. } = roster.clone();
@@ -327,8 +380,9 @@ impl Cabinet {
                 users.push(user);
             }
         }
+        let in_its_way = self.keys_in_its_way(roster);
         for key in self.books.roster.keys.values() {
-            let goes = !keys.iter().any(|named| named.id == key.id);
+            let goes = !keys.iter().any(|named| named.id == key.id) && !in_its_way.contains(&key.id);
             if goes && matches!(self.books.custody.get(&key.id), Some(Custody::Out(_))) {
                 let tag = key.tag.clone().filter(|tag| keys.iter().all(|named| named.tag.as_ref() != Some(tag)));
                 keys.push(Key { tag, ..key.clone() });

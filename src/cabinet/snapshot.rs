@@ -297,7 +297,7 @@ pub struct SupplyView {
 }
 
 /// The roster that was signed elsewhere.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 pub struct SignedRosterView {
     /// Of the one that was taken last; none was yet if this is absent.
     pub version: Option<u64>,
@@ -308,6 +308,9 @@ pub struct SignedRosterView {
     pub is_overdue: Option<bool>,
     /// A newer one, that waits for nobody to be at the cabinet.
     pub waiting: Option<u64>,
+    /// Or for these keys: it gives their slots to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<KeyName>,
 }
 
 /// How the ledger's copy upstream stands.
@@ -415,9 +418,9 @@ impl Snapshot {
         let signed_roster = match (seen.signed_roster, cabinet.waiting_roster()) {
             (None, None) => None,
             (held, waiting) => {
-                let none =
-                    SignedRosterView { version: None, since: None, expires: None, is_overdue: None, waiting: None };
-                Some(SignedRosterView { waiting, ..held.unwrap_or(none) })
+                let keys = cabinet.roster_waits_for().iter();
+                let waits_for = keys.map(|key| KeyName::of(&cabinet.books().roster, key)).collect();
+                Some(SignedRosterView { waiting, waits_for, ..held.unwrap_or_default() })
             }
         };
         let opening = cabinet.opening_view(now.mono);
@@ -704,7 +707,7 @@ impl Eye<'_> {
             since: Some(self.moment(held.since)),
             expires: Some(expires),
             is_overdue: self.now.clock.is_trusted().then_some(self.now.wall > expires),
-            waiting: None,
+            ..SignedRosterView::default()
         })
     }
 

@@ -35,6 +35,12 @@ impl Cabinet {
                 self.raise(turn, alarm.clone());
             }
             UpstreamNews::Agrees => self.resolve(turn, is_apart),
+            UpstreamNews::Blocked { seq } => {
+                let alarm = Alarm::UpstreamBlocked { record: self.books.hidden.number(seq) };
+                self.resolve(turn, |open| matches!(open, Alarm::UpstreamBlocked { .. }) && *open != alarm);
+                self.raise(turn, alarm.clone());
+            }
+            UpstreamNews::Takes => self.resolve(turn, |alarm| matches!(alarm, Alarm::UpstreamBlocked { .. })),
             UpstreamNews::Refuses { records } => self.refused_upstream(turn, &records),
             UpstreamNews::Hints { storm, ends_in_ms } => self.outage_hinted(turn, storm, ends_in_ms),
             UpstreamNews::Silent { since } => self.upstream_silent = self.upstream_silent.or(Some(since)),
@@ -66,7 +72,7 @@ impl Cabinet {
 
     pub(super) fn retry_upstream(&mut self, turn: &mut Turn) -> Result<String, Denial> {
         if !self.settings.upstream {
-            return Err(Denial::NotPrepared { what: "an [upstream] in the config".to_owned() });
+            return Err(Denial::NotPrepared { what: "a url under [upstream] in the config".to_owned() });
         }
         self.courtesy(turn, Action::RetryUpstream);
         Ok("upstream is tried now; `cabinetd upstream status` says what came of it".to_owned())

@@ -147,7 +147,7 @@ fn good() -> Facts {
                 since: None,
                 expires: Some(crate::cabinet::types::Wall(1)),
                 is_overdue: Some(false),
-                waiting: None,
+                ..SignedRosterView::default()
             }),
         }))),
         alerts: Some(alerts::Facts::Told(alerts::Told {

@@ -9,6 +9,8 @@ use crate::cabinet::snapshot::{SignedRosterView, UpstreamIs, UpstreamView};
 pub enum Facts {
     /// The config says nothing of it, or nothing that can be believed.
     Nowhere,
+    /// No copy is wanted: a key for signed rosters alone.
+    RosterAlone(Roster),
     Copied(Box<Copied>),
 }
 
@@ -43,7 +45,18 @@ pub enum Roster {
 const SILENT_MS: u64 = 24 * 3_600_000;
 
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
-    let Facts::Copied(copied) = facts else { return Vec::new() };
+    let copied = match facts {
+        Facts::Nowhere => return Vec::new(),
+        Facts::RosterAlone(held) => {
+            let nowhere = Finding::note(
+                Id::UpstreamCurrent,
+                "The ledger is copied nowhere, and signed rosters come on a stick alone.",
+                "Write `url` under [upstream] if there is an upstream.",
+            );
+            return [nowhere].into_iter().chain(roster(None, held)).collect();
+        }
+        Facts::Copied(copied) => copied,
+    };
     let mut findings = vec![match &copied.trust {
         Ok(()) => Finding::fine(Id::UpstreamTrust, "There is an authority to know upstream's certificate by."),
         Err(why) => {
@@ -74,20 +87,30 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         },
         current,
     ));
-    findings.extend(roster(copied));
+    let trouble = copied.copy.as_ref().and_then(|copy| copy.roster_trouble.as_deref());
+    findings.extend(roster(trouble, &copied.roster));
     findings
 }
 
-fn roster(copied: &Copied) -> Option<Finding> {
+fn roster(trouble: Option<&str>, roster: &Roster) -> Option<Finding> {
     let id = Id::UpstreamRoster;
-    if let Some(why) = copied.copy.as_ref().and_then(|copy| copy.roster_trouble.as_ref()) {
+    if let Some(why) = trouble {
         let (what, remedy) = parted(why);
         let what = format!("Upstream's roster for this cabinet is not taken: {what}");
         return Some(Finding::warning(id, sentence(&what), remedy));
     }
+    if let Roster::Held(SignedRosterView { waiting: Some(version), waits_for, .. }) = roster
+        && let Some(key) = waits_for.first()
+    {
+        return Some(Finding::warning(
+            id,
+            format!("Signed roster {version} waits until {} is back, whose slot it gives to another key.", key.label),
+            "Get the key back: then it is taken by itself. If it does not come back: `cabinetd key lost`.",
+        ));
+    }
     let none = "No signed roster was taken yet.";
     let get_one = "Have one signed (`cabinetd roster sign`) and laid down upstream, or bring it: `cabinetd roster import FILE.json`.";
-    Some(match &copied.roster {
+    Some(match roster {
         Roster::NotWanted => return None,
         Roster::NotSaid => Finding::unknown(
             id,

@@ -22,8 +22,12 @@ pub(super) fn render(config: &Config) -> String {
         };
         let _ = writeln!(out, "{:width$}  # {from}", line(entry));
     }
-    if config.upstream.is_none() {
-        out.push_str("\n# [upstream]: not written, so the ledger is copied nowhere\n");
+    match (&config.upstream, config.roster_key) {
+        (Some(_), _) => {}
+        (None, None) => out.push_str("\n# [upstream]: not written, so the ledger is copied nowhere\n"),
+        (None, Some(_)) => {
+            out.push_str("\n# [upstream]: without url, so the ledger is copied nowhere and no roster is asked for\n")
+        }
     }
     if config.recipients.is_empty() {
         out.push_str("\n# [[recipient]]: not written, so nobody elsewhere is told of alarms\n");

@@ -279,6 +279,12 @@ pub(super) static UPSTREAM: &[Key<UpstreamConfig>] = &[
     },
 ];
 
+/// The one key of [`UPSTREAM`] that may stand without the others.
+pub(super) fn roster_key() -> &'static [Key<UpstreamConfig>] {
+    let at = UPSTREAM.iter().position(|key| key.name == "roster_key");
+    at.map_or(&[], |at| &UPSTREAM[at..=at])
+}
+
 /// The name of a file among the credentials.
 pub(super) fn credential(value: &str, remedy: &'static str) -> Result<String, Fault> {
     let sound = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

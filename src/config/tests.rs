@@ -368,6 +368,29 @@ fn what_is_shown_as_effective_reads_back_to_the_same() {
 }
 
 #[test]
+fn a_key_for_rosters_may_stand_alone_and_then_nothing_is_copied() {
+    const KEY: &str = "roster_key = \"3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29\"";
+    let alone = parse(&format!("{LEAST}[upstream]\n{KEY}\n"));
+    assert!(alone.upstream.is_none() && alone.roster_key.is_some());
+    let Settings { upstream, signed_roster, upstream_silent_ms, .. } = alone.settings;
+    assert_eq!((upstream, signed_roster, upstream_silent_ms), (false, true, 0));
+    assert!(alone.effective().contains("# [upstream]: without url, so the ledger is copied nowhere"));
+    let again = parse(&alone.effective());
+    assert_eq!((again.upstream, again.roster_key), (None, alone.roster_key));
+    let both = parse(&format!("{LEAST}[upstream]\nurl = \"https://ledger.example.com\"\n{KEY}\n"));
+    assert_eq!(both.upstream.and_then(|upstream| upstream.roster_key), both.roster_key);
+    assert!(both.roster_key.is_some() && both.settings.upstream && both.settings.signed_roster);
+    // What else stands there is for an upstream.
+    for more in [format!("{KEY}\ntoken = \"upstream_token\"\n"), String::new()] {
+        let problems = Config::parse(&format!("{LEAST}[upstream]\n{more}"), &around()).expect_err("no url");
+        assert!(
+            problems.iter().any(|problem| problem.to_string().contains("upstream.url: it is missing")),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
 fn effective_says_where_each_value_comes_from() {
     let shown = parse(&format!("{LEAST}[sessions]\nunlock_ms = 9_000\n")).effective();
     let line = |key: &str| {

@@ -254,6 +254,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::UpstreamAhead { .. } => &alarms::UPSTREAM_AHEAD,
         Alarm::CabinetCloned { .. } => &alarms::CABINET_CLONED,
         Alarm::RecordParked { .. } => &alarms::RECORD_PARKED,
+        Alarm::UpstreamBlocked { .. } => &alarms::UPSTREAM_BLOCKED,
         Alarm::RosterRefused { .. } => &alarms::ROSTER_COUNTS_FOR_NOTHING,
         Alarm::RosterOverdue { .. } => &alarms::ROSTER_OVERDUE,
         Alarm::PrivilegesRose { .. } => &alarms::PRIVILEGES_ROSE,
@@ -339,6 +340,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             | Alarm::UpstreamAhead { .. }
             | Alarm::CabinetCloned { .. }
             | Alarm::RecordParked { .. }
+            | Alarm::UpstreamBlocked { .. }
             | Alarm::RosterRefused { .. }
             | Alarm::RosterOverdue { .. }
             | Alarm::PrivilegesRose { .. }

@@ -8,6 +8,31 @@ use crate::cabinet::snapshot::{ConfigIs, RecipientView, Snapshot, UpstreamView};
 use crate::io::systemd;
 use std::sync::Arc;
 
+/// Whether there is news. That time passes is none.
+fn differ(last: &Snapshot, seen: &Snapshot) -> bool {
+    let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
+    let upstream = |snapshot: &Snapshot| {
+        let view = snapshot.upstream.clone();
+        view.map(|view| UpstreamView { heard_ago_ms: None, silent_ms: None, ..view })
+    };
+    let alerts = |snapshot: &Snapshot| {
+        let view = snapshot.alerts.clone();
+        view.map(|view| -> Vec<RecipientView> {
+            let ageless = |one| RecipientView { told_ago_ms: None, failing_ms: None, ..one };
+            view.recipients.into_iter().map(ageless).collect()
+        })
+    };
+    figures(last) != figures(seen) || upstream(last) != upstream(seen) || alerts(last) != alerts(seen)
+}
+
+/// When upstream was heard last, and when each recipient took something.
+fn moments(seen: &Snapshot) -> Vec<Option<u64>> {
+    let at = |ago_ms: Option<u64>| ago_ms.map(|ago_ms| seen.as_of.mono.0.saturating_sub(ago_ms));
+    let recipients = seen.alerts.iter().flat_map(|alerts| &alerts.recipients);
+    let told = recipients.map(|recipient| recipient.told_ago_ms);
+    seen.upstream.iter().map(|upstream| upstream.heard_ago_ms).chain(told).map(at).collect()
+}
+
 impl Daemon {
     pub(super) fn look(&self) -> Snapshot {
         let seen = Snapshot::taken(self.keeper.cabinet(), self.clock.now());
@@ -27,26 +52,20 @@ impl Daemon {
         Snapshot { upstream, alerts, config: self.reload.view(), ..seen }
     }
 
-    /// Newer figures of the UPS for whoever looks; those who follow are told when they differ.
-    pub(super) fn refresh(&self) {
+    /// The signed roster that waits, as whoever looks has it.
+    pub(super) fn shown_roster(&self) -> Option<u64> {
+        self.snapshot.borrow().signed_roster.as_ref().and_then(|roster| roster.waiting)
+    }
+
+    /// Newer figures of the UPS, of upstream and of the alerts for whoever looks; those who follow are told when they differ. Polls move the
+    /// moment of the last look whatever they bring. Nothing else does so without something to see: it may be about a silent alarm.
+    pub(super) fn refresh(&self, is_poll: bool) {
         let seen = self.look();
         self.snapshot.send_if_modified(|last| {
-            let figures = |snapshot: &Snapshot| snapshot.supply.as_ref().map(|supply| supply.figures);
-            // Time that passes is no news, and must not be told when only a silent alarm was touched.
-            let upstream = |snapshot: &Snapshot| {
-                let view = snapshot.upstream.clone();
-                view.map(|view| UpstreamView { heard_ago_ms: None, silent_ms: None, ..view })
-            };
-            let alerts = |snapshot: &Snapshot| {
-                let view = snapshot.alerts.clone();
-                view.map(|view| -> Vec<RecipientView> {
-                    let ageless = |one| RecipientView { told_ago_ms: None, failing_ms: None, ..one };
-                    view.recipients.into_iter().map(ageless).collect()
-                })
-            };
-            let differ =
-                figures(last) != figures(&seen) || upstream(last) != upstream(&seen) || alerts(last) != alerts(&seen);
-            *last = Arc::new(seen);
+            let differ = differ(last, &seen);
+            if is_poll || differ || moments(last) != moments(&seen) {
+                *last = Arc::new(seen);
+            }
             differ
         });
     }
@@ -98,5 +117,44 @@ impl Daemon {
             parts.push(format!("A RESTART IS NEEDED FOR {}", config.after_restart.join(", ")));
         }
         parts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cabinet::books::Books;
+    use crate::cabinet::snapshot::UpstreamIs;
+    use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
+    use crate::config::{ANNOTATED, Config, Surroundings};
+
+    /// As of `at`, with upstream heard at `heard`.
+    fn seen(at: u64, heard: u64) -> Snapshot {
+        let settings = Config::parse(ANNOTATED, &Surroundings::default()).expect("a config").settings;
+        let civil = Civil { day: 20_000, minute: 0 };
+        let (wall, clock, boot) = (Wall(1_764_000_000_000), ClockQuality::Synced, BootId(1));
+        let now = Now { mono: Mono(at), wall, clock, civil, boot };
+        let upstream = UpstreamView {
+            state: UpstreamIs::Current,
+            acknowledged_seq: 7,
+            waiting: 0,
+            heard_ago_ms: Some(at - heard),
+            silent_ms: None,
+            parked: Vec::new(),
+            trouble: None,
+            roster_trouble: None,
+        };
+        let look = Snapshot::of(&Books::default(), &settings, now, StoreState::Writable);
+        Snapshot { upstream: Some(upstream), ..look }
+    }
+
+    #[test]
+    fn time_that_passes_is_nothing_to_see_and_a_heartbeat_is_no_news() {
+        let (last, later, heard) = (seen(5_000, 4_000), seen(9_000, 4_000), seen(9_000, 8_000));
+        assert!(!differ(&last, &later) && moments(&last) == moments(&later));
+        assert!(!differ(&last, &heard) && moments(&last) != moments(&heard));
+        let mut more = later.clone();
+        more.upstream.iter_mut().for_each(|upstream| upstream.acknowledged_seq = 8);
+        assert!(differ(&last, &more));
     }
 }

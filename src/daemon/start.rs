@@ -174,7 +174,7 @@ fn keeps_pins(books: &Books) -> bool {
 
 /// Whom a roster must be signed by, and for, if the config lets one count.
 fn signers(config: &Config, identity: &Identity, device_key: &SigningKey) -> Option<Arc<Expected>> {
-    let roster_key = config.upstream.as_ref()?.roster_key?;
+    let roster_key = config.roster_key?;
     let device_key = device_key.verifying_key().to_bytes();
     Some(Arc::new(Expected { roster_key, identity: identity.clone(), device_key }))
 }

@@ -143,6 +143,11 @@ super::messages! {
         "It says that it will never take it as it is. The record went without its payload, by its digest alone, so that all behind it could follow; the ledger here has it whole.",
         "Ask whoever runs upstream why. When it is put right there: `cabinetd upstream retry`.";
 
+    UPSTREAM_BLOCKED Error "cef3b069db3c40f180d315fd2809945b":
+        "Upstream does not take a record in any form",
+        "Not even its envelope, without what is in it: something on the way may let only smaller requests through, or upstream refuses everything. Nothing behind it is sent, since nothing may be left out; the ledger here has it whole, and the cabinet works.",
+        "`cabinetd upstream status` names how much waits. Ask whoever runs upstream, or the proxy before it, why (413: the limit for a request's size). When it is put right there: `cabinetd upstream retry`. The alarm ends by itself when records go again.";
+
     ROSTER_COUNTS_FOR_NOTHING Warning "91cf410a8fa343f48652a94fb4f67df1":
         "Upstream's roster for this cabinet counts for nothing",
         "It is not signed by the key of this site, was changed on the way, is for another cabinet, is older than the one in force, or does not fit: the entry says which. The roster in force stays in force, and nothing else suffers.",

@@ -2,21 +2,22 @@
 //!
 //! One request is under way at a time. What hangs, hangs here; the daemon's loop only ever leaves a word and goes on.
 
+mod answers;
 mod aside;
 
 use self::aside::{Aside, Seen};
 use super::client::{Client, UpstreamError};
-use super::sync::{Answer, Bounds, News, Step, Sync};
+use super::sync::{Answer, Bounds, Step, Sync};
 use super::wire::{self, DESTINATION};
 use crate::cabinet::Event;
 use crate::cabinet::event::UpstreamNews;
 use crate::cabinet::power::Mode;
+use crate::cabinet::signed::RosterFault;
 use crate::cabinet::snapshot::{Snapshot, UpstreamIs, UpstreamView};
 use crate::cabinet::types::Mono;
 use crate::config::UpstreamConfig;
 use crate::io::credentials::Token;
 use crate::io::store::{Identity, Marks, Reader, StoreError, head};
-use crate::messages::tell;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -116,6 +117,8 @@ enum Order {
     },
     /// Refused payloads once more, and whatever waits.
     Retry,
+    /// What the core was told may be lost.
+    SayAgain,
     Pace(Pace),
 }
 
@@ -158,6 +161,7 @@ impl Link {
             asked,
             heads,
             shown,
+            said: Vec::new(),
             flushing: Vec::new(),
             slower: 1,
             kept: 0,
@@ -168,6 +172,7 @@ impl Link {
             retry: false,
             settled_roster,
             roster: None,
+            rosters_told: BTreeSet::new(),
         };
         std::thread::Builder::new()
             .name("upstream".to_owned())
@@ -204,6 +209,11 @@ impl Link {
         let _ = self.orders.try_send(Order::Retry);
     }
 
+    /// What the core was told went with a disk that was full: how it stands is to be said once more.
+    pub fn say_again(&self) {
+        let _ = self.orders.try_send(Order::SayAgain);
+    }
+
     /// How hard to try.
     pub fn pace(&self, pace: Pace) {
         let _ = self.orders.try_send(Order::Pace(pace));
@@ -235,6 +245,8 @@ struct Copier {
     asked: mpsc::Receiver<Order>,
     heads: watch::Receiver<(u64, Mode)>,
     shown: watch::Sender<LinkState>,
+    /// The last word to the core on each matter.
+    said: Vec<UpstreamNews>,
     flushing: Vec<oneshot::Sender<bool>>,
     slower: u32,
     /// The acknowledgement on the disk.
@@ -249,6 +261,8 @@ struct Copier {
     settled_roster: watch::Receiver<u64>,
     /// The roster that upstream served last.
     roster: Option<Seen>,
+    /// Those that count for nothing, as far as they were told.
+    rosters_told: BTreeSet<(Option<String>, RosterFault)>,
 }
 
 /// How we live, as far as upstream is to hear of it at once.
@@ -348,19 +362,19 @@ impl Copier {
                     let signed = head::sign(&self.setup.identity, DESTINATION, excerpt.last, &self.setup.device_key);
                     let batch = wire::batch(&excerpt, &signed, &self.setup.machine);
                     let answer = match client.records(batch).await {
-                        Ok((answer, why)) => {
-                            if let (Answer::Failed { .. }, Some(why)) = (&answer, &why) {
-                                self.show_trouble(&why.to_string());
-                            }
-                            Ok(answer)
-                        }
+                        Ok((Answer::Failed { .. }, Some(why))) => Err(why),
+                        Ok((answer, _)) => Ok(answer),
                         Err(error) => Err(error),
                     };
                     self.heard(reader, &mut sync, Some((after, excerpt.last.seq)), answer).await?;
+                    if sync.held_up_by().is_some() {
+                        // Records wait; what goes beside them does not.
+                        self.beside_records(client, reader, &mut sync).await?;
+                    }
                 }
                 Step::Rest => {
                     self.keep(reader, &sync, true).await?;
-                    self.while_at_rest(client, reader, &mut sync).await?;
+                    self.beside_records(client, reader, &mut sync).await?;
                     let head = reader.head()?.seq;
                     if sync.pause_ms(0) == 0 && sync.next(head) == Step::Rest && !self.is_beat_due() {
                         self.end_flush(true);
@@ -376,10 +390,10 @@ impl Copier {
         }
     }
 
-    /// Upstream has everything: what else there is to say.
-    async fn while_at_rest(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
+    /// Upstream has everything, or takes nothing more: what else there is to say.
+    async fn beside_records(&mut self, client: &Client, reader: &Reader, sync: &mut Sync) -> Result<(), StoreError> {
         if std::mem::take(&mut self.retry) {
-            self.roster = None;
+            self.forget_roster();
             // They are said to be gone only behind an answer.
             self.beat_at = None;
             if let Err(error) = self.retry_payloads(client, reader, sync).await? {
@@ -389,7 +403,7 @@ impl Copier {
         if !self.flushing.is_empty() || self.is_beat_due() {
             self.beat(client, reader, sync).await?;
         }
-        if sync.pause_ms(0) == 0 {
+        if self.shown.borrow().failing_since.is_none() {
             self.show_keymap(client, reader).await?;
         }
         Ok(())
@@ -463,106 +477,6 @@ impl Copier {
         Ok(())
     }
 
-    async fn show_refused(&self, sync: &Sync) {
-        self.shown.send_modify(|state| state.parked.clone_from(sync.refused()));
-        self.inform(UpstreamNews::Refuses { records: sync.refused().clone() }).await;
-    }
-
-    /// Takes an answer in, and does what follows from it.
-    async fn heard(
-        &mut self,
-        reader: &Reader,
-        sync: &mut Sync,
-        sent: Option<(u64, u64)>,
-        answer: Result<Answer, UpstreamError>,
-    ) -> Result<(), StoreError> {
-        let answer = answer.unwrap_or_else(|error| {
-            self.show_trouble(&error.to_string());
-            error.as_answer()
-        });
-        let news = sync.heard(sent, &answer, reader)?;
-        let now = (self.now)();
-        let is_first = self.shown.borrow().heard.is_none();
-        if !matches!(answer, Answer::Failed { .. }) {
-            self.shown.send_modify(|state| state.heard = Some(now));
-        }
-        if matches!(answer, Answer::Failed { .. }) || sync.is_fruitless() {
-            if sync.is_fruitless() {
-                self.show_trouble("it answers, but nothing comes of the records that it is sent");
-            }
-            self.end_flush(false);
-            self.fell_silent().await;
-        } else {
-            let was_silent = self.shown.borrow().failing_since.is_some();
-            if was_silent {
-                tell!(UPSTREAM_BACK, "upstream answers again");
-            }
-            self.shown.send_modify(|state| (state.failing_since, state.trouble) = (None, None));
-            if was_silent || is_first {
-                self.inform(UpstreamNews::Answers).await;
-            }
-        }
-        for news in news {
-            self.take(news, sync).await?;
-        }
-        let acknowledged = sync.acknowledged();
-        self.shown.send_if_modified(|state| {
-            let blocked = state.blocked.filter(|seq| *seq > acknowledged);
-            let changed = state.acknowledged != acknowledged || state.blocked != blocked;
-            (state.acknowledged, state.blocked) = (acknowledged, blocked);
-            changed
-        });
-        self.keep(reader, sync, false).await
-    }
-
-    async fn take(&mut self, news: News, sync: &Sync) -> Result<(), StoreError> {
-        match news {
-            News::Acknowledged(_) => {}
-            News::LostData { held, has } => {
-                // It forgets what it took: whoever waits to sleep does not wait for that to end.
-                self.end_flush(false);
-                self.inform(UpstreamNews::LostData { held, has }).await;
-            }
-            News::Refused { seq } => {
-                // Kept before it is told: an alarm that names it must find it marked.
-                self.marks.park(seq, true).await?;
-                self.show_refused(sync).await;
-            }
-            News::Blocked { seq } => {
-                self.show_trouble("it does not take a record, not even without its payload");
-                self.shown.send_modify(|state| state.blocked = Some(seq));
-                self.end_flush(false);
-            }
-            News::Stopped { seq, elsewhere } => {
-                self.show_trouble("it holds other records than this ledger");
-                self.shown.send_modify(|state| state.stopped = true);
-                self.end_flush(false);
-                let news = if elsewhere { UpstreamNews::Cloned { seq } } else { UpstreamNews::Ahead { seq } };
-                self.inform(news).await;
-            }
-            News::GoesOn => {
-                self.shown.send_modify(|state| state.stopped = false);
-                self.inform(UpstreamNews::Agrees).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// It does not answer: the core counts for how long.
-    async fn fell_silent(&self) {
-        let since = (self.now)();
-        let is_news = self.shown.borrow().failing_since.is_none();
-        if is_news {
-            self.shown.send_modify(|state| state.failing_since = Some(since));
-            self.inform(UpstreamNews::Silent { since }).await;
-        }
-    }
-
-    async fn inform(&self, news: UpstreamNews) {
-        // The loop is gone when the process ends: then nobody waits for it either.
-        let _ = self.events.send(Event::UpstreamSaid(news)).await;
-    }
-
     /// Makes the acknowledgement durable: when everything is there, else now and then.
     async fn keep(&mut self, reader: &Reader, sync: &Sync, all: bool) -> Result<(), StoreError> {
         let acknowledged = sync.acknowledged();
@@ -574,7 +488,11 @@ impl Copier {
         let signed = head::sign(&self.setup.identity, DESTINATION, place, &self.setup.device_key);
         match self.marks.acknowledge(signed).await {
             // Without it, the next start asks upstream.
-            Ok(_) => (self.kept, self.kept_at) = (acknowledged, Some(Instant::now())),
+            Ok(_) => {
+                (self.kept, self.kept_at) = (acknowledged, Some(Instant::now()));
+                // What was recorded since is there: so is the alarm.
+                self.said.retain(|said| !matches!(said, UpstreamNews::LostData { .. }));
+            }
             Err(StoreError::Full | StoreError::Busy) => {}
             Err(error) => return Err(error),
         }
@@ -589,10 +507,14 @@ impl Copier {
         let pause_ms = sync.pause_ms(u32::from_ne_bytes(roll));
         if pause_ms > 0 {
             self.end_flush(false);
-            return self.wait(Duration::from_millis(pause_ms) * self.slower).await;
+            let pause = Duration::from_millis(pause_ms) * self.slower;
+            let answers = sync.held_up_by().is_some() && self.shown.borrow().failing_since.is_none();
+            let beat_at = self.beat_at.filter(|_| answers);
+            let until_beat = beat_at.map(|at| at.saturating_duration_since(Instant::now()));
+            return self.wait(until_beat.map_or(pause, |until| until.min(pause))).await;
         }
         while let Ok(order) = self.asked.try_recv() {
-            self.obey(order);
+            self.obey(order).await;
         }
         if self.asked.is_closed() { Err(Over) } else { Ok(()) }
     }
@@ -606,7 +528,14 @@ impl Copier {
             }
             let until = self.beat_at.into_iter().chain(keymap_at).min().unwrap_or_else(Instant::now);
             tokio::select! {
-                order = self.asked.recv() => self.obey(order.ok_or(Over)?),
+                order = self.asked.recv() => {
+                    let order = order.ok_or(Over)?;
+                    let is_to_keep = matches!(order, Order::SayAgain);
+                    self.obey(order).await;
+                    if is_to_keep {
+                        return Ok(());
+                    }
+                }
                 changed = self.heads.changed() => {
                     changed.map_err(|_| Over)?;
                     if self.heads.borrow_and_update().0 > head {
@@ -628,7 +557,7 @@ impl Copier {
         while let Ok(order) = timeout(until.saturating_duration_since(Instant::now()), self.asked.recv()).await {
             let order = order.ok_or(Over)?;
             let is_urgent = matches!(order, Order::Flush { .. } | Order::Retry | Order::Pace(Pace::Awake));
-            self.obey(order);
+            self.obey(order).await;
             if is_urgent {
                 return Ok(());
             }
@@ -636,8 +565,14 @@ impl Copier {
         Ok(())
     }
 
-    fn obey(&mut self, order: Order) {
+    async fn obey(&mut self, order: Order) {
         match order {
+            Order::SayAgain => {
+                for news in self.said.clone() {
+                    self.inform(news).await;
+                }
+                self.forget_roster();
+            }
             Order::Flush { done } => self.flushing.push(done),
             Order::Retry => self.retry = true,
             Order::Pace(pace) => {
@@ -669,14 +604,5 @@ impl Copier {
             // Whoever waited may have given up.
             let _ = flush.send(done);
         }
-    }
-
-    /// Says what is wrong, in the log once for each spell of it.
-    fn show_trouble(&self, why: &str) {
-        let is_news = self.shown.borrow().trouble.is_none();
-        if is_news {
-            tell!(UPSTREAM_SILENT, "upstream does not take records: {why}");
-        }
-        self.shown.send_modify(|state| state.trouble = Some(why.to_owned()));
     }
 }

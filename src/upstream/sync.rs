@@ -90,6 +90,8 @@ pub enum News {
     Stopped { seq: u64, elsewhere: bool },
     /// It does not even take the envelope of this record. Nothing goes on behind it.
     Blocked { seq: u64 },
+    /// It takes records: nothing blocks, in a former life of the process perhaps.
+    Takes,
     /// What stopped us is over, in a former life of the process perhaps.
     GoesOn,
 }
@@ -127,6 +129,8 @@ pub struct Sync {
     /// Nobody knows yet whether we agree: a former life may have stopped, and said so.
     is_unsure: bool,
     blocked: Option<u64>,
+    /// It was said that nothing blocks: a former life may have been blocked, and said so.
+    is_taking: bool,
     is_loss_told: bool,
     refused: BTreeSet<u64>,
     /// A claim that was turned down is not made again.
@@ -150,6 +154,7 @@ impl Sync {
             is_stopped: false,
             is_unsure: true,
             blocked: None,
+            is_taking: false,
             is_loss_told: false,
             refused: parked,
             claim_refused: None,
@@ -166,6 +171,16 @@ impl Sync {
     #[must_use]
     pub const fn is_stopped(&self) -> bool {
         self.is_stopped
+    }
+
+    /// Why no records go although it answers; none if they do.
+    #[must_use]
+    pub const fn held_up_by(&self) -> Option<&'static str> {
+        match (self.is_stopped, self.blocked) {
+            (true, _) => Some("it holds other records than this ledger"),
+            (false, Some(_)) => Some("it does not take a record, not even without its payload"),
+            (false, None) => None,
+        }
     }
 
     /// Whether it answers, and yet nothing comes of what it is sent: once is how a lost answer shows, again is no chance.
@@ -199,7 +214,7 @@ impl Sync {
     #[must_use]
     pub fn pause_ms(&self, roll: u32) -> u64 {
         let Bounds { pause_ms, longest_pause_ms, .. } = self.bounds;
-        if self.is_stopped || self.blocked.is_some() {
+        if self.held_up_by().is_some() {
             return longest_pause_ms.max(self.retry_after_ms);
         }
         let Some(doublings) = self.failures.max(self.fruitless).checked_sub(1) else { return 0 };
@@ -251,6 +266,9 @@ impl Sync {
                 }
                 self.agree(*head, None, &mut news);
                 let taken = (head.seq - after) as usize;
+                if taken > 0 {
+                    self.takes(&mut news);
+                }
                 // Of what it was not sent it can refuse nothing.
                 let mut refused = refused.iter().filter(|seq| (head.seq + 1..=last).contains(seq)).peekable();
                 if refused.peek().is_some() {
@@ -307,12 +325,18 @@ impl Sync {
         }
     }
 
+    fn takes(&mut self, news: &mut Vec<News>) {
+        if !std::mem::replace(&mut self.is_taking, true) {
+            news.push(News::Takes);
+        }
+    }
+
     fn refuse(&mut self, seq: u64, news: &mut Vec<News>) {
         if self.refused.len() < MOST_REFUSED && self.refused.insert(seq) {
             news.push(News::Refused { seq });
         } else if self.blocked != Some(seq) {
             // Its payload stays here already; or that goes for so many that it is not about records any more.
-            self.blocked = Some(seq);
+            (self.blocked, self.is_taking) = (Some(seq), false);
             news.push(News::Blocked { seq });
         }
     }
@@ -331,7 +355,12 @@ impl Sync {
         };
         let our_head = ours.head()?;
         match ours.place(theirs.seq)? {
-            Some(place) if place == theirs => self.agree_or_lost(theirs, news),
+            Some(place) if place == theirs => {
+                self.agree_or_lost(theirs, news);
+                if theirs.seq == our_head.seq {
+                    self.takes(news);
+                }
+            }
             // It is in an epoch that ended for us: the ledger was restored, and a person said that it goes on from there.
             place
                 if theirs.epoch < our_head.epoch

@@ -222,6 +222,7 @@ fn alarms() -> Vec<Alarm> {
         Alarm::UpstreamAhead { seq: u64::MAX },
         Alarm::CabinetCloned { seq: 7 },
         Alarm::RecordParked { record: 31 },
+        Alarm::UpstreamBlocked { record: 41 },
         Alarm::RosterRefused { fault: RosterFault::NotNewer { version: 6, held: 7 } },
         Alarm::RosterRefused {
             fault: RosterFault::DoesNotFit { version: 8, problems: vec!["key 300: slot 30 is not here".into()] },
@@ -261,6 +262,7 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::UpstreamAhead { .. }
             | Alarm::CabinetCloned { .. }
             | Alarm::RecordParked { .. }
+            | Alarm::UpstreamBlocked { .. }
             | Alarm::RosterRefused { .. }
             | Alarm::RosterOverdue { .. }
             | Alarm::PrivilegesRose { .. }
@@ -269,7 +271,7 @@ fn alarms() -> Vec<Alarm> {
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 33, "each alarm has a sample");
+    assert_eq!(kinds.len(), 34, "each alarm has a sample");
     all
 }
 

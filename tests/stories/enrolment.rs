@@ -263,6 +263,58 @@ fn it_is_offered_by_whoever_may_set_a_pin_and_to_whoever_may_come_in() {
 }
 
 #[test]
+fn a_pin_of_ones_own_that_is_as_long_as_a_code_counts_while_one_stands() {
+    for (enrols, verdict) in [(true, PinVerdict::Match), (true, PinVerdict::Duress), (false, PinVerdict::Match)] {
+        let mut story = Story::begins();
+        let (user, code, for_minutes) = ("bob".into(), new_hash(), 60);
+        let ask = if enrols {
+            Ask::Enrol { user, code, for_minutes }
+        } else {
+            Ask::Vouch { user, by: "cleo".into(), code, for_minutes }
+        };
+        assert!(matches!(story.ask_as("office", Some(Role::Admin), "e1", ask), Answer::Done { .. }));
+        story.commanded();
+        let hashes = |story: &mut Story| {
+            let checked = |action| if let Action::CheckPin { hash, .. } = action { Some(hash) } else { None };
+            story.commanded().into_iter().filter_map(checked).collect::<Vec<_>>()
+        };
+        let failures =
+            |story: &Story| story.cabinet.books().people.get(&"bob".into()).map_or(0, |bob| bob.badge.failures);
+        // Neither the code nor his PIN: two checks, and one failure.
+        story.badge("bob");
+        story.typed("11112222");
+        assert_eq!(hashes(&mut story), [new_hash()]);
+        story.verdict(PinVerdict::Mismatch);
+        assert_eq!((hashes(&mut story), failures(&story)), (vec![some_hash()], 0), "it may be his own PIN");
+        story.news();
+        story.verdict(PinVerdict::Mismatch);
+        story.expect_records(&["bob refused: wrong-pin (charged)"]);
+        assert_eq!(failures(&story), 1);
+        story.wait_s(30);
+        // The code is as good as before.
+        story.badge("bob");
+        story.typed(CODE);
+        story.verdict(PinVerdict::Match);
+        if !enrols {
+            story.expect_record("bob came with a vouched code");
+            continue;
+        }
+        story.expect_told("Choose a PIN");
+        story.cancels();
+        story.wait_s(10);
+        // His own, or his own under duress.
+        story.badge("bob");
+        story.typed("29184756");
+        story.verdict(PinVerdict::Mismatch);
+        story.verdict(verdict);
+        story.expect_record("bob came");
+        let under_duress = story.cabinet.books().alarms.values().any(|open| open.alarm.is_silent());
+        assert_eq!(under_duress, verdict == PinVerdict::Duress);
+        assert_eq!(failures(&story), 0);
+    }
+}
+
+#[test]
 fn a_new_pin_keeps_what_the_old_one_had_beside_it() {
     let mut story = Story::begins();
     offers(&mut story, "e1", 60);

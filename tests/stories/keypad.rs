@@ -112,6 +112,20 @@ fn after_a_wrong_pin_or_a_cancel_nothing_typed_ahead_counts() {
     story.expect_locked();
 }
 
+/// Eight digits are looked up as the code that stands, then as the PIN: what follows them is kept meanwhile.
+#[test]
+fn what_is_typed_ahead_outlives_the_second_look_at_the_digits() {
+    let mut story = at_a_keypad();
+    story.vouches("cleo", "ana", 30);
+    for digits in ["11", "48291357", "2", "204"] {
+        story.typed(digits);
+    }
+    story.verdict(PinVerdict::Mismatch);
+    story.expect_told("Checking");
+    story.verdict(PinVerdict::Match);
+    story.expect_record("authorised to take 204 for emergency at door 1");
+}
+
 #[test]
 fn the_other_reasons_ask_for_the_unit_alone() {
     for (digit, reason) in [("2", "emergency"), ("3", "unit-access"), ("4", "showing"), ("5", "day-to-day")] {

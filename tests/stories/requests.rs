@@ -2,8 +2,10 @@
 
 use crate::story::{Story, edit_user, person, pull_of, sample_roster, some_hash, unit_key};
 use cabinetd::cabinet::event::{Ask, KeyStep};
+use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::outcome::{Answer, Denial};
 use cabinetd::cabinet::roster::{Difference, FieldChange, RosterChange};
+use cabinetd::cabinet::signed::Rise;
 use cabinetd::cabinet::types::{Actor, AlarmId, Code, Reason, Role, SlotNo, Wall};
 
 #[test]
@@ -18,6 +20,22 @@ fn the_same_request_twice_gives_the_same_answer_and_no_second_effect() {
     story.expect_records(&[]);
     assert_eq!(story.unlocks(), 1);
     assert!(matches!(first, Answer::Done { seq, .. } if seq > 0), "{first:?}");
+}
+
+#[test]
+fn an_import_that_gives_somebody_more_keeps_that_in_its_record_and_is_no_alarm() {
+    let mut story = Story::begins();
+    let rises = |story: &Story| match story.records().last().map(|record| &record.fact) {
+        Some(Fact::RosterChanged { rises, signed: None, .. }) => rises.clone(),
+        other => panic!("{other:?}"),
+    };
+    story.edits_user("bob", |bob| bob.role = Role::Manager);
+    assert_eq!(rises(&story), [Rise::Role { user: "bob".into(), from: Role::Staff, to: Role::Manager }]);
+    let words = story.records().last().expect("one").fact.to_string();
+    assert!(words.contains("gives more than before"), "{words}");
+    story.expect_alarms(&[]);
+    story.edits_user("bob", |bob| bob.role = Role::Staff);
+    assert_eq!(rises(&story), [], "less is nothing to remember");
 }
 
 #[test]

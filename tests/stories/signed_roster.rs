@@ -2,11 +2,12 @@
 
 use crate::story::{Story, person, sample_roster, unit_key};
 use cabinetd::cabinet::Event;
-use cabinetd::cabinet::event::{Ask, StoreState};
+use cabinetd::cabinet::event::{Ask, KeyStep, StoreState};
 use cabinetd::cabinet::fact::{Alarm, Fact};
 use cabinetd::cabinet::outcome::{Answer, Denial};
-use cabinetd::cabinet::roster::Window;
+use cabinetd::cabinet::roster::{Key, Window};
 use cabinetd::cabinet::signed::{Rise, RosterFault, SignedRoster};
+use cabinetd::cabinet::snapshot::Snapshot;
 use cabinetd::cabinet::types::{ClockQuality, Reason, Role, SlotNo, Wall};
 
 const DAY_MS: i64 = 86_400_000;
@@ -201,6 +202,111 @@ fn who_leaves_it_with_keys_out_is_let_in_no_more_and_goes_when_they_are_back() {
     story.pin_ok();
     story.expect_record("bob came");
     story.cancels();
+}
+
+/// Another key where 204 has its home.
+fn in_the_place_of_204(roster: &mut SignedRoster) {
+    roster.keys.retain(|key| key.id.as_str() != "204");
+    roster.keys.push(Key { id: "404".into(), label: "Unit 404".into(), ..unit_key(4, "a") });
+}
+
+/// What it waits for, as whoever looks sees it.
+fn waits_for(story: &Story) -> Option<(u64, Vec<String>)> {
+    let seen = Snapshot::taken(&story.cabinet, story.now()).signed_roster?;
+    Some((seen.waiting?, seen.waits_for.into_iter().map(|key| key.label).collect()))
+}
+
+#[test]
+fn one_that_gives_the_home_of_a_key_that_is_out_to_another_waits_until_it_is_back() {
+    let mut story = begins();
+    story.pulls("ana", 4);
+    arrives(&mut story, 7, in_the_place_of_204);
+    story.wait_min(60);
+    assert_eq!((held(&story), waits_for(&story)), (None, Some((7, vec!["Unit 204".into()]))));
+    story.expect_alarms(&[]);
+    assert_eq!(story.cabinet.settled_roster(), 7, "it is here: it need not be handed over again");
+    // A restart loses it; whoever has it hands it over again.
+    story.power_cut(60, |_| {});
+    assert_eq!((waits_for(&story), story.cabinet.settled_roster()), (None, 0));
+    arrives(&mut story, 7, in_the_place_of_204);
+    assert_eq!(held(&story), None);
+    story.comes("ana");
+    story.brings(&["204"]);
+    story.door_opens();
+    story.put(4);
+    assert_eq!(held(&story), None, "not in a visit");
+    story.closes();
+    assert_eq!((held(&story), waits_for(&story)), (Some(7), None));
+    assert_eq!(story.cabinet.books().roster.by_home(SlotNo(4)).map(|key| key.id.as_str()), Some("404"));
+
+    // One that does not come back is marked as lost.
+    let mut story = begins();
+    story.pulls("ana", 4);
+    arrives(&mut story, 7, in_the_place_of_204);
+    story.key_is("204", KeyStep::Lost);
+    assert_eq!(held(&story), Some(7));
+
+    // What is wrong with it whoever brings which key back is told at once; a newer one that needs not wait does not.
+    let mut story = begins();
+    story.pulls("ana", 4);
+    arrives(&mut story, 7, |roster| {
+        in_the_place_of_204(roster);
+        roster.keys.push(unit_key(99, "a"));
+    });
+    assert_eq!((waits_for(&story), story.alarms().len()), (None, 1));
+    arrives(&mut story, 8, in_the_place_of_204);
+    arrives(&mut story, 9, |_| {});
+    assert_eq!((held(&story), waits_for(&story)), (Some(9), None));
+}
+
+#[test]
+fn brought_on_a_stick_it_waits_for_a_key_too_and_whoever_brings_it_is_told() {
+    let mut story = begins();
+    story.pulls("ana", 4);
+    let seven = signed(&story, 7, in_the_place_of_204);
+    let dry = brings(&mut story, Role::Admin, "b1", seven.clone(), true);
+    assert!(matches!(&dry, Answer::Problems(why) if why[0].contains("204: is out")), "{dry:?}");
+    let answer = brings(&mut story, Role::Admin, "b2", seven, false);
+    assert!(matches!(&answer, Answer::Done { text, .. } if text.contains("key 204 is back")), "{answer:?}");
+    let wrong = signed(&story, 8, |roster| {
+        in_the_place_of_204(roster);
+        roster.keys.push(unit_key(99, "a"));
+    });
+    let answer = brings(&mut story, Role::Admin, "b3", wrong, false);
+    assert!(matches!(&answer, Answer::Problems(why) if why[0].contains("slot 99")), "{answer:?}");
+    assert_eq!(waits_for(&story), Some((7, vec!["Unit 204".into()])));
+    story.key_is("204", KeyStep::Lost);
+    assert_eq!(held(&story), Some(7));
+}
+
+#[test]
+fn forged_ones_that_take_turns_are_told_once_each_until_somebody_takes_note() {
+    let mut story = begins();
+    let turns = |story: &mut Story| {
+        let before = story.records().len();
+        for _ in 0..30 {
+            story.event(Event::RosterRefused(RosterFault::BadSignature));
+            story.event(Event::RosterRefused(RosterFault::OtherKey));
+        }
+        story.records().len() - before
+    };
+    assert_eq!(turns(&mut story), 3, "one, its end, the other");
+    story.expect_alarms(&["roster-refused fault other-key"]);
+    // A restart knows of what stands open alone.
+    story.power_cut(60, |_| {});
+    assert_eq!(turns(&mut story), 2);
+    story.acknowledges("roster-refused fault bad-signature");
+    assert_eq!(turns(&mut story), 3, "it goes on");
+    // It ends with one that is right; what comes then is another trouble.
+    arrives(&mut story, 7, |_| {});
+    story.expect_alarms(&[]);
+    assert_eq!(turns(&mut story), 3);
+    // However many there are.
+    for held in 0..100 {
+        story.event(Event::RosterRefused(RosterFault::NotNewer { version: 1, held }));
+    }
+    let told = story.records().iter().filter(|record| matches!(record.fact, Fact::AlarmRaised { .. })).count();
+    assert!(told < 30, "{told}");
 }
 
 #[test]

@@ -132,6 +132,26 @@ fn a_parked_record_alarms_until_it_is_taken_and_a_manager_has_it_tried_again() {
     assert_eq!(open(&story), []);
 }
 
+#[test]
+fn a_record_that_upstream_does_not_take_in_any_form_alarms_until_records_go_again() {
+    let mut story = Story::begins();
+    story.starts_with(|settings| settings.upstream = true);
+    for _ in 0..3 {
+        story.event(Event::UpstreamSaid(UpstreamNews::Blocked { seq: 31 }));
+        assert_eq!(open(&story), [Alarm::UpstreamBlocked { record: 31 }], "once");
+    }
+    story.event(Event::UpstreamSaid(UpstreamNews::Answers));
+    assert_eq!(open(&story).len(), 1, "that it answers is not enough");
+    story.event(Event::UpstreamSaid(UpstreamNews::Blocked { seq: 40 }));
+    assert_eq!(open(&story), [Alarm::UpstreamBlocked { record: 40 }], "it went on, as far as the next one");
+    story.event(Event::UpstreamSaid(UpstreamNews::Takes));
+    assert_eq!(open(&story), []);
+    // Without an upstream nobody would ever say that it is over.
+    story.event(Event::UpstreamSaid(UpstreamNews::Blocked { seq: 40 }));
+    story.starts_with(|settings| settings.upstream = false);
+    assert_eq!(open(&story), []);
+}
+
 fn refuses(story: &mut Story, records: &[u64]) {
     let records = records.iter().copied().collect();
     story.event(Event::UpstreamSaid(UpstreamNews::Refuses { records }));

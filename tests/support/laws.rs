@@ -393,6 +393,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::UpstreamAhead { .. }
                 | Alarm::CabinetCloned { .. }
                 | Alarm::RecordParked { .. }
+                | Alarm::UpstreamBlocked { .. }
                 | Alarm::RosterRefused { .. }
                 | Alarm::RosterOverdue { .. }
                 | Alarm::UpstreamSilent

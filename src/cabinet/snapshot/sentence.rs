@@ -38,6 +38,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::UpstreamAhead { .. } => "upstream-ahead",
         Alarm::CabinetCloned { .. } => "cabinet-cloned",
         Alarm::RecordParked { .. } => "record-parked",
+        Alarm::UpstreamBlocked { .. } => "upstream-blocked",
         Alarm::RosterRefused { .. } => "roster-refused",
         Alarm::RosterOverdue { .. } => "roster-overdue",
         Alarm::PrivilegesRose { .. } => "privileges-rose",
@@ -63,6 +64,7 @@ pub(in crate::cabinet) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::CabinetKeyDue
         | Alarm::UpstreamLostData { .. }
         | Alarm::RecordParked { .. }
+        | Alarm::UpstreamBlocked { .. }
         | Alarm::RosterRefused { .. }
         | Alarm::RosterOverdue { .. }
         | Alarm::PrivilegesRose { .. }
@@ -157,6 +159,10 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
              (docs/upstream.md)."
                 .to_owned()
         }
+        Alarm::UpstreamBlocked { record } => format!(
+            "Upstream does not take record {record}, not even without its content; nothing behind it is sent. When that is put right \
+             there: `cabinetd upstream retry`."
+        ),
         Alarm::RecordParked { record } => format!(
             "Upstream refuses what is in record {record}; it was sent without it. When that is put right there: `cabinetd upstream retry`."
         ),

@@ -185,6 +185,7 @@ fn all_alarms() -> Vec<Alarm> {
         Alarm::UpstreamAhead { seq: 7 },
         Alarm::CabinetCloned { seq: 7 },
         Alarm::RecordParked { record: 31 },
+        Alarm::UpstreamBlocked { record: 41 },
         Alarm::InterruptDead { chip: "1-0020".into() },
         Alarm::LockboxOpened,
         Alarm::UpstreamSilent,

@@ -3,7 +3,7 @@
 use crate::alerts::send::Ways;
 use crate::cabinet::books::Row;
 use crate::cabinet::power::state::PowerState;
-use crate::cabinet::snapshot::StoreIs;
+use crate::cabinet::snapshot::{Snapshot, StoreIs};
 use crate::check::daemon::AlarmFact;
 use crate::check::ledger::Open;
 use crate::check::words::{parted, sentence};
@@ -51,7 +51,19 @@ pub(super) fn daemon(config: &Config) -> daemon::Facts {
 
 /// Asks upstream once, as the daemon would, and the daemon how its copy stands.
 pub(super) fn upstream(config: &Config, clean: bool) -> upstream::Facts {
-    let Some(wanted) = config.upstream.as_ref().filter(|_| clean) else { return upstream::Facts::Nowhere };
+    let status = || Client::connect(&config.run_dir).and_then(|mut client| client.status()).ok();
+    let roster = |seen: Option<&Snapshot>| match (config.roster_key, seen) {
+        (None, _) => upstream::Roster::NotWanted,
+        (Some(_), None) => upstream::Roster::NotSaid,
+        (Some(_), Some(seen)) => seen.signed_roster.clone().map_or(upstream::Roster::NoneYet, upstream::Roster::Held),
+    };
+    let wanted = match &config.upstream {
+        Some(wanted) if clean => wanted,
+        None if clean && config.roster_key.is_some() => {
+            return upstream::Facts::RosterAlone(roster(status().as_ref()));
+        }
+        Some(_) | None => return upstream::Facts::Nowhere,
+    };
     let token = wanted.token.as_deref().map(|name| Token::read(&config.credentials_dir, name));
     let identity = Identity { site: config.settings.site.clone(), cabinet: config.settings.cabinet.clone() };
     let usable = token.as_ref().and_then(|token| token.as_ref().ok());
@@ -60,19 +72,13 @@ pub(super) fn upstream(config: &Config, clean: bool) -> upstream::Facts {
         (Ok(client), None | Some(Ok(_))) => Some(ask_head(client)),
         _ => None,
     };
-    let copy = Client::connect(&config.run_dir).and_then(|mut client| client.status()).ok();
+    let copy = status();
     upstream::Facts::Copied(Box::new(upstream::Copied {
         host: wanted.url.host_str().unwrap_or_default().to_owned(),
         trust: client.map(drop).map_err(|why| why.to_string()),
         token: token.map(|token| token.map(drop).map_err(|why| why.to_string())),
         answer,
-        roster: match (wanted.roster_key, &copy) {
-            (None, _) => upstream::Roster::NotWanted,
-            (Some(_), None) => upstream::Roster::NotSaid,
-            (Some(_), Some(seen)) => {
-                seen.signed_roster.clone().map_or(upstream::Roster::NoneYet, upstream::Roster::Held)
-            }
-        },
+        roster: roster(copy.as_ref()),
         copy: copy.and_then(|seen| seen.upstream),
     }))
 }

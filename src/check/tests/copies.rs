@@ -1,7 +1,7 @@
 //! Upstream.
 
 use super::*;
-use crate::cabinet::snapshot::{SignedRosterView, UpstreamIs, UpstreamView};
+use crate::cabinet::snapshot::{KeyName, SignedRosterView, UpstreamIs, UpstreamView};
 use crate::check::upstream::{Copied, Facts as Upstream, Roster};
 
 fn copied(change: impl FnOnce(&mut Copied)) -> Facts {
@@ -53,18 +53,29 @@ fn silence_is_a_note_for_a_day_and_a_stop_is_a_failure_at_once() {
 fn where_nothing_is_copied_nothing_is_said() {
     let nowhere = Facts { upstream: Some(Upstream::Nowhere), ..good() };
     assert!(judge(&nowhere).iter().all(|finding| finding.id.group() != Group::Upstream));
+    // But that only a stick brings rosters is said, and how the roster stands.
+    let alone = |roster| Facts { upstream: Some(Upstream::RosterAlone(roster)), ..good() };
+    expect(&alone(Roster::NoneYet), Id::UpstreamCurrent, Level::Note, "The ledger is copied nowhere");
+    expect(&alone(Roster::NoneYet), Id::UpstreamRoster, Level::Note, "No signed roster");
 }
 
 #[test]
 fn a_signed_roster_past_its_age_warns_and_an_untrusted_clock_does_not_judge_it() {
     let held = |is_overdue| {
         let (expires, since) = (Some(crate::cabinet::types::Wall(1)), None);
-        let view = SignedRosterView { version: Some(7), since, expires, is_overdue, waiting: None };
+        let view = SignedRosterView { version: Some(7), since, expires, is_overdue, ..SignedRosterView::default() };
         copied(|copied| copied.roster = Roster::Held(view))
     };
     expect(&held(Some(true)), Id::UpstreamRoster, Level::Warning, "Signed roster 7 is past its age");
     expect(&held(None), Id::UpstreamRoster, Level::Note, "the clock does not know");
     expect(&held(Some(false)), Id::UpstreamRoster, Level::Fine, "in force");
+    let waits = SignedRosterView {
+        waiting: Some(8),
+        waits_for: vec![KeyName { id: "204".into(), label: "Unit 204".into() }],
+        ..SignedRosterView::default()
+    };
+    let waits = copied(|copied| copied.roster = Roster::Held(waits));
+    expect(&waits, Id::UpstreamRoster, Level::Warning, "Signed roster 8 waits until Unit 204 is back");
     expect(&copied(|copied| copied.roster = Roster::NoneYet), Id::UpstreamRoster, Level::Note, "No signed roster");
     expect(&copied(|copied| copied.roster = Roster::NotSaid), Id::UpstreamRoster, Level::Unknown, "not known");
     let refused = copy(|copy| copy.roster_trouble = Some("it is for another cabinet; sign one for this".into()));

@@ -9,7 +9,10 @@ use crate::cabinet::snapshot::{Snapshot, UpstreamIs, UpstreamView};
 pub fn upstream(seen: &Snapshot, view: &View) -> String {
     let mut text = String::new();
     match &seen.upstream {
-        None => text.push_str("The ledger is copied nowhere: there is no [upstream] in the config.\n"),
+        None => {
+            text.push_str("The ledger is copied nowhere: there is no url under [upstream] in the config.\n");
+            roster(&mut text, seen, view);
+        }
         Some(upstream) => {
             lines(&mut text, upstream, view);
             let has = format!("up to record {} of {}", upstream.acknowledged_seq, seen.head_seq);
@@ -45,7 +48,17 @@ pub(super) fn roster(text: &mut String, seen: &Snapshot, view: &View) {
     }
     if let Some(version) = roster.waiting {
         let head = if roster.version.is_none() { "Roster" } else { "" };
-        line(text, view, head, &format!("version {version} is taken when nobody is at the cabinet"));
+        let words = match roster.waits_for.first() {
+            None => format!("version {version} is taken when nobody is at the cabinet"),
+            Some(key) => {
+                let words = format!(
+                    "version {version} waits until {} is back: it gives the slot to another",
+                    clean(&key.label)
+                );
+                view.paint.tone(Tone::Doubt, &words)
+            }
+        };
+        line(text, view, head, &words);
     }
 }
 

@@ -28,6 +28,8 @@ const HINTED_EACH: u32 = 30;
 const KEYMAP_EACH: Duration = Duration::from_secs(60);
 /// After so many failures it is tried no less often any more: about once an hour.
 const MOST_DOUBLINGS: u32 = 6;
+/// So many rosters that count for nothing are told in one spell.
+const MOST_ROSTERS_TOLD: usize = 16;
 
 /// How far that is.
 #[derive(Debug)]
@@ -140,7 +142,8 @@ impl Copier {
         let (etag, judged) = match client.roster(seen.and_then(|seen| seen.etag.as_deref())).await {
             Ok(Served::Same) => {
                 let fault = self.roster.as_ref().and_then(|seen| seen.judged.as_ref().err());
-                return self.show_roster_trouble(fault.map(ToString::to_string));
+                let fault = fault.map(ToString::to_string);
+                return self.show_roster_trouble(fault);
             }
             Ok(Served::Nothing) => {
                 self.roster = None;
@@ -170,9 +173,9 @@ impl Copier {
             }
             Err(fault) => {
                 self.show_roster_trouble(Some(fault.to_string()));
-                let is_told =
-                    self.roster.as_ref().is_some_and(|seen| seen.judged.as_ref() == Err(&fault) && seen.etag == etag);
-                if !is_told {
+                // Forged ones that take turns are told once each.
+                let told = &mut self.rosters_told;
+                if told.len() < MOST_ROSTERS_TOLD && told.insert((etag.clone(), fault.clone())) {
                     tell!(ROSTER_REFUSED, "upstream's roster for this cabinet counts for nothing: {fault}");
                     let _ = self.events.send(Event::RosterRefused(fault.clone())).await;
                 }
@@ -182,7 +185,16 @@ impl Copier {
         self.roster = Some(Seen { etag, judged });
     }
 
-    fn show_roster_trouble(&self, why: Option<String>) {
+    /// What is served is looked at as if it were new.
+    pub(super) fn forget_roster(&mut self) {
+        self.roster = None;
+        self.rosters_told.clear();
+    }
+
+    fn show_roster_trouble(&mut self, why: Option<String>) {
+        if why.is_none() {
+            self.rosters_told.clear();
+        }
         self.shown.send_if_modified(|state| {
             let changed = state.roster_trouble != why;
             state.roster_trouble = why;

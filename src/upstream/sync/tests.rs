@@ -122,8 +122,9 @@ fn fresh(acknowledged: u64) -> Sync {
     Sync::new(BOUNDS, "m1".into(), acknowledged, BTreeSet::new())
 }
 
+/// Without what goes well.
 fn without_acks(news: Vec<News>) -> Vec<News> {
-    news.into_iter().filter(|news| !matches!(news, News::Acknowledged(_))).collect()
+    news.into_iter().filter(|news| !matches!(news, News::Acknowledged(_) | News::Takes)).collect()
 }
 
 /// Seeded chance.
@@ -201,7 +202,7 @@ fn through_every_fault_at_random_all_arrives_once_and_in_order() {
                         assert!(lost_anything && has < held, "seed {seed}: lost nothing");
                     }
                     News::Refused { seq } => assert!(receiver.refuses.contains(&seq), "seed {seed}"),
-                    News::GoesOn => {}
+                    News::GoesOn | News::Takes => {}
                     other => panic!("seed {seed}: {other:?} between {before:?} and {:?}", receiver.head()),
                 }
             }
@@ -235,7 +236,8 @@ fn an_older_card_stops_it_and_the_newer_one_lets_it_go_on() {
     // It is told once, however often it is asked.
     assert_eq!(sync.heard(None, &receiver.has(), &old).unwrap(), []);
     // The newer one is brought back.
-    assert_eq!(sync.heard(None, &receiver.has(), &ours).unwrap(), [News::GoesOn, News::Acknowledged(ours.records[79])]);
+    let news = sync.heard(None, &receiver.has(), &ours).unwrap();
+    assert_eq!(news, [News::GoesOn, News::Acknowledged(ours.records[79]), News::Takes]);
 }
 
 #[test]
@@ -280,13 +282,31 @@ fn a_record_whose_envelope_is_refused_holds_up_what_is_behind_it() {
     let refuse = |head: Head| Answer::Took { head, refused: BTreeSet::from([4]) };
     receiver.take(START, &ours.records[..3].iter().map(|head| (*head, true)).collect::<Vec<_>>(), 3);
     let first = sync.heard(Some((0, 9)), &refuse(ours.records[2]), &ours).unwrap();
-    assert_eq!(first, [News::Acknowledged(ours.records[2]), News::Refused { seq: 4 }]);
+    assert_eq!(first, [News::Acknowledged(ours.records[2]), News::Takes, News::Refused { seq: 4 }]);
     let again = sync.heard(Some((3, 9)), &refuse(ours.records[2]), &ours).unwrap();
     assert_eq!(again, [News::Blocked { seq: 4 }]);
     assert_eq!(sync.pause_ms(0), BOUNDS.longest_pause_ms);
-    // It is taken after all: all goes on.
-    settle(&mut Sync { blocked: None, ..sync.clone() }, &ours, &mut receiver);
-    assert_eq!(receiver.stored.len(), 9);
+    // Told once, and what it answers to questions does not end it.
+    assert_eq!(sync.heard(Some((3, 4)), &Answer::TooLarge, &ours).unwrap(), []);
+    assert_eq!(sync.heard(None, &Answer::Has { head: Some(ours.records[2]), machine: None }, &ours).unwrap(), []);
+    assert!(sync.held_up_by().is_some());
+    // It is taken after all: all goes on, and that is told. A later life of the process knows of no block, and tells it as well.
+    let mut later = Sync::new(BOUNDS, "m1".into(), 3, BTreeSet::from([4]));
+    let told = |sync: &mut Sync, ours: &Ledger| {
+        let has = Answer::Has { head: Some(ours.records[2]), machine: None };
+        assert!(
+            !sync.heard(None, &has, ours).unwrap().contains(&News::Takes),
+            "that it answers says nothing of the records"
+        );
+        sync.heard(Some((3, 9)), &Answer::Took { head: ours.records[8], refused: BTreeSet::new() }, ours).unwrap()
+    };
+    for sync in [&mut sync, &mut later] {
+        assert_eq!(told(sync, &ours), [News::Acknowledged(ours.records[8]), News::Takes]);
+        assert!(sync.held_up_by().is_none());
+    }
+    // One that has everything is not blocked.
+    let all = Answer::Has { head: Some(ours.records[8]), machine: None };
+    assert!(fresh(9).heard(None, &all, &ours).unwrap().contains(&News::Takes));
 }
 
 #[test]
