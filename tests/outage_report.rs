@@ -394,7 +394,7 @@ fn the_battery_at_its_end_and_what_would_have_helped() {
     for told in [
         "Out of power, the cabinet key is needed",
         "cabinet key only: ",
-        "the battery ends: only the cabinet key opens",
+        "only the cabinet key opens: the battery ends, or the machine is shut down",
         "only the cabinet key opened. At the rate of before",
         "Decisions ",
     ] {

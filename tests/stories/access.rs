@@ -299,14 +299,14 @@ fn refused(
     for wait_s in [0, 10, 20, 60] {
         story.wait_s(wait_s);
         if by_badge {
-            story.badge("ana")
+            story.badge("ana");
         } else {
-            story.login("ana")
+            story.login("ana");
         }
         if duress {
-            story.pin_duress()
+            story.pin_duress();
         } else {
-            story.pin_ok()
+            story.pin_ok();
         }
         story.expect_told(&denial.to_string());
         story.expect_locked();

@@ -192,7 +192,7 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
         }
         Alarm::CabinetKeyDue => "The battery nears its end: get the cabinet key ready, and somebody who may use it. `cabinetd outage` shows what is left.".to_owned(),
         Alarm::CabinetKeyOnly => {
-            "The battery ends: only the cabinet key opens now. Fetch it, and write down who takes what.".to_owned()
+            "Only the cabinet key opens now: the battery ends, or the machine is shut down. Fetch it, and write down who takes what.".to_owned()
         }
         Alarm::UpsUnreachable => "The UPS does not answer: whether mains is there is not known.".to_owned(),
     }
