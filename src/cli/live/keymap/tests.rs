@@ -1,7 +1,7 @@
 use super::super::words::{COLUMNS, Paint, width};
 use super::*;
 use crate::cabinet::fact::SensorFault;
-use crate::cabinet::snapshot::{Away, ConfigView, Counts, FaultView, Home, KeyName, Moment, StoreIs, Who};
+use crate::cabinet::snapshot::{Away, ConfigView, Counts, FaultView, Home, KeyName, LastView, Moment, StoreIs, Who};
 use crate::cabinet::types::{BootId, ClockQuality, Evidence, Input, Mono, Reason, SlotNo, Stamp, Wall};
 use jiff::tz::TimeZone;
 
@@ -87,8 +87,10 @@ fn tricky() -> Snapshot {
     let mut seen = full(24, 6);
     empty(&mut seen, 2, out());
     empty(&mut seen, 3, Whereabouts::In { slot: SlotNo(4), evidence: Evidence::Tag });
-    empty(&mut seen, 5, Whereabouts::Unaccounted { since: moment(), let_in: None });
-    empty(&mut seen, 6, Whereabouts::Lost { since: moment() });
+    empty(&mut seen, 5, Whereabouts::Unaccounted { since: moment(), let_in: None, last: None });
+    let taken = Moment { wall: Wall(T0 - 90_000_000), ago_ms: 90_000_000, ..moment() };
+    let last = LastView { holder: Who { id: "ana".into(), name: "Ana Ruiz".into() }, since: taken, let_in: false };
+    empty(&mut seen, 6, Whereabouts::Lost { since: moment(), last: Some(last) });
     empty(&mut seen, 7, Whereabouts::Unseen);
     empty(&mut seen, 8, Whereabouts::Retired { since: moment() });
     seen.slots[3].key = Some(key(3));
@@ -132,7 +134,8 @@ Out
 
 Missing
   Unit 205 (slot 5): nobody is known to have it, since 13:25 (35 min)
-  Unit 206 (slot 6): lost, since 13:25 (35 min)
+  Unit 206 (slot 6): lost, since 13:25 (35 min); Ana Ruiz had it last, taken Mon
+    2 Nov 13:00
 
 Never seen here
   Unit 207 (slot 7)
