@@ -388,7 +388,7 @@ impl Books {
                 self.faults.remove(input);
                 self.touch(View::Fault(*input));
             }
-            Fact::KeyStepped { key, step, last, .. } => self.key_stepped(key, *step, last, seq, stamp),
+            Fact::KeyStepped { key, step, last, .. } => self.key_stepped(key, *step, last.as_ref(), seq, stamp),
             // The word stands for a minute, and not in the books.
             Fact::OpeningOrdered { .. } => {}
             Fact::AlarmRaised { alarm, number: silent } => {

@@ -192,10 +192,9 @@ impl Cabinet {
         };
         let before = self.books.custody.get(key);
         let last = match step {
-            KeyStep::Lost | KeyStep::Found => before.and_then(Custody::last),
             // The entry that does not count is that they took it.
             KeyStep::EnteredByMistake if matches!(before, Some(Custody::Out(_))) => None,
-            KeyStep::EnteredByMistake => before.and_then(Custody::last),
+            KeyStep::Lost | KeyStep::Found | KeyStep::EnteredByMistake => before.and_then(Custody::last),
             KeyStep::Rekeyed | KeyStep::Retired => None,
         };
         let had =

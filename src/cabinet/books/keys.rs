@@ -74,8 +74,8 @@ impl Books {
         self.touch(View::Custody(key.clone()));
     }
 
-    pub(super) fn key_stepped(&mut self, key: &KeyId, step: KeyStep, last: &Option<LastHeld>, seq: u64, since: Stamp) {
-        let last = last.clone();
+    pub(super) fn key_stepped(&mut self, key: &KeyId, step: KeyStep, last: Option<&LastHeld>, seq: u64, since: Stamp) {
+        let last = last.cloned();
         let custody = match step {
             KeyStep::Lost => Custody::Lost { since, seq, last },
             KeyStep::Found | KeyStep::EnteredByMistake => Custody::Unaccounted { since, seq, let_in: None, last },
