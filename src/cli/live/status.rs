@@ -35,7 +35,10 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
     }
     let config = match seen.config.state {
         ConfigIs::InForce => None,
-        ConfigIs::Waiting => Some((Tone::Faint, "a new one was read and is taken when nobody is at the cabinet")),
+        ConfigIs::Waiting => Some((
+            Tone::Faint,
+            "a new one was read and is taken when nobody is at the cabinet and every door is closed; rights that it takes from accounts are gone already",
+        )),
         ConfigIs::Refused => Some((
             Tone::Bad,
             "the file was read again and not taken, the old one goes on; `cabinetd config check`, `journalctl -u cabinetd`",
