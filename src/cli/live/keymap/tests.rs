@@ -165,13 +165,44 @@ fn three_hundred_slots_fit_eighty_columns() {
 }
 
 #[test]
-fn a_label_that_does_not_fit_keeps_what_tells_it_from_others() {
+fn labels_that_would_look_alike_when_cut_stand_below() {
+    let mut seen = full(6, 3);
+    let labels =
+        ["Unit 204 – front", "Unit 204 – storage", "Boiler room", "Mail room", "Electromechanical-plant", "Pool"];
+    for (slot, label) in seen.slots.iter_mut().zip(labels) {
+        slot.key = Some(KeyName { id: format!("the-key-of-{label}").as_str().into(), label: label.into() });
+        slot.home.as_mut().expect("it has one").key = slot.key.clone().expect("it hangs there");
+    }
+    let at = |columns| keymap(&seen, &View { columns, ..plain(false) });
+    let narrow = "\
+1 ■       2 ■       3 ■
+Unit 204  Unit 204  Boiler
+front     storage   room
+
+4 ■       5 ■       6 ■
+Mail      Elec…ant  Pool
+room
+
+■ in 6
+";
+    assert!(at(30).contains(narrow), "{}", at(30));
+    assert!(at(48).contains("\nUnit 204        Unit 204        Boiler room\nfront           storage\n"), "{}", at(48));
+    assert!(at(80).contains("Unit 204 – front          Unit 204 – storage        Boiler room\n"), "{}", at(80));
+    assert!(at(120).contains("1 ■ Unit 204 – front        2 ■ Unit 204 – storage      3 ■ Boiler room"), "{}", at(120));
+    for columns in [30, 48, 80, 120] {
+        assert!(at(columns).lines().take(9).all(|line| width(line) <= columns), "{}", at(columns));
+    }
+}
+
+#[test]
+fn keys_with_one_number_are_told_apart() {
     let mut seen = full(24, 8);
-    for (slot, label) in [(0, "Boiler room"), (1, "Mail room"), (2, "Building B 12"), (3, "Pool")] {
-        seen.slots[slot].key = Some(KeyName { id: "a-long-id".into(), label: label.into() });
+    for (slot, label) in [(0, "Building A 12"), (1, "Building B 12")] {
+        seen.slots[slot].key = Some(KeyName { id: format!("a-long-id-{slot}").as_str().into(), label: label.into() });
     }
     let text = keymap(&seen, &plain(false));
-    assert!(text.contains(" 1 ◆ Boil  2 ◆ Mail  3 ◆ 12    4 ◆ Pool  5 ■ 205"), "{text}");
+    assert!(text.contains("\nBuilding  Building  Unit 203  "), "{text}");
+    assert!(text.contains("\nA 12      B 12\n"), "{text}");
 }
 
 #[test]
