@@ -116,7 +116,8 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let (ups, output, ups_port) = seams::start_ups(folder.plan.ups_port)
         .await
         .map_err(|why| DemoError::Part { what: "start the simulated UPS", why })?;
-    folder.write(ups_port, &sample)?;
+    let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
+    folder.write(ups_port, &sample, clock.now().wall)?;
     seams::prepare_credentials(&folder.path)
         .map_err(|why| DemoError::Part { what: "make the demo's credentials", why })?;
 
@@ -140,7 +141,6 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
 
     let daemons = listen(&folder, "hardware.sock")?;
     let people = listen(&folder, words::SOCKET)?;
-    let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
     screen::first(&folder, &sample, paint);
     let chip = if clock.now().clock.is_trusted() { "" } else { ",clock=rtc" };
     let names = Names::of(sample.people.iter().map(|person| &person.user), &sample.keys);
