@@ -12,6 +12,7 @@ pub mod key;
 pub mod ledger;
 pub mod live;
 pub mod notify;
+mod number;
 pub mod outage;
 pub mod power;
 pub mod power_orders;
@@ -220,7 +221,7 @@ fn ledger(args: &ledger::LedgerArgs, config: Option<&Path>) -> ExitCode {
         }
         // Exit code 1 would say that the ledger does not verify.
         Err(error) => {
-            eprintln!("{error}\nThe ledger can be read without a config: --state-dir DIR");
+            eprintln!("cabinetd: {error}\nThe ledger can be read without a config: --state-dir DIR");
             ExitCode::from(ledger::UNREADABLE)
         }
     }
@@ -234,7 +235,7 @@ fn with_config(flag: Option<&Path>, command: impl FnOnce(Config) -> ExitCode) ->
 }
 
 fn unusable(error: &ConfigError) -> ExitCode {
-    eprintln!("{error}");
+    eprintln!("cabinetd: {error}");
     ExitCode::from(1)
 }
 
@@ -254,7 +255,7 @@ fn run(file: &Path) -> ExitCode {
     let (log, _writer) = match journal::start(journal::Sink::find()) {
         Ok(started) => started,
         Err(error) => {
-            eprintln!("cabinetd run: cannot start the log's thread: {error}");
+            eprintln!("cabinetd: cannot start the log's thread: {error}");
             return ExitCode::from(1);
         }
     };

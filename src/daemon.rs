@@ -309,6 +309,8 @@ impl Daemon {
     async fn config_read(&mut self, read: Result<Config, ConfigError>) -> Result<(), Failure> {
         let hindrance = self.hindrance();
         self.reload.heard(read, hindrance);
+        // What it takes away from accounts waits for nobody.
+        self.accounts.put(&self.reload.accounts());
         if self.reload.waits() && hindrance.is_none() {
             self.reconfigure().await?;
         }
@@ -334,7 +336,7 @@ impl Daemon {
         }
         let life = self.keeper.cabinet().books().life.as_ref();
         self.reload.taken(life.map_or("", |life| &life.config_hash));
-        self.accounts.put(self.reload.accounts());
+        self.accounts.put(&self.reload.accounts());
         self.publish();
         Ok(())
     }

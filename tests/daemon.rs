@@ -358,3 +358,40 @@ fn a_start_and_a_stop_are_recorded_on_a_full_disk() {
     assert_eq!(count(&facts, |fact| matches!(fact, Fact::Started { .. })), 2, "{facts:#?}");
     assert_eq!(count(&facts, |fact| matches!(fact, Fact::Stopped { .. })), 2, "{facts:#?}");
 }
+
+#[test]
+fn errors_begin_in_one_way_and_a_number_that_is_none_is_told_with_one_that_would_do() {
+    let home = tempfile::tempdir().expect("a folder");
+    let said = |words: &[&str]| {
+        let output = Command::new(PROGRAM).args(words).env("CABINETD_DIR", home.path()).output().expect("it runs");
+        assert!(!output.status.success(), "{words:?}");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    for words in [
+        &["simulate", "--outages", "nowhere.csv"][..],
+        &["sim", "door", "open"],
+        &["sim", "play", "nowhere.txt", "--dry-run"],
+        &["sim", "hardware"],
+        &["demo", "--config", "nowhere.toml"],
+        &["power", "recipe"],
+        &["release"],
+        &["notify"],
+        &["outage"],
+        &["outage", "list"],
+        &["user", "list"],
+        &["status"],
+        &["roster", "device-key"],
+        &["roster", "keygen", "--out", "/nowhere/key"],
+    ] {
+        let text = said(words);
+        assert!(text.starts_with("cabinetd: "), "{words:?}: {text}");
+    }
+    for (words, remedy) in [
+        (&["sim", "take", "seven"][..], "write a whole number from 1 to 65535, for example 7"),
+        (&["demo", "--slots", "301"], "write a whole number from 1 to 300, for example 24"),
+        (&["alarm", "ack", "x"], "write a whole number from 1 on, for example 1031"),
+    ] {
+        let text = said(words);
+        assert!(text.contains(remedy), "{words:?}: {text}");
+    }
+}

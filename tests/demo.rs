@@ -66,7 +66,7 @@ fn a_visit_goes_as_the_first_screen_says() {
     assert_eq!((&away["key"]["label"], &away["whereabouts"]["is"]), (&"Unit 204".into(), &"out".into()));
     assert_eq!(away["whereabouts"]["holder"]["name"], "Maintenance 1");
     let keymap = demo.ok(&["keymap"]);
-    assert!(keymap.contains("○ 204") && keymap.contains("Maintenance 1"), "{keymap}");
+    assert!(keymap.contains(" 7 ○") && keymap.contains("Maintenance 1"), "{keymap}");
     let taken = demo.record("taken", 1);
     assert_eq!(
         taken["sentence"],
@@ -75,6 +75,14 @@ fn a_visit_goes_as_the_first_screen_says() {
             .replace("session 39", &format!("session {}", taken["fact"]["session"]))
     );
     assert_eq!(demo.records("alarm-raised"), Vec::<Value>::new());
+
+    // A newcomer who asks what is wrong is told nothing of this machine's clock: the demo's is right, and its battery is new.
+    let check = demo.run(&["check", "--only", "clock", "--only", "battery", "--json"]);
+    let findings: Value = serde_json::from_str(&check.out).expect("JSON");
+    for id in ["clock.trusted", "battery.age"] {
+        let found = findings["findings"].as_array().expect("a list").iter().find(|finding| finding["id"] == id);
+        assert_eq!(found.expect("it is looked at")["level"], "fine", "{findings:#}");
+    }
 
     // The terminal explained each step, in order; the relay came after the intent was durable.
     let news = demo.news();

@@ -540,3 +540,11 @@ fn a_deep_drill_may_be_left_alone_and_measures_the_battery() {
     assert!((75_000..87_000).contains(&measured), "81 Wh are in it: {measured}");
     drill.expect_said("when full, measured");
 }
+
+#[test]
+fn without_a_ups_that_is_said_before_anybody_is_asked_for() {
+    let mut here = Rehearsal { story: Story::begins(), ..Rehearsal::of(|_| {}) };
+    let outcome = Guide::new(Plan { asks: true, ..ordinary(&[]) }, &mut here).run();
+    assert_eq!(outcome.code, 1);
+    assert!(here.said[0].contains("no UPS is configured"), "{:?}", here.said);
+}

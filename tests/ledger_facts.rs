@@ -2,6 +2,7 @@
 
 mod ledger_samples;
 
+use cabinetd::cabinet::books::{Custody, Session};
 use cabinetd::cabinet::fact::Fact;
 use cabinetd::cabinet::types::{Evidence, Reason, SessionId, SlotNo};
 use cabinetd::io::store::envelope::{canonical, fact_of, payload_of};
@@ -29,6 +30,16 @@ fn every_fact_is_one_sentence_or_more_and_no_debris() {
             assert!(!text.contains(debris), "\"{debris}\" in: {text}");
         }
     }
+}
+
+#[test]
+fn a_session_that_an_older_version_began_is_read() {
+    let stamp = r#"{"mono":1,"wall":2,"clock":"synced","boot":"00000000000000000000000000000003"}"#;
+    let row = format!(r#"{{"id":7,"user":"ana","second":null,"started":{stamp},"granted":[],"opened":true}}"#);
+    let session: Session = serde_json::from_str(&row).expect("it is read");
+    assert_eq!((session.taken, session.returned), (0, 0));
+    let row = format!(r#"{{"is":"lost","since":{stamp},"seq":9}}"#);
+    assert!(matches!(serde_json::from_str(&row).expect("it is read"), Custody::Lost { last: None, .. }));
 }
 
 proptest! {

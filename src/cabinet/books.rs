@@ -233,7 +233,10 @@ impl Books {
             Fact::FoundChanged { slot, present: false, key, let_in } => {
                 self.empty(*slot, seq, stamp);
                 if let Some(key) = key {
-                    self.set_custody(key, Custody::Unaccounted { since: stamp, seq, let_in: let_in.clone() });
+                    self.set_custody(
+                        key,
+                        Custody::Unaccounted { since: stamp, seq, let_in: let_in.clone(), last: None },
+                    );
                 }
             }
             Fact::RosterChanged { version, difference, signed, hash, .. } => {
@@ -287,6 +290,8 @@ impl Books {
                     started: stamp,
                     granted: Vec::new(),
                     opened: false,
+                    taken: 0,
+                    returned: 0,
                 });
                 self.touch(View::Session);
                 self.visited(user, stamp);
@@ -324,6 +329,9 @@ impl Books {
             }
             Fact::Taken { slot, key, session, holder, reason, reference, purpose, .. } => {
                 self.empty(*slot, seq, stamp);
+                if session.is_some() {
+                    self.with_session(|session| session.taken = session.taken.saturating_add(1));
+                }
                 if let Some(key) = key {
                     let custody = match (holder, session) {
                         (Some(holder), Some(session)) => Custody::Out(Holding {
@@ -336,12 +344,15 @@ impl Books {
                             reference: reference.clone(),
                             purpose: purpose.clone(),
                         }),
-                        _ => Custody::Unaccounted { since: stamp, seq, let_in: None },
+                        _ => Custody::Unaccounted { since: stamp, seq, let_in: None, last: None },
                     };
                     self.set_custody(key, custody);
                 }
             }
             Fact::Returned { slot, key, evidence, session, candidates, .. } => {
+                if session.is_some() {
+                    self.with_session(|session| session.returned = session.returned.saturating_add(1));
+                }
                 let evidence = evidence.unwrap_or(Evidence::HomeSlot);
                 self.fill(*slot, true, key.clone(), evidence, seq, stamp, *session, candidates);
             }
@@ -365,7 +376,7 @@ impl Books {
                         reference,
                         purpose,
                     }),
-                    _ => Custody::Unaccounted { since: stamp, seq, let_in: None },
+                    _ => Custody::Unaccounted { since: stamp, seq, let_in: None, last: None },
                 };
                 self.set_custody(key, custody);
             }
@@ -377,7 +388,7 @@ impl Books {
                 self.faults.remove(input);
                 self.touch(View::Fault(*input));
             }
-            Fact::KeyStepped { key, step, .. } => self.key_stepped(key, *step, seq, stamp),
+            Fact::KeyStepped { key, step, last, .. } => self.key_stepped(key, *step, last.as_ref(), seq, stamp),
             // The word stands for a minute, and not in the books.
             Fact::OpeningOrdered { .. } => {}
             Fact::AlarmRaised { alarm, number: silent } => {

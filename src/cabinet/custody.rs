@@ -190,7 +190,16 @@ impl Cabinet {
             Some(Custody::In { slot, .. }) => Some(*slot),
             _ => None,
         };
-        self.record(turn, Fact::KeyStepped { key: key.clone(), step, note });
+        let before = self.books.custody.get(key);
+        let last = match step {
+            // The entry that does not count is that they took it.
+            KeyStep::EnteredByMistake if matches!(before, Some(Custody::Out(_))) => None,
+            KeyStep::Lost | KeyStep::Found | KeyStep::EnteredByMistake => before.and_then(Custody::last),
+            KeyStep::Rekeyed | KeyStep::Retired => None,
+        };
+        let had =
+            last.as_ref().map_or_else(String::new, |last| format!(" ({})", last.words(&self.name_of(&last.user))));
+        self.record(turn, Fact::KeyStepped { key: key.clone(), step, note, last });
         self.unwatch_key(turn, key);
         if let Some(slot) = slot.filter(|_| step != KeyStep::Rekeyed) {
             self.raise(turn, Alarm::UnexpectedSlot { slot, key: None });
@@ -205,7 +214,7 @@ impl Cabinet {
         {
             self.identify_slot(turn, home, key, Evidence::Declared);
         }
-        Ok(format!("{} is recorded as {}", self.label_of(key), step_word(step)))
+        Ok(format!("{} is recorded as {}{had}", self.label_of(key), step_word(step)))
     }
 }
 

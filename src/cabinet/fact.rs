@@ -157,7 +157,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_false")]
         alone: bool,
     },
-    /// `taken`: keys that this session has out at its end. `returned`: slots that it filled and that still are.
+    /// `taken`: how often a slot became empty in it. `returned`: how often one was filled. A key that was taken and hung back is in both.
     SessionClosed {
         session: SessionId,
         user: UserId,
@@ -238,6 +238,9 @@ pub enum Fact {
         key: KeyId,
         step: KeyStep,
         note: Option<String>,
+        /// Who had it last, when it is said to be lost or found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<LastHeld>,
     },
 
     // --- alarms
@@ -367,6 +370,17 @@ pub struct Dark {
     pub asleep: Option<Method>,
     /// Its length, by [`Stamp::elapsed_ms`]: a lower bound when the clock is not trusted.
     pub lasted_ms: u64,
+}
+
+/// Who had a key, before nobody was known to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct LastHeld {
+    pub user: UserId,
+    /// When they took it; with `let_in` when it was found gone.
+    pub since: Stamp,
+    /// They had been let in for it, and nobody saw who took it. A hint, no evidence.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub let_in: bool,
 }
 
 /// A slot as found at its first reading.

@@ -111,7 +111,10 @@ impl Fact {
                 said.users.extend(holder);
                 said.session = *session;
             }
-            Self::KeyStepped { key, .. } => said.keys.push(key),
+            Self::KeyStepped { key, last, .. } => {
+                said.keys.push(key);
+                said.users.extend(last.iter().map(|last| &last.user));
+            }
             Self::AlarmRaised { alarm, .. } => alarm.mention(&mut said),
             Self::AlarmAcknowledged { alarm } => said.alarm = Some(*alarm),
             Self::AlarmCleared { alarm, name, .. } => {

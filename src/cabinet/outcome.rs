@@ -335,7 +335,7 @@ impl fmt::Display for Denial {
             }
             Self::OutOfPower => f.write_str("the battery is out of power: only the cabinet key opens until mains is back"),
             Self::AsleepAlready => f.write_str("the cabinet is asleep already, or on its way"),
-            Self::NoUps => f.write_str("no UPS is watched; name one under [ups] in the config"),
+            Self::NoUps => f.write_str("no UPS is configured, so the cabinet notices no outage and never sleeps; name one under [ups] in the config (`cabinetd power recipe` says how it is set up), then `systemctl restart cabinetd`"),
             Self::NotOnBattery => f.write_str("the cabinet is on mains; this is for the time on battery"),
             Self::NoOutage => {
                 f.write_str("no outage is open; a storm can be told before one (`cabinetd outage storm`)")

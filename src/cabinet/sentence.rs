@@ -4,7 +4,7 @@
 //! sentence holds a secret, since no fact does. Times are the caller's: a sentence says lengths, never dates.
 
 use super::event::{KeyStep, StopReason};
-use super::fact::{Adopted, Alarm, Cleared, Dark, Fact, SensorFault, SessionEnd};
+use super::fact::{Adopted, Alarm, Cleared, Dark, Fact, LastHeld, SensorFault, SessionEnd};
 use super::power::sentence as power_sentence;
 use super::power::{Supply, UpsFigures, UpsSilence};
 use super::roster::Roster;
@@ -154,6 +154,13 @@ impl Names<'_> {
             }
             Alarm::UpstreamSilent => "upstream has not answered for hours".to_owned(),
         }
+    }
+}
+
+impl LastHeld {
+    /// Who had a key last, by the name they are called.
+    pub(in crate::cabinet) fn words(&self, name: &str) -> String {
+        if self.let_in { format!("{name} had been let in for it") } else { format!("{name} had it last") }
     }
 }
 
@@ -378,8 +385,11 @@ impl Display for Sentence<'_> {
                 tail(f, None, *session)?;
                 f.write_str("; what it did is not known.")
             }
-            Fact::KeyStepped { key, step, note } => {
+            Fact::KeyStepped { key, step, note, last } => {
                 write!(f, "{} {}", names.key(key), step_words(*step))?;
+                if let Some(last) = last {
+                    write!(f, "; {}", last.words(&names.user(&last.user)))?;
+                }
                 note.as_ref().map_or(Ok(()), |note| write!(f, ": {note}"))?;
                 f.write_str(".")
             }
@@ -432,7 +442,7 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
-/// The dark interval in words.
+/// The dark interval in words. It is counted from the last sign of life: one that did not say that it stops lived on for some seconds.
 fn dark_words(dark: &Dark, clock_trusted: bool) -> String {
     let why = match (dark.announced, dark.boot == dark.from.boot, dark.asleep) {
         (_, false, Some(method)) => format!("it had been sent to sleep ({})", method.word()),
@@ -442,7 +452,11 @@ fn dark_words(dark: &Dark, clock_trusted: bool) -> String {
         (false, false, None) => "the machine had gone down without notice".to_owned(),
     };
     let exact = dark.boot == dark.from.boot || (clock_trusted && dark.from.clock.is_trusted());
-    let bound = if exact { "" } else { "at least " };
+    let bound = match (exact, dark.announced) {
+        (true, true) => "",
+        (true, false) => "at most ",
+        (false, _) => "at least ",
+    };
     format!("Nobody saw the cabinet for {bound}{} before: {why}.", duration(dark.lasted_ms))
 }
 
@@ -589,7 +603,7 @@ fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::cabinet::roster::{Key, User};
-    use crate::cabinet::types::Role;
+    use crate::cabinet::types::{BootId, ClockQuality, Mono, Role, Stamp, Wall};
 
     fn roster() -> Roster {
         let user = User {
@@ -668,6 +682,21 @@ mod tests {
         for alarm in [Alarm::UpstreamAhead { seq: 987_654 }, Alarm::CabinetCloned { seq: 987_654 }] {
             let words = Names(None).alarm(&alarm);
             assert!(!words.contains(|letter: char| letter.is_ascii_digit()), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_dark_interval_nobody_announced_is_at_most_as_long_as_since_the_last_sign_of_life() {
+        let from = Stamp { mono: Mono(1), wall: Wall(1), clock: ClockQuality::Unknown, boot: BootId(1) };
+        let dark = |announced, boot| Dark { from, boot: BootId(boot), announced, asleep: None, lasted_ms: 22_000 };
+        for (dark, words) in [
+            (dark(true, 1), "for 22 s before: it had been stopped"),
+            (dark(false, 1), "for at most 22 s before: it had ended without notice"),
+            (dark(true, 2), "for at least 22 s before: the machine had been shut down"),
+            (dark(false, 2), "for at least 22 s before: the machine had gone down without notice"),
+        ] {
+            let text = Fact::Started { version: "1".into(), dark: Some(dark) }.to_string();
+            assert!(text.contains(words), "{text}");
         }
     }
 

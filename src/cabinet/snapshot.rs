@@ -13,7 +13,7 @@ pub(in crate::cabinet) use sentence::level as alarm_level;
 use super::Cabinet;
 use super::books::{Books, Custody, Grant, Presence};
 use super::event::StoreState;
-use super::fact::SensorFault;
+use super::fact::{LastHeld, SensorFault};
 use super::power::{PowerView, Supply, UpsFigures, UpsReading};
 use super::roster::Roster;
 use super::settings::{Settings, SlotPlace};
@@ -200,15 +200,31 @@ pub enum Whereabouts {
         since: Moment,
         /// Who had been let in for it by a session whose end nobody saw: a hint, no evidence.
         let_in: Option<Who>,
+        /// Who had it before it was lost and found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<LastView>,
     },
     Lost {
         since: Moment,
+        /// Who had it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<LastView>,
     },
     Retired {
         since: Moment,
     },
     /// Never seen in the cabinet.
     Unseen,
+}
+
+/// Who had a key, before nobody was known to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct LastView {
+    pub holder: Who,
+    /// When they took it; with `let_in` when it was found gone.
+    pub since: Moment,
+    /// They had been let in for it, and nobody saw who took it: a hint, no evidence.
+    pub let_in: bool,
 }
 
 /// A key that does not hang in the cabinet.
@@ -589,13 +605,20 @@ impl Eye<'_> {
                     overdue: limit.is_some_and(|limit| since.ago_ms >= *limit),
                 }
             }
-            Some(Custody::Unaccounted { since, let_in, .. }) => Whereabouts::Unaccounted {
+            Some(Custody::Unaccounted { since, let_in, last, .. }) => Whereabouts::Unaccounted {
                 since: self.moment(*since),
                 let_in: let_in.as_ref().map(|user| self.who(user)),
+                last: last.as_ref().map(|last| self.last(last)),
             },
-            Some(Custody::Lost { since, .. }) => Whereabouts::Lost { since: self.moment(*since) },
+            Some(Custody::Lost { since, last, .. }) => {
+                Whereabouts::Lost { since: self.moment(*since), last: last.as_ref().map(|last| self.last(last)) }
+            }
             Some(Custody::Retired { since, .. }) => Whereabouts::Retired { since: self.moment(*since) },
         }
+    }
+
+    fn last(&self, last: &LastHeld) -> LastView {
+        LastView { holder: self.who(&last.user), since: self.moment(last.since), let_in: last.let_in }
     }
 
     /// Over the roster and over custody: a key that left the roster while it was out is still out.

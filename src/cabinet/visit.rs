@@ -499,10 +499,6 @@ impl Cabinet {
         // After a restart nothing is lit or unlatched: the lines' driver began with that.
         let freed = std::mem::take(&mut self.visit).freed;
         self.read_by_now(turn);
-        let mine = |custody: &&Custody| matches!(custody, Custody::Out(holding) if holding.session == session.id);
-        let taken = self.books.custody.values().filter(mine).count() as u32;
-        let filled = |slot: &&super::books::Slot| slot.session == Some(session.id) && slot.present == Presence::Present;
-        let returned = self.books.slots.values().filter(filled).count() as u32;
         let by = std::mem::replace(&mut turn.by, Origin::cabinet());
         let duration_ms = session.started.elapsed_ms(turn.now.stamp());
         let energy_mwh = self.energy_of_session(turn.now);
@@ -510,7 +506,7 @@ impl Cabinet {
         if matches!(how, SessionEnd::Completed | SessionEnd::Cancelled) {
             self.somebody_is_done();
         }
-        let (id, user) = (session.id, session.user.clone());
+        let (id, user, taken, returned) = (session.id, session.user.clone(), session.taken, session.returned);
         self.record(turn, Fact::SessionClosed { session: id, user, how, duration_ms, taken, returned, energy_mwh });
         self.raise_unknown_returns(turn, session.id);
         let seen_to_its_end = match how {

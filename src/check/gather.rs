@@ -32,7 +32,8 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
     let seen = Seen::of(path);
     let wants = |group: Group| wanted.contains(&group);
     let clock = Clock::new(seen.config.time_zone.as_deref()).or_else(|_| Clock::new(None));
-    let now = clock.as_ref().ok().map(Clock::now);
+    let now =
+        clock.as_ref().ok().map(Clock::now).map(|now| Now { clock: places::clock(&seen.config, now.clock), ..now });
     let ups = [Group::Ups, Group::Battery, Group::Power].into_iter().any(wants).then(|| ups_of(&seen));
     Facts {
         wanted: wanted.clone(),

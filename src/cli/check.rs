@@ -110,7 +110,7 @@ pub fn run(args: &CheckArgs, path: &Path) -> ExitCode {
     };
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("cabinetd check: cannot write the answer: {error}");
+            eprintln!("cabinetd: cannot write the answer: {error}");
             ExitCode::from(UNWRITABLE)
         }
         Ok(()) | Err(_) => ExitCode::from(code),

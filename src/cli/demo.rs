@@ -14,6 +14,7 @@ pub(super) mod screen;
 mod seams;
 pub(super) mod tell;
 
+use crate::cli::number::whole;
 use crate::io::clock::Clock;
 use crate::io::notify;
 use crate::io::sim::bench::{Bench, Machine, Told, kept};
@@ -41,10 +42,10 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Makes the sample people's PINs; the same seed makes the same ones.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0..=u64::MAX, 7))]
     seed: Option<u64>,
     /// How many slots the cabinet has.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=300))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>(1..=300, 24))]
     slots: Option<u16>,
     /// Give each slot a latch that holds its key.
     #[arg(long)]
@@ -103,7 +104,7 @@ pub fn run(args: DemoArgs, config: Option<&Path>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("cabinetd demo: {why}");
+            eprintln!("cabinetd: {why}");
             ExitCode::from(2)
         }
     }
@@ -115,7 +116,8 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
     let (ups, output, ups_port) = seams::start_ups(folder.plan.ups_port)
         .await
         .map_err(|why| DemoError::Part { what: "start the simulated UPS", why })?;
-    folder.write(ups_port, &sample)?;
+    let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
+    folder.write(ups_port, &sample, clock.now().wall)?;
     seams::prepare_credentials(&folder.path)
         .map_err(|why| DemoError::Part { what: "make the demo's credentials", why })?;
 
@@ -139,7 +141,6 @@ async fn play(args: DemoArgs, paint: Paint) -> Result<(), DemoError> {
 
     let daemons = listen(&folder, "hardware.sock")?;
     let people = listen(&folder, words::SOCKET)?;
-    let clock = Clock::new(None).map_err(|why| DemoError::Part { what: "read the clock", why: why.to_string() })?;
     screen::first(&folder, &sample, paint);
     let chip = if clock.now().clock.is_trusted() { "" } else { ",clock=rtc" };
     let names = Names::of(sample.people.iter().map(|person| &person.user), &sample.keys);

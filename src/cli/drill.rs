@@ -11,6 +11,7 @@ mod world;
 
 use super::live::{self, Output, Place};
 use crate::cabinet::power::Method;
+use crate::cli::number::whole;
 use clap::{Args, ValueEnum};
 use guide::{Guide, Plan};
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ pub struct DrillArgs {
     #[arg(long = "method", value_enum, value_name = "METHOD")]
     methods: Vec<MethodWord>,
     /// How long to measure the load on battery, at least: two minutes, after which it counts as an outage
-    #[arg(long, value_name = "MIN", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
+    #[arg(long, value_name = "MIN", default_value_t = 10, value_parser = whole::<u64>(0..=60, 10))]
     minutes: u64,
     /// Ask nothing: every step waits for what the cabinet sees. Whoever gives it says that somebody is at the cabinet, and that
     /// it is their press that wakes it. Needed where no terminal is there to ask at
@@ -97,7 +98,7 @@ pub fn run(args: &DrillArgs, place: &Place) -> ExitCode {
     let mut world = match Real::new(place, args.output, args.yes) {
         Ok(world) => world,
         Err(why) => {
-            eprintln!("cabinetd drill: {why}");
+            eprintln!("cabinetd: {why}");
             return ExitCode::from(live::NO_ANSWER);
         }
     };

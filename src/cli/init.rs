@@ -32,7 +32,7 @@ pub fn run(args: &InitArgs, usual_dir: &Path, state_dir: &Path, out: &mut dyn Wr
     let code = match Credentials::create(dir) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(err, "{error}");
+            let _ = writeln!(err, "cabinetd: {error}");
             return ExitCode::from(1);
         }
     };
@@ -52,14 +52,14 @@ pub fn run(args: &InitArgs, usual_dir: &Path, state_dir: &Path, out: &mut dyn Wr
     // Whoever starts over knows now what the daemon would say at its start.
     let fits = Credentials::load(dir).and_then(|credentials| credentials.goes_with(state_dir, true));
     if let Err(why @ CredentialsError::OtherPepper { .. }) = fits {
-        let _ = writeln!(err, "{why}");
+        let _ = writeln!(err, "cabinetd: {why}");
     }
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(
                 err,
-                "the secrets are made, but the claim code could not be printed ({error}): remove {} and run it again",
+                "cabinetd: the secrets are made, but the claim code could not be printed ({error}): remove {} and run it again",
                 dir.display()
             );
             ExitCode::from(1)
@@ -69,7 +69,7 @@ pub fn run(args: &InitArgs, usual_dir: &Path, state_dir: &Path, out: &mut dyn Wr
 
 fn device_key(args: &InitArgs, dir: &Path, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     if let Err(error) = Credentials::make_device_key(dir) {
-        let _ = writeln!(err, "{error}");
+        let _ = writeln!(err, "cabinetd: {error}");
         return ExitCode::from(1);
     }
     let told = if args.json {

@@ -5,6 +5,7 @@ use super::user::edit;
 use crate::cabinet::event::{Ask, KeyStep};
 use crate::cabinet::roster::{Key, RosterChange};
 use crate::cabinet::types::{KeyId, SlotNo};
+use crate::cli::number::whole;
 use crate::io::roster_file::words::{self, BadWord};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -108,7 +109,7 @@ pub struct KeyFields {
     #[arg(long, value_name = "GROUPS")]
     pub groups: Option<String>,
     /// The slot where it belongs
-    #[arg(long, value_name = "SLOT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "SLOT", value_parser = whole::<u16>(1..=65_535, 7))]
     pub home: Option<u16>,
     /// The number of its tag
     #[arg(long, value_name = "NUMBER")]

@@ -16,6 +16,7 @@ use super::whole_file::{self, Unwritten};
 use crate::alerts::letter::in_mails;
 use crate::cabinet::mentions::Mentions;
 use crate::cabinet::roster::Roster;
+use crate::cli::number::whole;
 use crate::io::control::ClientError;
 use crate::io::store::DATABASE;
 use crate::io::store::{Entry, Filter, Head, OutsideHead, Reader, SignedHead, StoreError, ViewsFound};
@@ -86,7 +87,7 @@ pub struct Show {
     #[command(flatten)]
     pick: Pick,
     /// Only the last N of them.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>(1..=u64::MAX, 20))]
     last: Option<usize>,
     /// Go on with new records until Ctrl-C.
     #[arg(long, short)]

@@ -23,6 +23,7 @@ use super::denied::{self, NOT_PERMITTED};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::snapshot::Snapshot;
 use crate::cabinet::types::{AlarmId, DoorNo, Reason, SlotNo};
+use crate::cli::number::whole;
 use crate::config::{Config, ConfigError};
 use crate::io::clock::Clock;
 use crate::io::control::wire::{Ask, ErrorCode};
@@ -132,7 +133,7 @@ pub struct OpenArgs {
     #[arg(long, value_name = "TEXT", required_unless_present = "cancel", value_hint = ValueHint::Other)]
     reason: Option<String>,
     /// Which door [default: each]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u8>(1..=255, 1))]
     door: Option<u8>,
     /// Take the word back that stands
     #[arg(long, conflicts_with_all = ["user", "reason", "door"])]
@@ -151,7 +152,7 @@ pub struct OpenArgs {
 ))]
 pub struct DeclareArgs {
     /// The slot's number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>(1..=65_535, 7))]
     slot: u16,
     /// The key by its label or id
     #[arg(long, value_name = "KEY", value_hint = ValueHint::Other)]
@@ -184,7 +185,7 @@ enum AlarmCommand {
     /// Acknowledge an alarm: somebody looks after it
     Ack {
         /// The alarm's number
-        #[arg(value_name = "N")]
+        #[arg(value_name = "N", value_parser = whole::<u64>(1..=u64::MAX, 1031))]
         alarm: u64,
         #[command(flatten)]
         output: Output,
@@ -192,7 +193,7 @@ enum AlarmCommand {
     /// Stand as the second person for a key that was taken alone in an emergency
     Countersign {
         /// The alarm's number
-        #[arg(value_name = "N")]
+        #[arg(value_name = "N", value_parser = whole::<u64>(1..=u64::MAX, 1031))]
         alarm: u64,
         /// The second person's id in the roster
         #[arg(long, value_name = "USER", value_hint = ValueHint::Other)]

@@ -56,8 +56,8 @@ pub fn run(args: NotifyArgs) -> ExitCode {
     std::thread::spawn(move || done.send(ring(&target, &hint)));
     match ended.recv_timeout(LONGEST) {
         Ok(Ok(())) => return ExitCode::SUCCESS,
-        Ok(Err(error)) => eprintln!("cabinetd notify: {}: {}", path.display(), remedy(&error)),
-        Err(_) => eprintln!("cabinetd notify: {}: no answer from the file system", path.display()),
+        Ok(Err(error)) => eprintln!("cabinetd: {}: {}", path.display(), remedy(&error)),
+        Err(_) => eprintln!("cabinetd: {}: no answer from the file system", path.display()),
     }
     ExitCode::FAILURE
 }

@@ -200,7 +200,7 @@ pub fn run(args: OutageArgs, config: Option<&Path>) -> ExitCode {
 }
 
 fn unusable(error: &ConfigError) -> ExitCode {
-    eprintln!("{error}");
+    eprintln!("cabinetd: {error}");
     ExitCode::from(UNUSABLE)
 }
 

@@ -63,7 +63,7 @@ pub fn run(args: &RecipeArgs, config: &Config) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("cabinetd power: {why}");
+            eprintln!("cabinetd: {why}");
             ExitCode::FAILURE
         }
     }

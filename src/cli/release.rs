@@ -26,19 +26,19 @@ pub struct ReleaseArgs {}
 pub fn run(_args: &ReleaseArgs, file: &Path) -> ExitCode {
     let (config, error) = Config::salvage(file);
     if let Some(error) = &error {
-        eprintln!("{error}");
+        eprintln!("cabinetd: {error}");
     }
     let dirs = if error.is_some() { config.run_dirs_of(file) } else { config.run_dirs() };
     let written = config.told_wiring(error.as_ref());
     let released = match in_force::release(&dirs, &config.state_dir, written) {
         Ok(released) => released,
         Err(why) => {
-            eprintln!("{why}");
+            eprintln!("cabinetd: {why}");
             return ExitCode::FAILURE;
         }
     };
     for why in &released.failures {
-        eprintln!("not released: {why}");
+        eprintln!("cabinetd: not released: {why}");
     }
     let is_simulated = error.is_none() && matches!(config.lines, Lines::Sim { .. });
     if !released.failures.is_empty() {
@@ -51,7 +51,7 @@ pub fn run(_args: &ReleaseArgs, file: &Path) -> ExitCode {
         println!("The lines are simulated: nothing is to be released.");
         ExitCode::SUCCESS
     } else {
-        eprintln!("nothing tells how the lines were driven: nothing was released");
+        eprintln!("cabinetd: nothing tells how the lines were driven: nothing was released");
         ExitCode::FAILURE
     }
 }

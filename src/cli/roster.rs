@@ -164,7 +164,7 @@ fn import(desk: &mut Desk<'_>, files: &[PathBuf], manner: Manner) -> Result<(), 
     }
     match &ended {
         Ok(()) => writeln!(desk.out, "{} PINs made; they are shown this once", made.len())?,
-        Err(_) => writeln!(desk.err, "not every PIN was made: run it again, it goes on where it stopped")?,
+        Err(_) => writeln!(desk.err, "cabinetd: not every PIN was made: run it again, it goes on where it stopped")?,
     }
     ended
 }

@@ -10,6 +10,7 @@ mod play;
 mod script;
 
 use crate::cabinet::types::{DoorNo, SlotNo};
+use crate::cli::number::whole;
 use crate::config::{Config, ConfigError};
 use crate::io::sim::hardware::{Act, SensorFault};
 use crate::io::sim::wire::LONGEST_LINE;
@@ -104,7 +105,7 @@ enum SimWord {
     Door {
         what: DoorMove,
         /// The number on the door.
-        #[arg(default_value_t = 1)]
+        #[arg(default_value_t = 1, value_parser = whole::<u8>(1..=255, 1))]
         door: u8,
     },
     /// Open or close the lockbox of the cabinet key.
@@ -112,11 +113,13 @@ enum SimWord {
     /// Take the key out of a slot.
     Take {
         /// The number of the slot, as `cabinetd keymap` shows it.
+        #[arg(value_parser = whole::<u16>(1..=65_535, 7))]
         slot: u16,
     },
     /// Hang a key from the hand into a slot, right or wrong.
     Put {
         /// The number of the slot, as `cabinetd keymap` shows it.
+        #[arg(value_parser = whole::<u16>(1..=65_535, 7))]
         slot: u16,
         /// Which one, by number or label, when more than one is in hand.
         #[arg(long, value_name = "KEY")]
@@ -129,7 +132,7 @@ enum SimWord {
     /// Set the charge of the UPS's battery, in percent.
     Charge {
         /// 0 to 100.
-        #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
+        #[arg(value_parser = whole::<u8>(0..=100, 40))]
         pct: u8,
     },
     /// Do something at the UPS.
@@ -154,7 +157,7 @@ enum UpsWord {
     /// Plug something into it that is not the cabinet's, a printer for example.
     Load {
         /// What it draws; 0 takes it away.
-        #[arg(value_name = "WATTS", value_parser = clap::value_parser!(u16).range(0..=5000))]
+        #[arg(value_name = "WATTS", value_parser = whole::<u16>(0..=5000, 60))]
         watts: u16,
     },
 }
@@ -164,12 +167,14 @@ enum FaultWord {
     /// A slot's sensor.
     Sensor {
         /// The number of the slot, as `cabinetd keymap` shows it.
+        #[arg(value_parser = whole::<u16>(1..=65_535, 7))]
         slot: u16,
         what: SensorFault,
     },
     /// A door's lock relay does not move any more.
     Lock {
         /// The number on the door.
+        #[arg(value_parser = whole::<u8>(1..=255, 1))]
         door: u8,
         #[arg(default_value = "broken")]
         what: Health,
@@ -177,6 +182,7 @@ enum FaultWord {
     /// A door's contact is stuck.
     Contact {
         /// The number on the door.
+        #[arg(value_parser = whole::<u8>(1..=255, 1))]
         door: u8,
         #[arg(default_value = "broken")]
         what: Health,
@@ -380,7 +386,7 @@ pub fn run(args: SimArgs, config: Option<&Path>) -> ExitCode {
     match perform(args, config) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("cabinetd sim: {why}");
+            eprintln!("cabinetd: {why}");
             ExitCode::from(2)
         }
     }
@@ -404,7 +410,7 @@ fn perform(args: SimArgs, config: Option<&Path>) -> Result<ExitCode, SimError> {
                     ExitCode::SUCCESS
                 }
                 Reply::Refused(why) => {
-                    eprintln!("cabinetd sim: {why}");
+                    eprintln!("cabinetd: {why}");
                     ExitCode::FAILURE
                 }
                 Reply::Status(_) => return Err(SimError::Strange),

@@ -4,6 +4,7 @@
 
 use crate::cabinet::power::policy::Method;
 use crate::cabinet::power::{PowerSettings, sentence::wh};
+use crate::cli::number::whole;
 use crate::cli::whole_file::{self, Unwritten};
 use crate::config::Config;
 use crate::simulate::outages::{self, Outage};
@@ -53,10 +54,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "LENGTH", value_parser = length, conflicts_with = "prior")]
     fixed: Option<u64>,
     /// So many outages drawn from the built-in prior [default: 2000]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<u32>(1..=200_000, 2000))]
     prior: Option<u32>,
     /// How many outages of a fixed length are played
-    #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = whole::<u32>(1..=200_000, 500))]
     count: u32,
     /// The battery's ampere-hours
     #[arg(long, value_name = "AH", value_parser = positive)]
@@ -83,13 +84,13 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "W", value_parser = not_negative)]
     halted_w: Option<f64>,
     /// From the button to ready, s
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    #[arg(long, value_name = "S", value_parser = whole::<u64>(0..=3_600, 40))]
     boot_s: Option<u64>,
     /// From ready to off, s
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    #[arg(long, value_name = "S", value_parser = whole::<u64>(0..=3_600, 20))]
     shutdown_s: Option<u64>,
     /// One visit, s
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(long, value_name = "S", value_parser = whole::<u64>(1..=3_600, 60))]
     visit_s: Option<u64>,
     /// How many people come on a day
     #[arg(long, value_name = "N", value_parser = positive)]
@@ -101,13 +102,13 @@ pub struct SimulateArgs {
     #[arg(long)]
     statements: bool,
     /// The same seed gives the same outages, people and batteries
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0..=u64::MAX, 7))]
     seed: u64,
     /// Draw an outage under `cabinetd` and under another policy
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Which outage, from 1 [default: the one nearest to a day]
-    #[arg(long, value_name = "N", requires = "plot")]
+    #[arg(long, value_name = "N", requires = "plot", value_parser = whole::<usize>(1..=u64::MAX, 1))]
     plot_outage: Option<usize>,
     /// The other policy
     #[arg(long, value_name = "POLICY", value_enum, default_value_t = Other::AlwaysOn)]
@@ -178,12 +179,16 @@ fn length(text: &str) -> Result<u64, String> {
 
 fn positive(text: &str) -> Result<f64, String> {
     let number = not_negative(text)?;
-    if number > 0.0 { Ok(number) } else { Err(format!("{text:?} is not above 0")) }
+    if number > 0.0 { Ok(number) } else { Err(format!("{text:?} is not above 0: write a number such as 4.5")) }
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
-    if (0.0..=100_000.0).contains(&number) { Ok(number) } else { Err(format!("{text:?} is not from 0 to 100000")) }
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number: write one such as 4.5"))?;
+    if (0.0..=100_000.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("{text:?} is not from 0 to 100000: write a number such as 4.5"))
+    }
 }
 
 /// `0.6-1.0`, per mille.
@@ -204,14 +209,14 @@ pub fn simulate(args: &SimulateArgs, config: Option<&Path>) -> ExitCode {
     match play(args, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("{why}");
+            eprintln!("cabinetd: {why}");
             ExitCode::from(1)
         }
     }
 }
 
 fn play(args: &SimulateArgs, flag: Option<&Path>) -> Result<(), String> {
-    let (power, from) = settings(flag)?;
+    let Rules { power, from, no_ups } = settings(flag)?;
     let parameters = parameters(args, power);
     let battery_wh = args.battery_ah.map_or(0.0, |ah| ah * args.battery_v);
     if battery_wh > LARGEST_WH {
@@ -241,7 +246,7 @@ fn play(args: &SimulateArgs, flag: Option<&Path>) -> Result<(), String> {
         let value = as_json(&report, &parameters, &source, outages.len(), &sizes);
         format!("{value:#}\n")
     } else {
-        as_text(&report, &parameters, &source, outages.len(), &from, &sizes)
+        no_ups + &as_text(&report, &parameters, &source, outages.len(), &from, &sizes)
     };
     for path in [&args.plot, &args.sizing].into_iter().flatten().filter(|_| !args.json) {
         let _ = writeln!(text, "Drawn: {}", path.display());
@@ -251,14 +256,31 @@ fn play(args: &SimulateArgs, flag: Option<&Path>) -> Result<(), String> {
     Ok(())
 }
 
-/// The config's rules and powers, or those as shipped where there is no config; and where they are from.
-fn settings(flag: Option<&Path>) -> Result<(PowerSettings, String), String> {
+/// Rules and powers, and where they are from.
+struct Rules {
+    power: PowerSettings,
+    from: String,
+    /// What comes first where the cabinet has no UPS; else nothing.
+    no_ups: String,
+}
+
+/// The config's rules and powers, or those as shipped where there is no config.
+fn settings(flag: Option<&Path>) -> Result<Rules, String> {
     let path = Config::locate(flag);
+    let no_ups = |of: &str| {
+        format!(
+            "No UPS is configured{of}: this plays a battery that the cabinet does not have, or does not know of; in an outage it goes dark at \
+             once. Name yours under [ups] (`upsc -l` lists them; `cabinetd power recipe` says how it is set up).\n\n"
+        )
+    };
     if flag.is_none() && !path.exists() {
-        return Ok((PowerSettings::default(), "built-in defaults (no config)".to_owned()));
+        let (power, from) = (PowerSettings::default(), "built-in defaults (no config)".to_owned());
+        return Ok(Rules { power, from, no_ups: no_ups("") });
     }
     let config = Config::load(&path).map_err(|error| error.to_string())?;
-    Ok((config.power, path.display().to_string()))
+    let from = path.display().to_string();
+    let no_ups = if config.ups.is_none() { no_ups(&format!(" in {from}")) } else { String::new() };
+    Ok(Rules { power: config.power, from, no_ups })
 }
 
 fn parameters(args: &SimulateArgs, power: PowerSettings) -> Parameters {
@@ -558,6 +580,22 @@ mod tests {
         for text in ["0.6", "1-0.6", "0-1", "a-b"] {
             assert!(share_range(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn without_a_ups_that_comes_first() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("cabinetd.toml");
+        let text = "[cabinet]\nsite = \"here\"\nname = \"c\"\n[lines]\nbackend = \"sim\"\n[slots]\ncount = 4\n";
+        fs::write(&file, text).expect("written");
+        let rules = settings(Some(&file)).expect("it is sound");
+        assert!(
+            rules.no_ups.starts_with("No UPS is configured in ") && rules.no_ups.contains("[ups]"),
+            "{}",
+            rules.no_ups
+        );
+        fs::write(&file, format!("{text}[ups]\nname = \"office\"\n")).expect("written");
+        assert_eq!(settings(Some(&file)).expect("it is sound").no_ups, "");
     }
 
     #[test]

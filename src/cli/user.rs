@@ -3,6 +3,7 @@
 use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk, user_of};
 use crate::cabinet::roster::{RosterChange, User};
 use crate::cabinet::types::{Group, Pin, Role, UserId};
+use crate::cli::number::whole;
 use crate::io::credentials::pin::{PIN_DIGITS, VOUCHED_DIGITS, judge_pin, make_pin};
 use crate::io::roster_file::words::{self, BadWord, End};
 use serde_json::{Value, json};
@@ -98,7 +99,7 @@ pub enum UserCommand {
         /// The manager who vouches
         #[arg(long, value_name = "MANAGER")]
         by: String,
-        #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
+        #[arg(long, value_name = "N", default_value_t = 15, value_parser = whole::<u32>(1..=1440, 15))]
         minutes: u32,
         /// Print JSON
         #[arg(long)]
@@ -115,7 +116,7 @@ pub enum UserCommand {
         #[arg(long)]
         all: bool,
         /// How many days the code is good for
-        #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=30))]
+        #[arg(long, value_name = "N", default_value_t = 7, value_parser = whole::<u32>(1..=30, 7))]
         days: u32,
         /// Print JSON
         #[arg(long)]
@@ -338,7 +339,10 @@ fn add(desk: &mut Desk<'_>, id: &str, fields: &UserFields, no_pin: bool, as_json
         Ok(pin) if as_json => desk.say(&answer, true, json!({ "user": id, "pin": pin.expose() })),
         Ok(pin) => tell_once(desk, "PIN", &pin),
         Err(failure) => {
-            writeln!(desk.err, "user {id} is in the roster, but has no PIN yet; `cabinetd user pin {id}` makes one")?;
+            writeln!(
+                desk.err,
+                "cabinetd: user {id} is in the roster, but has no PIN yet; `cabinetd user pin {id}` makes one"
+            )?;
             Err(failure)
         }
     }
@@ -470,7 +474,7 @@ fn enrol(desk: &mut Desk<'_>, id: Option<&str>, days: u32, as_json: bool) -> Res
     }
     match &ended {
         Ok(()) => writeln!(desk.out, "{} codes made, good for {days} days; they are shown this once", made.len())?,
-        Err(_) => writeln!(desk.err, "not every code was made; run it again, the new codes count")?,
+        Err(_) => writeln!(desk.err, "cabinetd: not every code was made; run it again, the new codes count")?,
     }
     ended
 }

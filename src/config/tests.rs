@@ -124,9 +124,15 @@ fn every_key_is_documented_and_every_documented_key_exists() {
 #[test]
 fn the_demo_loads_once_it_is_filled_in() {
     assert!(ANNOTATED.is_ascii() && DEMO.is_ascii());
-    let filled = [("{ups_port}", "40123"), ("{slots}", "24"), ("{latches}", "false"), ("{group}", "ana")]
-        .iter()
-        .fold(DEMO.to_owned(), |text, (name, value)| text.replace(name, value));
+    let filled = [
+        ("{ups_port}", "40123"),
+        ("{slots}", "24"),
+        ("{latches}", "false"),
+        ("{group}", "ana"),
+        ("{month}", "2026-11"),
+    ]
+    .iter()
+    .fold(DEMO.to_owned(), |text, (name, value)| text.replace(name, value));
     assert!(!filled.contains('{'), "a placeholder is left");
     let config = Config::parse(&filled, &Surroundings { folder: "/home/ana/demo".into(), ..Surroundings::default() });
     let config = config.expect("the demo's configuration has no problem");

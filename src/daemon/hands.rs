@@ -8,7 +8,7 @@ use crate::cabinet::event::Event;
 use crate::cabinet::outcome::{Action, Command, CommandResult};
 use crate::cabinet::types::{CommandId, Level, Output};
 use crate::io::credentials::Pepper;
-use crate::io::credentials::pin::{check_pin, replace_pin};
+use crate::io::credentials::pin::{PinError, check_pin, replace_pin};
 use crate::io::lines::{LineError, Outputs};
 use crate::messages::tell;
 use std::sync::Arc;
@@ -54,25 +54,10 @@ impl Hands {
         let Command { id, action, .. } = command;
         match action {
             Action::CheckPin { pin, hash, .. } => {
-                let (done, pepper) = (self.done.clone(), Arc::clone(&self.pepper));
-                tokio::task::spawn_blocking(move || {
-                    let result = match check_pin(&pepper, &pin, &hash) {
-                        Ok(verdict) => CommandResult::Pin(verdict),
-                        Err(error) => CommandResult::Failed(error.to_string()),
-                    };
-                    // The loop is gone when the process ends: then nobody waits for it either.
-                    let _ = done.blocking_send(Event::CommandDone { id, result });
-                });
+                self.hash(id, move |pepper| check_pin(pepper, &pin, &hash).map(CommandResult::Pin));
             }
             Action::HashPin { pin, old, .. } => {
-                let (done, pepper) = (self.done.clone(), Arc::clone(&self.pepper));
-                tokio::task::spawn_blocking(move || {
-                    let result = match replace_pin(&pepper, old.as_ref(), &pin) {
-                        Ok(hash) => CommandResult::Hashed(hash),
-                        Err(error) => CommandResult::Failed(error.to_string()),
-                    };
-                    let _ = done.blocking_send(Event::CommandDone { id, result });
-                });
+                self.hash(id, move |pepper| replace_pin(pepper, old.as_ref(), &pin).map(CommandResult::Hashed));
             }
             action => {
                 let tells_its_end = matters(&action);
@@ -85,6 +70,16 @@ impl Hands {
                 }
             }
         }
+    }
+
+    /// Hashes on a thread of its own, whose memory goes with it.
+    fn hash(&self, id: CommandId, work: impl FnOnce(&Pepper) -> Result<CommandResult, PinError> + Send + 'static) {
+        let (done, pepper) = (self.done.clone(), Arc::clone(&self.pepper));
+        tokio::task::spawn_blocking(move || {
+            let result = work(&pepper).unwrap_or_else(|error| CommandResult::Failed(error.to_string()));
+            // The loop is gone when the process ends: then nobody waits for it either.
+            let _ = done.blocking_send(Event::CommandDone { id, result });
+        });
     }
 }
 

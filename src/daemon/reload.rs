@@ -2,7 +2,8 @@
 //!
 //! It is read off the loop, as a whole or not at all: a file with mistakes changes nothing, nor does one whose rules do not go with what stays
 //! as it is until a restart. Its rules are taken between two visits, by an event of the core, and with a record; what is read at a start
-//! alone is said. Until it is taken it waits here, for room on the disk as well, and a later reading takes its place.
+//! alone is said. Until it is taken it waits here, for room on the disk as well, and a later reading takes its place. What it takes away
+//! from accounts does not wait: a door that is propped open keeps nobody's rights alive.
 
 use crate::cabinet::Event;
 use crate::cabinet::event::Reconfigured;
@@ -128,7 +129,8 @@ impl Reload {
                 match hindrance {
                     Some(Hindrance::Somebody) => tell!(
                         RELOAD_WAITS,
-                        "the config was read again and is taken when nobody is at the cabinet and no drill is under way"
+                        "the config was read again and is taken when nobody is at the cabinet, every door is closed and no drill is \
+                         under way; rights that it takes from accounts are gone already"
                     ),
                     Some(Hindrance::NoRoom) => tell_no_room(),
                     None => {}
@@ -158,10 +160,15 @@ impl Reload {
         ConfigView { state, after_restart: self.after_restart.clone() }
     }
 
-    /// Which group stands for which role, in force.
+    /// Which group stands for which role: as in force, less what one that waits takes away.
     #[must_use]
-    pub fn accounts(&self) -> &[(String, Role)] {
-        &self.running.accounts
+    pub fn accounts(&self) -> Vec<(String, Role)> {
+        let Some(newer) = &self.waiting else { return self.running.accounts.clone() };
+        let lesser = |(group, role): &(String, Role)| {
+            let (_, next) = newer.accounts.iter().find(|(named, _)| named == group)?;
+            Some((group.clone(), *role.min(next)))
+        };
+        self.running.accounts.iter().filter_map(lesser).collect()
     }
 
     /// What waits, for the core.
@@ -282,6 +289,29 @@ mod tests {
             .expect("written");
         reads(&mut reload).await;
         assert!(reload.waits() && !is_refused(&reload));
+    }
+
+    #[tokio::test]
+    async fn rights_that_it_takes_away_are_gone_while_it_waits_and_no_new_ones_are_there() {
+        let accounts = "[accounts]\nadm = \"admin\"\ndesk = \"staff\"\nkeys = \"manager\"\n";
+        let (dir, mut reload) = reload(accounts);
+        let file = dir.path().join("cabinetd.toml");
+        let newer = "[accounts]\nadm = \"staff\"\nkeys = \"admin\"\nnew = \"admin\"\n";
+        fs::write(&file, text(newer)).expect("written");
+        reads(&mut reload).await;
+        let role = |group: &str, role| (group.to_owned(), role);
+        assert_eq!(reload.accounts(), [role("adm", Role::Staff), role("keys", Role::Manager)]);
+        // A file with mistakes takes nothing away.
+        fs::write(&file, "[cabinet").expect("written");
+        reads(&mut reload).await;
+        let before = [role("adm", Role::Admin), role("desk", Role::Staff), role("keys", Role::Manager)];
+        assert_eq!(reload.accounts(), before);
+        fs::write(&file, text(newer)).expect("written");
+        reads(&mut reload).await;
+        let Some(Event::Reconfigured(new)) = reload.event() else { panic!("it waits") };
+        reload.taken(&new.config_hash);
+        let after = [role("adm", Role::Staff), role("keys", Role::Admin), role("new", Role::Admin)];
+        assert_eq!(reload.accounts(), after);
     }
 
     #[tokio::test]

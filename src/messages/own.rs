@@ -35,7 +35,7 @@ super::messages! {
     RELOAD_WAITS Notice "eee7e0d5f45a239e4a7b26e0a443d2cf":
         "The config is taken when nobody is at the cabinet",
         "Rules do not change in the middle of a visit or of a drill. A door that stands open is a visit, too.",
-        "Nothing. It is taken as soon as the door is closed and the drill is over; a record says so.";
+        "Close the door, end the drill (`cabinetd drill --abort`), or wait: it is taken then, and a record says so. Rights that it takes from accounts are gone already.";
     RELOAD_NO_ROOM Error "58f6b70140361c2c3375b60b25c93974":
         "The config is taken when there is room on the disk",
         "Nothing changes without a record, and the disk has no room for one. What was in force before is in force still; nothing is wrong with the new file.",

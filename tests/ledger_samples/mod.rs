@@ -5,7 +5,7 @@ mod power;
 
 use cabinetd::cabinet::books::{Books, Presence, Row, Slot, View};
 use cabinetd::cabinet::event::{KeyStep, StopReason};
-use cabinetd::cabinet::fact::{Adopted, Alarm, Cleared, Dark, Fact, Record, SensorFault, SessionEnd};
+use cabinetd::cabinet::fact::{Adopted, Alarm, Cleared, Dark, Fact, LastHeld, Record, SensorFault, SessionEnd};
 use cabinetd::cabinet::outcome::Denial;
 use cabinetd::cabinet::power::{Method, Supply, UpsFigures, UpsSilence};
 use cabinetd::cabinet::roster::{Difference, FieldChange};
@@ -283,6 +283,7 @@ fn samples() -> Vec<Fact> {
     let started = |dark| Fact::Started { version: "0.1.0".into(), dark };
     let denied = |denial| Fact::Denied { user: Some("ana".into()), denial, count: 1, charged: Some(Shown::Login) };
     let supply = |from, to, figures| Fact::SupplyChanged { from, to, figures };
+    let last = |let_in| Some(LastHeld { user: "bob".into(), since: stamp(9), let_in });
     let figures = UpsFigures {
         charge_pct: Some(87),
         runtime_s: Some(1234),
@@ -417,8 +418,10 @@ fn samples() -> Vec<Fact> {
         Fact::LockboxClosed,
         Fact::SensorRecovered { input: Input::Lockbox, present: true },
         Fact::LockFault { door, session: Some(session) },
-        Fact::KeyStepped { key: key.clone(), step: KeyStep::Lost, note: Some("fell into the lake".into()) },
-        Fact::KeyStepped { key, step: KeyStep::EnteredByMistake, note: None },
+        Fact::KeyStepped { key: key.clone(), step: KeyStep::Lost, note: Some("fell into the lake".into()), last: None },
+        Fact::KeyStepped { key: key.clone(), step: KeyStep::EnteredByMistake, note: None, last: None },
+        Fact::KeyStepped { key: key.clone(), step: KeyStep::Found, note: None, last: last(false) },
+        Fact::KeyStepped { key, step: KeyStep::Found, note: Some("under the mat".into()), last: last(true) },
         Fact::AlarmAcknowledged { alarm: AlarmId(3) },
         supply(Supply::Unknown, Supply::OnLine, figures),
         supply(Supply::OnLine, Supply::Unreachable(UpsSilence::Stale), UpsFigures::default()),

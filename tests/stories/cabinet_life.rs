@@ -55,7 +55,7 @@ fn killed_in_the_middle_of_a_pull() {
     ]);
     assert_eq!(story.unlocks(), unlocks, "no relay fires again");
     story.expect_locked();
-    story.expect_custody("204", "unaccounted");
+    story.expect_custody("204", "unaccounted, ana had been let in");
     story.comes("bob");
     story.expect_told("Which key");
 }

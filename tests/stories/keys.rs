@@ -4,7 +4,7 @@ use crate::story::Story;
 use cabinetd::cabinet::event::KeyStep;
 use cabinetd::cabinet::outcome::{Answer, Denial};
 use cabinetd::cabinet::roster::Window;
-use cabinetd::cabinet::types::{ClockQuality, Reason};
+use cabinetd::cabinet::types::{ClockQuality, Input, Level, Reason, SlotNo};
 
 fn with_hours() -> Story {
     Story::with(|settings| {
@@ -16,11 +16,18 @@ fn with_hours() -> Story {
 fn lost_found_and_hung_home() {
     let mut story = Story::begins();
     story.pulls("ana", 4);
-    story.key_is("204", KeyStep::Lost);
-    story.expect_custody("204", "lost");
+    let answer = story.key_is("204", KeyStep::Lost);
+    assert!(
+        matches!(&answer, Answer::Done { text, .. } if text == "Unit 204 is recorded as lost (Ana had it last)"),
+        "{answer:?}"
+    );
+    story.expect_custody("204", "lost, ana had it");
     assert_eq!(story.key_is("204", KeyStep::Lost), Answer::Refused(Denial::NothingToChange));
     story.key_is("204", KeyStep::Found);
-    story.expect_custody("204", "unaccounted");
+    story.expect_custody("204", "unaccounted, ana had it");
+    story.key_is("204", KeyStep::Lost);
+    story.expect_custody("204", "lost, ana had it");
+    story.key_is("204", KeyStep::Found);
     story.comes("bob");
     story.brings(&["204"]);
     story.door_opens();
@@ -28,6 +35,33 @@ fn lost_found_and_hung_home() {
     story.closes();
     story.expect_custody("204", "in slot 4 (home-slot)");
     story.expect_alarms(&[]);
+}
+
+#[test]
+fn who_had_been_let_in_for_a_key_is_still_a_hint_when_it_is_found() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    story.kill(|levels| {
+        levels.insert(Input::Slot(SlotNo(4)), Level::Inactive);
+    });
+    story.expect_custody("204", "unaccounted, ana had been let in");
+    story.key_is("204", KeyStep::Lost);
+    story.key_is("204", KeyStep::Found);
+    story.expect_custody("204", "unaccounted, ana had been let in");
+}
+
+#[test]
+fn who_took_a_key_by_a_mistaken_entry_had_it_not() {
+    let mut story = Story::begins();
+    story.pulls("ana", 4);
+    story.key_is("204", KeyStep::EnteredByMistake);
+    story.expect_custody("204", "unaccounted");
+    story.pulls("ana", 5);
+    story.key_is("205", KeyStep::Lost);
+    story.key_is("205", KeyStep::EnteredByMistake);
+    story.expect_custody("205", "unaccounted, ana had it");
 }
 
 #[test]
@@ -71,7 +105,7 @@ fn entered_by_mistake_opens_the_question_again() {
 #[test]
 fn lost_is_not_said_of_a_key_that_hangs_here() {
     let mut story = Story::begins();
-    let denial = Denial::KeyIsIn { key: "204".into(), slot: cabinetd::cabinet::types::SlotNo(4) };
+    let denial = Denial::KeyIsIn { key: "204".into(), slot: SlotNo(4) };
     assert_eq!(story.key_is("204", KeyStep::Lost), Answer::Refused(denial));
     story.expect_alarms(&[]);
 }

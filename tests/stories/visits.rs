@@ -80,6 +80,19 @@ fn pull_and_return_in_one_visit() {
 }
 
 #[test]
+fn a_key_that_was_hung_back_was_taken_and_returned() {
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    story.take(4);
+    story.put(4);
+    story.closes();
+    story.expect_told("1 taken, 1 returned");
+    story.expect_record("session closed: completed, 1 taken, 1 returned");
+}
+
+#[test]
 fn where_asking_is_optional_the_reason_is_unstated_but_the_key_is_still_hers() {
     let mut story = Story::with(|settings| settings.sessions.ask_required = false);
     story.comes("ana");

@@ -283,6 +283,11 @@ impl Laws {
                 self.in_session(record, *session, by.as_ref())
             }
             Fact::TagContradicted { session, holder, .. } => self.in_session(record, *session, holder.as_ref()),
+            Fact::KeyStepped { key, last: Some(last), .. } => {
+                let had = self.fold.custody.get(key).and_then(Custody::last);
+                law!(had.as_ref() == Some(last), "record {}: {key} was had by {had:?}, not {last:?}", record.seq);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 
 use cabinetd::cabinet::books::{Custody, OpenAlarm};
 use cabinetd::cabinet::event::StopReason;
-use cabinetd::cabinet::fact::{Alarm, Fact, Record, SessionEnd};
+use cabinetd::cabinet::fact::{Alarm, Fact, LastHeld, Record, SessionEnd};
 use cabinetd::cabinet::outcome::Denial;
 use cabinetd::cabinet::power::Supply;
 use cabinetd::cabinet::power::policy::{Mode, Then};
@@ -67,10 +67,15 @@ pub fn custody_words(custody: Option<&Custody>) -> String {
         None => "never seen".into(),
         Some(Custody::In { slot, evidence }) => format!("in slot {slot} ({})", evidence_word(*evidence)),
         Some(Custody::Out(holding)) => format!("out with {} for {}", holding.holder, holding.reason.word()),
-        Some(Custody::Unaccounted { .. }) => "unaccounted".into(),
-        Some(Custody::Lost { .. }) => "lost".into(),
+        Some(custody @ Custody::Unaccounted { .. }) => format!("unaccounted{}", last_words(custody)),
+        Some(custody @ Custody::Lost { .. }) => format!("lost{}", last_words(custody)),
         Some(Custody::Retired { .. }) => "retired".into(),
     }
+}
+
+fn last_words(custody: &Custody) -> String {
+    let last = |last: LastHeld| format!(", {} {}", last.user, if last.let_in { "had been let in" } else { "had it" });
+    custody.last().map_or_else(String::new, last)
 }
 
 fn names(ids: &[KeyId]) -> String {

@@ -2,6 +2,7 @@
 
 use super::{Books, Custody, Presence, Slot, View};
 use crate::cabinet::event::KeyStep;
+use crate::cabinet::fact::LastHeld;
 use crate::cabinet::types::{Evidence, KeyId, SessionId, SlotNo, Stamp};
 
 impl Books {
@@ -55,7 +56,7 @@ impl Books {
         // And a key that was thought to hang here, but does not, is not accounted for.
         let before = self.slots.get(&slot).and_then(|row| row.key.clone());
         if let Some(before) = before.filter(|before| key.as_ref() != Some(before)) {
-            self.set_custody(&before, Custody::Unaccounted { since, seq, let_in: None });
+            self.set_custody(&before, Custody::Unaccounted { since, seq, let_in: None, last: None });
         }
         let evidence = key.as_ref().map(|_| evidence);
         let present = Presence::Present;
@@ -73,10 +74,11 @@ impl Books {
         self.touch(View::Custody(key.clone()));
     }
 
-    pub(super) fn key_stepped(&mut self, key: &KeyId, step: KeyStep, seq: u64, since: Stamp) {
+    pub(super) fn key_stepped(&mut self, key: &KeyId, step: KeyStep, last: Option<&LastHeld>, seq: u64, since: Stamp) {
+        let last = last.cloned();
         let custody = match step {
-            KeyStep::Lost => Custody::Lost { since, seq },
-            KeyStep::Found | KeyStep::EnteredByMistake => Custody::Unaccounted { since, seq, let_in: None },
+            KeyStep::Lost => Custody::Lost { since, seq, last },
+            KeyStep::Found | KeyStep::EnteredByMistake => Custody::Unaccounted { since, seq, let_in: None, last },
             KeyStep::Retired => Custody::Retired { since, seq },
             KeyStep::Rekeyed => return,
         };

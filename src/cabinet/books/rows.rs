@@ -1,6 +1,6 @@
 //! What a row of each view holds.
 
-use crate::cabinet::fact::Alarm;
+use crate::cabinet::fact::{Alarm, LastHeld};
 use crate::cabinet::outcome::Answer;
 use crate::cabinet::power::{Supply, UpsFigures};
 use crate::cabinet::signed::Signed;
@@ -52,15 +52,38 @@ pub enum Custody {
         /// Who had been let in for it, when that session's end was not seen. A hint, no evidence.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         let_in: Option<UserId>,
+        /// Who had it before it was found, or said to be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<LastHeld>,
     },
     Lost {
         since: Stamp,
         seq: u64,
+        /// Who had it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<LastHeld>,
     },
     Retired {
         since: Stamp,
         seq: u64,
     },
+}
+
+impl Custody {
+    /// Who has it, or had it before nobody was known to.
+    #[must_use]
+    pub fn last(&self) -> Option<LastHeld> {
+        match self {
+            Self::Out(Holding { holder, since, .. }) => {
+                Some(LastHeld { user: holder.clone(), since: *since, let_in: false })
+            }
+            Self::Unaccounted { since, let_in: Some(user), .. } => {
+                Some(LastHeld { user: user.clone(), since: *since, let_in: true })
+            }
+            Self::Unaccounted { last, .. } | Self::Lost { last, .. } => last.clone(),
+            Self::In { .. } | Self::Retired { .. } => None,
+        }
+    }
 }
 
 /// A key out with somebody.
@@ -96,6 +119,11 @@ pub struct Session {
     pub granted: Vec<Grant>,
     /// Whether a door was seen open in this session.
     pub opened: bool,
+    /// How often a slot became empty, and how often one was filled, in this session.
+    #[serde(default)]
+    pub taken: u32,
+    #[serde(default)]
+    pub returned: u32,
 }
 
 impl Session {

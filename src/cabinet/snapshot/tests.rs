@@ -82,8 +82,8 @@ fn books() -> Books {
     books.custody = [
         ("201".into(), Custody::In { slot: SlotNo(1), evidence: Evidence::HomeSlot }),
         ("202".into(), Custody::Out(holding)),
-        ("206".into(), Custody::Unaccounted { since: stamp(500), seq: 8, let_in: None }),
-        ("gone".into(), Custody::Lost { since: stamp(600), seq: 8 }),
+        ("206".into(), Custody::Unaccounted { since: stamp(500), seq: 8, let_in: None, last: None }),
+        ("gone".into(), Custody::Lost { since: stamp(600), seq: 8, last: None }),
     ]
     .into();
     books
@@ -248,6 +248,8 @@ fn alarms_speak_in_labels_and_names() {
 fn no_secret_is_in_the_json() {
     let mut books = books();
     books.session = Some(Session {
+        taken: 0,
+        returned: 0,
         id: SessionId(7),
         user: "ana".into(),
         second: Some("ben".into()),

@@ -4,11 +4,12 @@ use crate::alerts::send::Ways;
 use crate::cabinet::books::Row;
 use crate::cabinet::power::state::PowerState;
 use crate::cabinet::snapshot::{Snapshot, StoreIs};
+use crate::cabinet::types::ClockQuality;
 use crate::check::daemon::AlarmFact;
 use crate::check::ledger::Open;
 use crate::check::words::{parted, sentence};
 use crate::check::{alerts, credentials, daemon, ledger, upstream};
-use crate::config::{Config, Recipient};
+use crate::config::{Config, Lines, Recipient};
 use crate::io::control::{Client, ClientError};
 use crate::io::credentials::{Credentials, CredentialsError, Token};
 use crate::io::store::envelope::chain;
@@ -21,6 +22,15 @@ use std::time::Duration;
 const ASKED_FOR: Duration = Duration::from_secs(8);
 /// Records at the end that are verified: some milliseconds' worth.
 const TAIL: u64 = 1_000;
+
+/// How far the cabinet's clock can be trusted. A simulated machine has one of its own, of which its daemon knows.
+pub(super) fn clock(config: &Config, real: ClockQuality) -> ClockQuality {
+    if matches!(config.lines, Lines::Real(_)) || real.is_trusted() {
+        return real;
+    }
+    let status = Client::connect(&config.run_dir).and_then(|mut client| client.status());
+    status.map_or(real, |seen| seen.as_of.clock)
+}
 
 /// What answers at the control socket.
 pub(super) fn daemon(config: &Config) -> daemon::Facts {

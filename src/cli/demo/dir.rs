@@ -11,7 +11,8 @@
 
 use super::DemoError;
 use super::people::{SCRIPT_BADGE, SCRIPT_PIN, Sample, USUAL_SEED};
-use crate::cabinet::types::Code;
+use crate::cabinet::types::{Code, Wall};
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -113,15 +114,17 @@ impl Folder {
         Ok(Self { path, plan, continued, _lock: lock })
     }
 
-    /// Writes plan, config and sample script.
-    pub(super) fn write(&mut self, ups_port: u16, sample: &Sample) -> Result<(), DemoError> {
+    /// Writes plan, config and sample script. `today`: the UPS and its battery are as new as the demo.
+    pub(super) fn write(&mut self, ups_port: u16, sample: &Sample, today: Wall) -> Result<(), DemoError> {
         self.plan.ups_port = Some(ups_port);
         keep(&self.path, &self.plan)?;
+        let month = Timestamp::from_millisecond(today.0).unwrap_or_default().strftime("%Y-%m").to_string();
         let group = uzers::get_current_groupname().unwrap_or_default();
         let config = crate::config::DEMO
             .replace("{slots}", &self.plan.slots.to_string())
             .replace("{latches}", &self.plan.latches.to_string())
             .replace("{ups_port}", &ups_port.to_string())
+            .replace("{month}", &month)
             .replace("{group}", &group.to_string_lossy());
         replace(&self.config(), config.as_bytes())?;
         let code = Code::new(SCRIPT_BADGE);
@@ -199,7 +202,7 @@ mod tests {
         let mut folder = open(dir.path(), Some(7), Some(12)).expect("a new one");
         assert!(matches!(open(dir.path(), None, None), Err(DemoError::Running(_))), "one demo at a time");
         folder.plan.seeded = true;
-        folder.write(4711, &Sample::new(7, 12)).expect("written");
+        folder.write(4711, &Sample::new(7, 12), Wall(1_793_714_400_000)).expect("written");
         drop(folder);
 
         let again = open(dir.path(), None, None).expect("the same one");
@@ -227,7 +230,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let mut folder = open(dir.path(), Some(7), None).expect("a new one");
         let sample = Sample::new(7, 24);
-        folder.write(4711, &sample).expect("written");
+        folder.write(4711, &sample, Wall(1_793_714_400_000)).expect("written");
         let config = std::fs::read_to_string(folder.config()).expect("written");
         let config: toml::Table = config.parse().expect("good TOML");
         assert_eq!(config["ups"]["port"].as_integer(), Some(4711));

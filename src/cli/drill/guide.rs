@@ -154,6 +154,11 @@ impl<'a> Guide<'a> {
     }
 
     fn steps(&mut self) -> Result<(), Stop> {
+        // Before anything is asked: without a UPS there is nothing to drill.
+        self.look_once().map_err(Stop::NoAnswer)?;
+        if self.power.is_none() {
+            return Err(Stop::Refused(Box::new(Denial::NoUps)));
+        }
         if self.plan.asks && !self.world.has_person() {
             return Err(Stop::NobodyToAsk);
         }

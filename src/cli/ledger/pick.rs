@@ -6,6 +6,7 @@ use super::when::{Site, When};
 use crate::cabinet::fact::Fact;
 use crate::cabinet::roster::Roster;
 use crate::cabinet::types::{KeyId, SessionId, UserId};
+use crate::cli::number::whole;
 use crate::io::roster_file::words::nearest;
 use crate::io::store::{Filter, Reader};
 use clap::{Args, ValueHint};
@@ -33,7 +34,7 @@ pub struct Pick {
     #[arg(long, value_name = "KIND", value_hint = ValueHint::Other)]
     kind: Vec<String>,
     /// Of this session.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=u64::MAX, 1031))]
     session: Option<u64>,
     /// With duress alarms, which are hidden otherwise.
     #[arg(long)]

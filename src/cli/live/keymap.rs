@@ -1,7 +1,8 @@
 //! The cabinet as a picture: a grid by row and column, and below it what the picture alone does not say.
 //!
 //! A slot is told by its symbol; colour only helps. The grid shows as much as fits the terminal: number, symbol and label for
-//! small cabinets, number and symbol for middling ones, symbols with the numbers at the row's head for large ones.
+//! small cabinets (the labels below, where cut ones would look alike), number and symbol for middling ones, symbols with the numbers
+//! at the row's head for large ones.
 
 use super::status::{away, header};
 use super::words::{Tone, View, clean, labels};
@@ -106,8 +107,10 @@ fn placed<'a>(slots: &[&'a SlotView]) -> BTreeMap<u16, BTreeMap<u16, &'a SlotVie
 /// How much of a slot a cell shows.
 #[derive(Clone, Copy)]
 enum Cell {
-    /// Number, symbol and as much of the label as fits.
+    /// Number, symbol and label.
     Labelled { width: usize, label: usize },
+    /// Number and symbol, and below them the label, in as many lines as it takes.
+    Below { width: usize },
     /// Number and symbol.
     Numbered { width: usize },
     /// The symbol alone; the numbers stand at the row's head.
@@ -125,7 +128,8 @@ fn grid(text: &mut String, slots: &[&SlotView], view: &View) {
         // As wide as the longest label needs, so that short ones stay together.
         let longest = slots.iter().map(|slot| label(slot).chars().count()).max().unwrap_or(0);
         let width = room.min(digits + 4 + longest.max(14));
-        Cell::Labelled { width, label: width - digits - 4 }
+        let label = width - digits - 4;
+        if are_told_apart(slots, label) { Cell::Labelled { width, label } } else { Cell::Below { width: room } }
     } else if room >= digits + 2 {
         Cell::Numbered { width: room.min(digits + 3) }
     } else {
@@ -133,10 +137,13 @@ fn grid(text: &mut String, slots: &[&SlotView], view: &View) {
     };
     let head = 2 * digits + 3;
     let at_once = match cell {
-        Cell::Labelled { .. } | Cell::Numbered { .. } => across,
+        Cell::Labelled { .. } | Cell::Below { .. } | Cell::Numbered { .. } => across,
         Cell::Symbol => (view.columns - head) / 2,
     };
-    for row in rows.values() {
+    for (number, row) in rows.values().enumerate() {
+        if number > 0 && matches!(cell, Cell::Below { .. }) {
+            text.push('\n');
+        }
         let all: Vec<u16> = (first..=last).collect();
         for part in all.chunks(at_once) {
             let shown = part.iter().map(|column| row.get(column).copied());
@@ -147,16 +154,33 @@ fn grid(text: &mut String, slots: &[&SlotView], view: &View) {
                 let range = format!("{low}-{high}");
                 let _ = write!(line, "{range:>width$}  ", width = head - 2);
             }
-            shown.for_each(|slot| draw(&mut line, slot, cell, digits, view));
+            shown.clone().for_each(|slot| draw(&mut line, slot, cell, digits, view));
             text.push_str(line.trim_end());
             text.push('\n');
+            if let Cell::Below { width } = cell {
+                labels_below(text, &shown.collect::<Vec<_>>(), width);
+            }
         }
+    }
+}
+
+/// The labels of a row of slots, each below its own.
+fn labels_below(text: &mut String, slots: &[Option<&SlotView>], width: usize) {
+    let labels: Vec<Vec<String>> =
+        slots.iter().map(|slot| slot.map_or_else(Vec::new, |slot| folded(slot, width - 2))).collect();
+    for number in 0..labels.iter().map(Vec::len).max().unwrap_or(0) {
+        let mut line = String::new();
+        for label in &labels {
+            let _ = write!(line, "{:<width$}", label.get(number).map_or("", String::as_str));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
     }
 }
 
 fn draw(line: &mut String, slot: Option<&SlotView>, cell: Cell, digits: usize, view: &View) {
     let width = match cell {
-        Cell::Labelled { width, .. } | Cell::Numbered { width } => width,
+        Cell::Labelled { width, .. } | Cell::Below { width } | Cell::Numbered { width } => width,
         Cell::Symbol => 2,
     };
     let Some(slot) = slot else {
@@ -167,9 +191,13 @@ fn draw(line: &mut String, slot: Option<&SlotView>, cell: Cell, digits: usize, v
     let number = slot.slot.to_string();
     let used = match cell {
         Cell::Labelled { label, .. } => {
-            let label = short_label(slot, label);
+            let label = short_label(slot, label).unwrap_or_default();
             let _ = write!(line, "{number:>digits$} {symbol} {label}");
             digits + 3 + label.chars().count()
+        }
+        Cell::Below { .. } => {
+            let _ = write!(line, "{number:>digits$} {symbol}");
+            digits + 2
         }
         Cell::Numbered { .. } => {
             let _ = write!(line, "{number:>digits$}{symbol}");
@@ -183,19 +211,56 @@ fn draw(line: &mut String, slot: Option<&SlotView>, cell: Cell, digits: usize, v
     line.push_str(&" ".repeat(width - used));
 }
 
-/// The key of a slot: its label, or its id, or the number that the label ends with, or as
-/// much as fits.
-fn short_label(slot: &SlotView, room: usize) -> String {
-    let Some(key) = key_of(slot) else { return String::new() };
+/// The key of a slot: its label, or its id, or the number that the label ends with. None: neither fits.
+fn short_label(slot: &SlotView, room: usize) -> Option<String> {
+    let Some(key) = key_of(slot) else { return Some(String::new()) };
     let label = clean(&key.label);
     let id = clean(key.id.as_str());
     let number = label.rsplit(' ').next().filter(|word| word.chars().any(|letter| letter.is_ascii_digit()));
     let number = number.map(str::to_owned);
     let fits = |text: &&String| text.chars().count() <= room;
-    if let Some(text) = [Some(&label), Some(&id), number.as_ref()].into_iter().flatten().find(fits) {
-        return text.clone();
+    [Some(&label), Some(&id), number.as_ref()].into_iter().flatten().find(fits).cloned()
+}
+
+/// Whether each key has a word that fits, and none that another one has, too.
+fn are_told_apart(slots: &[&SlotView], room: usize) -> bool {
+    let mut words = BTreeMap::new();
+    for slot in slots {
+        let Some(key) = key_of(slot) else { continue };
+        let Some(word) = short_label(slot, room) else { return false };
+        if *words.entry(word).or_insert(&key.id) != &key.id {
+            return false;
+        }
     }
-    label.chars().take(room).collect()
+    true
+}
+
+/// The label of a slot's key in lines of at most `room` characters. A word that is longer loses its middle, not its end; a dash between
+/// two lines is not needed.
+fn folded(slot: &SlotView, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut dash = String::new();
+    for word in label(slot).split_whitespace() {
+        if !word.chars().any(char::is_alphanumeric) {
+            dash = format!(" {word}");
+            continue;
+        }
+        let more = format!("{} {word}", std::mem::take(&mut dash));
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + more.chars().count() <= room => line.push_str(&more),
+            _ => lines.push(without_middle(word, room)),
+        }
+    }
+    lines
+}
+
+fn without_middle(word: &str, room: usize) -> String {
+    let letters: Vec<char> = word.chars().collect();
+    if letters.len() <= room {
+        return word.to_owned();
+    }
+    let end = (room - 1) / 2;
+    letters[..room - 1 - end].iter().chain(&['…']).chain(&letters[letters.len() - end..]).collect()
 }
 
 /// The key that hangs here, else the one that belongs here.

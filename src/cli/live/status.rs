@@ -4,7 +4,7 @@ use super::words::{Tone, View, clean, labels, lasting, why};
 use crate::cabinet::power::Supply;
 use crate::cabinet::power::sentence::supply_words;
 use crate::cabinet::snapshot::{
-    AlarmView, Asked, Away, ConfigIs, DoorIs, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts,
+    AlarmView, Asked, Away, ConfigIs, DoorIs, LastView, SessionView, Snapshot, StoreIs, SupplyView, Whereabouts,
 };
 use crate::cabinet::types::{ClockQuality, Reason};
 use std::fmt::Write as _;
@@ -35,7 +35,10 @@ pub fn status(seen: &Snapshot, view: &View) -> String {
     }
     let config = match seen.config.state {
         ConfigIs::InForce => None,
-        ConfigIs::Waiting => Some((Tone::Faint, "a new one was read and is taken when nobody is at the cabinet")),
+        ConfigIs::Waiting => Some((
+            Tone::Faint,
+            "a new one was read and is taken when nobody is at the cabinet and every door is closed; rights that it takes from accounts are gone already",
+        )),
         ConfigIs::Refused => Some((
             Tone::Bad,
             "the file was read again and not taken, the old one goes on; `cabinetd config check`, `journalctl -u cabinetd`",
@@ -148,13 +151,27 @@ fn away_line(seen: &Snapshot, key: &Away, view: &View) -> String {
             let why = why(*reason, reference.as_deref(), purpose.as_deref());
             format!("{label}: {}, {}, {why}{late}", clean(&holder.name), view.since(seen, *since))
         }
-        Whereabouts::Unaccounted { since, let_in } => {
+        Whereabouts::Unaccounted { since, let_in, last } => {
             let hint = let_in.as_ref().map(|who| format!("; {} had been let in for it", clean(&who.name)));
-            format!("{label}: nobody is known to have it, {}{}", view.since(seen, *since), hint.unwrap_or_default())
+            let hint = hint.or_else(|| last.as_ref().map(|last| had_it(seen, last, view))).unwrap_or_default();
+            format!("{label}: nobody is known to have it, {}{hint}", view.since(seen, *since))
         }
-        Whereabouts::Lost { since } => format!("{label}: lost, {}", view.since(seen, *since)),
+        Whereabouts::Lost { since, last } => {
+            let hint = last.as_ref().map_or_else(String::new, |last| had_it(seen, last, view));
+            format!("{label}: lost, {}{hint}", view.since(seen, *since))
+        }
         Whereabouts::Unseen | Whereabouts::In { .. } | Whereabouts::Retired { .. } => label,
     }
+}
+
+/// Who had it last, and when they took it.
+fn had_it(seen: &Snapshot, last: &LastView, view: &View) -> String {
+    let name = clean(&last.holder.name);
+    if last.let_in {
+        return format!("; {name} had been let in for it");
+    }
+    let about = if last.since.clock.is_trusted() { "" } else { "about " };
+    format!("; {name} had it last, taken {about}{}", view.at(last.since.wall, view.now(seen)))
 }
 
 pub(super) fn line(text: &mut String, view: &View, head: &str, rest: &str) {

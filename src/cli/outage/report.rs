@@ -12,6 +12,7 @@ use crate::cabinet::roster::Roster;
 use crate::cabinet::sentence::Names;
 use crate::cli::ledger::when::Site;
 use crate::cli::live::{self, Ends, Output};
+use crate::cli::number::whole;
 use crate::cli::whole_file;
 use crate::io::store::{Entry, Filter, Reader};
 use clap::Args;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     /// The outage's number (default: the last one)
-    #[arg(value_name = "ID", conflicts_with = "all")]
+    #[arg(value_name = "ID", conflicts_with = "all", value_parser = whole::<u64>(1..=u64::MAX, 1031))]
     id: Option<u64>,
     /// The last one, drills included (the default)
     #[arg(long, conflicts_with_all = ["id", "all"])]

@@ -3,6 +3,7 @@
 
 use crate::cabinet::roster::{Key, Roster, User};
 use crate::cabinet::types::{SlotNo, Wall};
+use crate::cli::number::whole;
 use crate::config::Config;
 use crate::hex::{hex, unhex};
 use crate::io::control::wire::{KeyEntry, UserEntry};
@@ -57,7 +58,7 @@ pub struct SignArgs {
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
     /// Higher than that of every roster that this cabinet took before
-    #[arg(long = "version", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long = "version", value_name = "N", value_parser = whole::<u64>(1..=u64::MAX, 8))]
     pub number: u64,
     /// The site, as in the cabinet's config
     #[arg(long)]
@@ -69,7 +70,7 @@ pub struct SignArgs {
     #[arg(long, value_name = "HEX")]
     pub device_key: String,
     /// After so many days the cabinet warns that it should be replaced; it locks nobody out
-    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=3660))]
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = whole::<u16>(1..=3660, 90))]
     pub valid_days: u16,
     /// The site's time zone, for dates in the files [default: this machine's]
     #[arg(long, value_name = "ZONE")]
@@ -94,7 +95,7 @@ pub fn run(command: &SigningCommand, config: Option<&Path>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("{why}");
+            eprintln!("cabinetd: {why}");
             ExitCode::from(1)
         }
     }

@@ -91,7 +91,7 @@ pub(super) fn serve(args: &HardwareArgs, config: Option<&Path>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("cabinetd sim hardware: {why}");
+            eprintln!("cabinetd: {why}");
             ExitCode::from(2)
         }
     }

@@ -76,7 +76,7 @@ pub(super) fn play(place: &Place, file: &Path) -> Result<ExitCode, SimError> {
             What::Run(arguments) => run(place, arguments),
         };
         if let Err(why) = result {
-            eprintln!("cabinetd sim: {}:{}: {}: {why}", file.display(), step.line, step.shown());
+            eprintln!("cabinetd: {}:{}: {}: {why}", file.display(), step.line, step.shown());
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -107,7 +107,7 @@ fn load(file: &Path) -> Result<Vec<Step>, ExitCode> {
     let read = std::fs::File::open(file).and_then(|open| open.take(LONGEST_SCRIPT + 1).read_to_string(&mut text));
     let problems = match read {
         Err(why) => {
-            eprintln!("cabinetd sim: {} cannot be read: {why}", file.display());
+            eprintln!("cabinetd: {} cannot be read: {why}", file.display());
             return Err(ExitCode::from(2));
         }
         Ok(bytes) if bytes as u64 > LONGEST_SCRIPT => {
@@ -119,7 +119,7 @@ fn load(file: &Path) -> Result<Vec<Step>, ExitCode> {
         },
     };
     for problem in problems {
-        eprintln!("cabinetd sim: {}:{problem}", file.display());
+        eprintln!("cabinetd: {}:{problem}", file.display());
     }
     Err(ExitCode::from(2))
 }

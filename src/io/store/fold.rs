@@ -3,7 +3,8 @@
 //! The records go one by one through [`Books::apply`], which made the views in the first place; then row is compared with row.
 //!
 //! **Does not** compare what no record holds: people and keys of the roster (their secrets), vouched codes, remembered answers, and how
-//! far the bucket of failures has leaked (the rate is in the config). Nor does it guess: behind a record whose payload is gone, or
+//! far the bucket of failures has leaked (the rate is in the config); nor how much was taken in the session under way, which a
+//! version that did not count it yet may have begun. Nor does it guess: behind a record whose payload is gone, or
 //! of a kind that this program does not know, nothing is compared, and that is said.
 //!
 //! So what [`Books::apply`] makes of a kind of record must stay as it is once ledgers hold such records; who changes it writes a
@@ -11,7 +12,7 @@
 
 use super::reader::Entry;
 use super::rows::address;
-use crate::cabinet::books::{Books, Row, Throttle, View};
+use crate::cabinet::books::{Books, Row, Session, Throttle, View};
 use crate::cabinet::fact::Record;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -104,10 +105,10 @@ fn derivable(books: &Books) -> BTreeMap<View, Row> {
     let rows = books.all_rows().into_iter().filter_map(|(view, row)| match row {
         Row::User(_) | Row::Key(_) | Row::Vouched(_) | Row::Answered(_) => None,
         Row::Throttle(throttle) => Some((view, Row::Throttle(Throttle { level_milli: 0, ..throttle }))),
+        Row::Session(session) => Some((view, Row::Session(Session { taken: 0, returned: 0, ..session }))),
         row @ (Row::Slot(_)
         | Row::Custody(_)
         | Row::Door(_)
-        | Row::Session(_)
         | Row::Alarm(_)
         | Row::Life(_)
         | Row::Supply(_)

@@ -19,10 +19,6 @@ const PLUG_BACK_MS: u64 = 60 * MINUTE_MS;
 
 impl Guide<'_> {
     pub(super) fn begin(&mut self) -> Result<(), Stop> {
-        self.look_once().map_err(Stop::NoAnswer)?;
-        if self.power.is_none() {
-            return Err(Stop::Refused(Box::new(Denial::NoUps)));
-        }
         for (number, line) in self.introduction().iter().enumerate() {
             self.world.say((number == 0).then_some(Tone::Strong), line);
         }

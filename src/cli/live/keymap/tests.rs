@@ -1,7 +1,7 @@
 use super::super::words::{COLUMNS, Paint, width};
 use super::*;
 use crate::cabinet::fact::SensorFault;
-use crate::cabinet::snapshot::{Away, ConfigView, Counts, FaultView, Home, KeyName, Moment, StoreIs, Who};
+use crate::cabinet::snapshot::{Away, ConfigView, Counts, FaultView, Home, KeyName, LastView, Moment, StoreIs, Who};
 use crate::cabinet::types::{BootId, ClockQuality, Evidence, Input, Mono, Reason, SlotNo, Stamp, Wall};
 use jiff::tz::TimeZone;
 
@@ -87,8 +87,10 @@ fn tricky() -> Snapshot {
     let mut seen = full(24, 6);
     empty(&mut seen, 2, out());
     empty(&mut seen, 3, Whereabouts::In { slot: SlotNo(4), evidence: Evidence::Tag });
-    empty(&mut seen, 5, Whereabouts::Unaccounted { since: moment(), let_in: None });
-    empty(&mut seen, 6, Whereabouts::Lost { since: moment() });
+    empty(&mut seen, 5, Whereabouts::Unaccounted { since: moment(), let_in: None, last: None });
+    let taken = Moment { wall: Wall(T0 - 90_000_000), ago_ms: 90_000_000, ..moment() };
+    let last = LastView { holder: Who { id: "ana".into(), name: "Ana Ruiz".into() }, since: taken, let_in: false };
+    empty(&mut seen, 6, Whereabouts::Lost { since: moment(), last: Some(last) });
     empty(&mut seen, 7, Whereabouts::Unseen);
     empty(&mut seen, 8, Whereabouts::Retired { since: moment() });
     seen.slots[3].key = Some(key(3));
@@ -132,7 +134,8 @@ Out
 
 Missing
   Unit 205 (slot 5): nobody is known to have it, since 13:25 (35 min)
-  Unit 206 (slot 6): lost, since 13:25 (35 min)
+  Unit 206 (slot 6): lost, since 13:25 (35 min); Ana Ruiz had it last, taken Mon
+    2 Nov 13:00
 
 Never seen here
   Unit 207 (slot 7)
@@ -162,13 +165,44 @@ fn three_hundred_slots_fit_eighty_columns() {
 }
 
 #[test]
-fn a_label_that_does_not_fit_keeps_what_tells_it_from_others() {
+fn labels_that_would_look_alike_when_cut_stand_below() {
+    let mut seen = full(6, 3);
+    let labels =
+        ["Unit 204 – front", "Unit 204 – storage", "Boiler room", "Mail room", "Electromechanical-plant", "Pool"];
+    for (slot, label) in seen.slots.iter_mut().zip(labels) {
+        slot.key = Some(KeyName { id: format!("the-key-of-{label}").as_str().into(), label: label.into() });
+        slot.home.as_mut().expect("it has one").key = slot.key.clone().expect("it hangs there");
+    }
+    let at = |columns| keymap(&seen, &View { columns, ..plain(false) });
+    let narrow = "\
+1 ■       2 ■       3 ■
+Unit 204  Unit 204  Boiler
+front     storage   room
+
+4 ■       5 ■       6 ■
+Mail      Elec…ant  Pool
+room
+
+■ in 6
+";
+    assert!(at(30).contains(narrow), "{}", at(30));
+    assert!(at(48).contains("\nUnit 204        Unit 204        Boiler room\nfront           storage\n"), "{}", at(48));
+    assert!(at(80).contains("Unit 204 – front          Unit 204 – storage        Boiler room\n"), "{}", at(80));
+    assert!(at(120).contains("1 ■ Unit 204 – front        2 ■ Unit 204 – storage      3 ■ Boiler room"), "{}", at(120));
+    for columns in [30, 48, 80, 120] {
+        assert!(at(columns).lines().take(9).all(|line| width(line) <= columns), "{}", at(columns));
+    }
+}
+
+#[test]
+fn keys_with_one_number_are_told_apart() {
     let mut seen = full(24, 8);
-    for (slot, label) in [(0, "Boiler room"), (1, "Mail room"), (2, "Building B 12"), (3, "Pool")] {
-        seen.slots[slot].key = Some(KeyName { id: "a-long-id".into(), label: label.into() });
+    for (slot, label) in [(0, "Building A 12"), (1, "Building B 12")] {
+        seen.slots[slot].key = Some(KeyName { id: format!("a-long-id-{slot}").as_str().into(), label: label.into() });
     }
     let text = keymap(&seen, &plain(false));
-    assert!(text.contains(" 1 ◆ Boil  2 ◆ Mail  3 ◆ 12    4 ◆ Pool  5 ■ 205"), "{text}");
+    assert!(text.contains("\nBuilding  Building  Unit 203  "), "{text}");
+    assert!(text.contains("\nA 12      B 12\n"), "{text}");
 }
 
 #[test]

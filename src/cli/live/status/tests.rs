@@ -117,6 +117,7 @@ fn busy() -> Snapshot {
                 key: key("207"),
                 home: Some(SlotNo(7)),
                 whereabouts: Whereabouts::Lost {
+                    last: None,
                     since: Moment { clock: ClockQuality::Restored, at_least: true, ..ago(400 * 24 * 60 * MIN) },
                 },
             },
