@@ -26,7 +26,7 @@ pub(super) fn render(config: &Config) -> String {
         (Some(_), _) => {}
         (None, None) => out.push_str("\n# [upstream]: not written, so the ledger is copied nowhere\n"),
         (None, Some(_)) => {
-            out.push_str("\n# [upstream]: without url, so the ledger is copied nowhere and no roster is asked for\n")
+            out.push_str("\n# [upstream]: without url, so the ledger is copied nowhere and no roster is asked for\n");
         }
     }
     if config.recipients.is_empty() {
