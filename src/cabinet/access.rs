@@ -81,6 +81,8 @@ pub(super) struct Check {
     user: UserId,
     shown: Shown,
     by: Proof,
+    /// It was not the code that stands.
+    is_wrong_code: bool,
     /// The answers of somebody who does not wait for the tick.
     ahead: Vec<Pin>,
 }
@@ -298,7 +300,7 @@ impl Cabinet {
             (None, None) => return self.deny(turn, Some(user), Denial::NoPin, None),
         };
         self.show(turn, Message::Checking);
-        self.have_checked(turn, Check { user, shown, by, ahead: Vec::new() }, pin, hash);
+        self.have_checked(turn, Check { user, shown, by, is_wrong_code: false, ahead: Vec::new() }, pin, hash);
     }
 
     fn have_checked(&mut self, turn: &mut Turn, check: Check, pin: Pin, hash: PinHash) {
@@ -310,12 +312,25 @@ impl Cabinet {
 
     /// Hashing takes a good part of a second, and a hand that knows its way does not wait: what follows the PIN counts once that is right.
     fn typed_ahead(&mut self, turn: &mut Turn, digits: Pin) {
-        if let Desk::Checking(Check { ahead, .. }) = &mut self.desk
-            && ahead.len() < AHEAD
-        {
-            ahead.push(digits);
+        if let Desk::Checking(Check { ahead, .. }) = &mut self.desk {
+            // Enter alone is a slip, or in the third place: no work order.
+            let counts = !digits.expose().is_empty() || ahead.len() + 1 == AHEAD;
+            if counts && ahead.len() < AHEAD {
+                ahead.push(digits);
+            }
         }
         self.show(turn, Message::Checking);
+    }
+
+    /// The answers of whoever began this visit, and of nobody else: what the second person typed is no answer of the first.
+    fn play_ahead(&mut self, turn: &mut Turn, user: &UserId, ahead: Vec<Pin>) {
+        for digits in ahead {
+            let is_theirs = self.books.session.as_ref().is_some_and(|session| session.user == *user);
+            if !is_theirs || self.visit.wants_second() {
+                return;
+            }
+            self.digits_typed(turn, digits);
+        }
     }
 
     pub(super) fn pin_checked(&mut self, turn: &mut Turn, user: &UserId, result: &CommandResult) {
@@ -329,6 +344,7 @@ impl Cabinet {
         match result {
             CommandResult::Pin(verdict @ (PinVerdict::Match | PinVerdict::Duress)) => {
                 let duress = *verdict == PinVerdict::Duress;
+                let begins = self.books.session.is_none();
                 match (self.is_welcome(turn, user).err(), check.by) {
                     (Some(denial), _) => {
                         self.deny(turn, Some(user.clone()), denial, None);
@@ -342,23 +358,30 @@ impl Cabinet {
                     (None, Proof::Vouched(_)) => self.admitted(turn, user, true, duress),
                     (None, Proof::OwnPin) => self.admitted(turn, user, false, duress),
                 }
-                for digits in check.ahead {
-                    self.digits_typed(turn, digits);
+                if begins {
+                    self.play_ahead(turn, user, check.ahead);
                 }
             }
             CommandResult::Pin(PinVerdict::Mismatch) => {
                 let own = self.books.roster.users.get(user).and_then(|user| user.pin.clone());
-                let Check { user, shown, by, ahead } = check;
+                let Check { user, shown, by, ahead, .. } = check;
                 match (by, own) {
                     // As many digits as a code, and not the code: their own PIN may have as many. Neither is one failure.
                     (Proof::Vouched(pin) | Proof::Enrolment(pin), Some(own)) => {
-                        self.have_checked(turn, Check { user, shown, by: Proof::OwnPin, ahead }, pin, own);
+                        self.have_checked(
+                            turn,
+                            Check { user, shown, by: Proof::OwnPin, is_wrong_code: true, ahead },
+                            pin,
+                            own,
+                        );
                     }
                     (Proof::OwnPin, _) | (_, None) => {
                         self.deny(turn, Some(user), Denial::WrongPin, Some(shown));
                     }
                 }
             }
+            // That it was not the code is known: guesses at one are not free because a PIN cannot be checked.
+            _ if check.is_wrong_code => self.deny(turn, Some(check.user), Denial::WrongPin, Some(check.shown)),
             // It could not be checked: nobody's fault, nobody is charged.
             CommandResult::Done | CommandResult::Hashed(_) | CommandResult::Failed(_) | CommandResult::Unknown => {
                 self.show(turn, Message::TimedOut);

@@ -77,7 +77,7 @@ impl Cabinet {
         let is_empty = digits.expose().is_empty();
         match &self.desk {
             // Enter alone is a slip, not a wrong PIN.
-            Desk::AwaitingPin { .. } | Desk::Checking(_) | Desk::Choosing(_) | Desk::Hashing(_) if is_empty => {}
+            Desk::AwaitingPin { .. } | Desk::Choosing(_) | Desk::Hashing(_) if is_empty => {}
             Desk::AwaitingPin { .. } | Desk::Checking(_) | Desk::Choosing(_) | Desk::Hashing(_) => {
                 self.pin_typed(turn, digits);
             }

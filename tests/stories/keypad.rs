@@ -2,7 +2,7 @@
 
 use crate::sample::{sample_roster, unit_key};
 use crate::story::Story;
-use cabinetd::cabinet::outcome::{Denial, Message, PinVerdict, Sound};
+use cabinetd::cabinet::outcome::{Action, Denial, Message, PinVerdict, Sound};
 use cabinetd::cabinet::settings::Settings;
 use cabinetd::cabinet::types::{Code, Role, UserId};
 
@@ -110,6 +110,72 @@ fn after_a_wrong_pin_or_a_cancel_nothing_typed_ahead_counts() {
     story.cancels();
     story.verdict(PinVerdict::Match);
     story.expect_locked();
+}
+
+#[test]
+fn a_work_order_without_a_number_may_be_typed_ahead_too() {
+    let mut story = at_a_keypad();
+    for digits in ["11", "482913", "", "1", "", "204", ""] {
+        story.typed(digits);
+    }
+    story.verdict(PinVerdict::Match);
+    story.expect_unlocked();
+    story.expect_record("authorised to take 204 for work-order at door 1");
+}
+
+/// The second person's digits are no answers of the first, nor anybody's number.
+#[test]
+fn what_the_second_person_types_ahead_counts_for_nothing() {
+    for may in [true, false] {
+        let mut story = at_a_keypad();
+        story.edits_user("bob", |bob| {
+            if !may {
+                bob.groups.clear();
+            }
+        });
+        enters(&mut story, "11");
+        story.typed("5");
+        story.typed("017");
+        story.expect_told("needs a second person");
+        for digits in ["12", "482913", "5", "204", "13"] {
+            story.typed(digits);
+        }
+        story.verdict(PinVerdict::Match);
+        let records = story.news().join("\n");
+        assert_eq!(records.contains("authorised to take safe"), may, "{records}");
+        assert!(!records.contains("204"), "{records}");
+        // Nor does the next PIN count for whoever has the number 13.
+        story.typed("482913");
+        assert!(
+            !story
+                .commanded()
+                .iter()
+                .any(|action| matches!(action, Action::CheckPin { user, .. } if user.as_str() == "dan"))
+        );
+    }
+}
+
+#[test]
+fn no_answer_typed_ahead_is_the_number_of_a_second_person() {
+    let mut story = at_a_keypad();
+    for digits in ["11", "482913", "5", "017", "12"] {
+        story.typed(digits);
+    }
+    story.verdict(PinVerdict::Match);
+    story.expect_told("needs a second person");
+}
+
+/// A guess at a code is charged, also where the own PIN's hash is damaged.
+#[test]
+fn a_wrong_code_is_charged_whatever_becomes_of_the_second_check() {
+    let mut story = at_a_keypad();
+    story.vouches("cleo", "ana", 30);
+    story.typed("11");
+    story.typed("48291357");
+    story.verdict(PinVerdict::Mismatch);
+    story.news();
+    story.pin_check_fails();
+    story.expect_record("ana refused: wrong-pin (charged)");
 }
 
 /// Eight digits are looked up as the code that stands, then as the PIN: what follows them is kept meanwhile.

@@ -412,6 +412,12 @@ impl Story {
         self.event(Event::CommandDone { id, result: CommandResult::Pin(verdict) });
     }
 
+    /// The check that is under way comes to nothing.
+    pub fn pin_check_fails(&mut self) {
+        let id = self.pin_checks.pop().expect("a PIN check is under way");
+        self.event(Event::CommandDone { id, result: CommandResult::Failed("a damaged hash".into()) });
+    }
+
     pub fn pin_ok(&mut self) {
         self.types("482913");
         self.verdict(PinVerdict::Match);
