@@ -556,7 +556,14 @@ fn a_cabinet_that_falls_silent_is_told_and_one_that_sleeps_is_not() {
     };
     assert_eq!(turned(0, due_ms), []);
     assert_eq!(turned(due_ms, due_ms + 60_000), [], "who did not listen cannot tell");
+    assert_eq!(turned(due_ms, due_ms + 599_999), [], "nor before those come back who failed while it was away");
+    // Records are a sign of life, too, and change nothing of when the next word is due.
+    let heard = |at_ms| server.receiver().heard(&cabinet(), at_ms).expect("kept");
+    heard(due_ms);
+    assert_eq!(turned(0, due_ms + 30_001), []);
+    heard(due_ms - 3_600_000);
     assert_eq!(turned(0, due_ms + 30_001), [(cabinet(), true)]);
+    assert_eq!(turned(due_ms, due_ms + 30_002), [], "a receiver that starts anew has not heard it again");
     assert_eq!(turned(0, due_ms + 90_000), [], "once");
     assert_eq!(copying.link.flush().blocking_recv(), Ok(true));
     assert_eq!(turned(0, due_ms), [(cabinet(), false)]);
@@ -788,7 +795,7 @@ fn forged_rosters_that_take_turns_are_told_once_each() {
     server.lay_down(&cabinet(), ".other", &signed_roster(8, [1; 32])).expect("laid down");
     let mut copying = copying(&ledger, &state, with_rosters(&server, &state), "m1");
     copying.link.roster_settled(7);
-    for rosters in [Rosters::Forged, Rosters::OtherDevice].repeat(5) {
+    for rosters in [Rosters::Forged, Rosters::Honest, Rosters::OtherDevice].repeat(4) {
         server.serve(rosters);
         let requests = server.requests();
         copying.until("it is asked", |_| server.requests() > requests + 4);
