@@ -502,7 +502,9 @@ impl Cabinet {
             | fact::Alarm::CabinetKeyDue
             | fact::Alarm::CabinetKeyOnly
             | fact::Alarm::ReplaceBattery => settings.power.is_none(),
-            fact::Alarm::RosterRefused { .. } | fact::Alarm::RosterOverdue { .. } => !settings.signed_roster,
+            fact::Alarm::RosterRefused { .. } | fact::Alarm::RosterOverdue { .. } | fact::Alarm::RosterWaits { .. } => {
+                !settings.signed_roster
+            }
             fact::Alarm::UpstreamAhead { .. }
             | fact::Alarm::CabinetCloned { .. }
             | fact::Alarm::RecordParked { .. }

@@ -17,7 +17,7 @@ use cabinetd::cabinet::power::Mode;
 use cabinetd::cabinet::signed::RosterFault;
 use cabinetd::cabinet::snapshot::Snapshot;
 use cabinetd::cabinet::types::{
-    AlarmId, BootId, Civil, ClockQuality, DoorNo, Input, Mono, Now, Origin, SessionId, SlotNo, Stamp, Wall,
+    AlarmId, BootId, Civil, ClockQuality, DoorNo, Input, Mono, Now, Origin, SlotNo, Stamp, Wall,
 };
 use cabinetd::config::{ANNOTATED, Config, Surroundings, UpstreamConfig};
 use cabinetd::io::store::{Identity, OpenOptions, Reader, Report, Store, Stored, verify};
@@ -91,7 +91,7 @@ impl Ledger {
 /// The record of an alarm under duress, and what the views make of it.
 fn writes_a_silent_record(ledger: &mut Ledger) -> u64 {
     let seq = ledger.next;
-    let alarm = Alarm::Duress { session: Some(SessionId(1)), user: "ana".into() };
+    let alarm = Alarm::Duress { session: None, user: "ana".into() };
     let fact = Fact::AlarmRaised { alarm, number: Some(AlarmId::silent(seq)) };
     let record = ledger.record(fact, 1_700_000_000_000, ClockQuality::Synced);
     let mut books = Books::default();
@@ -556,7 +556,14 @@ fn a_cabinet_that_falls_silent_is_told_and_one_that_sleeps_is_not() {
     };
     assert_eq!(turned(0, due_ms), []);
     assert_eq!(turned(due_ms, due_ms + 60_000), [], "who did not listen cannot tell");
+    assert_eq!(turned(due_ms, due_ms + 599_999), [], "nor before those come back who failed while it was away");
+    // Records are a sign of life, too, and change nothing of when the next word is due.
+    let heard = |at_ms| server.receiver().heard(&cabinet(), at_ms).expect("kept");
+    heard(due_ms);
+    assert_eq!(turned(0, due_ms + 30_001), []);
+    heard(due_ms - 3_600_000);
     assert_eq!(turned(0, due_ms + 30_001), [(cabinet(), true)]);
+    assert_eq!(turned(due_ms, due_ms + 30_002), [], "a receiver that starts anew has not heard it again");
     assert_eq!(turned(0, due_ms + 90_000), [], "once");
     assert_eq!(copying.link.flush().blocking_recv(), Ok(true));
     assert_eq!(turned(0, due_ms), [(cabinet(), false)]);
@@ -788,7 +795,7 @@ fn forged_rosters_that_take_turns_are_told_once_each() {
     server.lay_down(&cabinet(), ".other", &signed_roster(8, [1; 32])).expect("laid down");
     let mut copying = copying(&ledger, &state, with_rosters(&server, &state), "m1");
     copying.link.roster_settled(7);
-    for rosters in [Rosters::Forged, Rosters::OtherDevice].repeat(5) {
+    for rosters in [Rosters::Forged, Rosters::Honest, Rosters::OtherDevice].repeat(4) {
         server.serve(rosters);
         let requests = server.requests();
         copying.until("it is asked", |_| server.requests() > requests + 4);
@@ -831,6 +838,43 @@ fn of_a_silent_record_that_goes_nothing_shows_here() {
     copying.until_acknowledged(silent + 1);
     assert_ne!(shows(&copying).heard, before.heard);
     assert_eq!(all_there(&server, silent + 1), silent + 1);
+}
+
+#[test]
+fn a_silent_record_that_is_taken_in_no_form_shows_as_the_next_one_that_may_be_seen() {
+    let (dir, server, mut ledger) = site(5);
+    let state = dir.path().join("state");
+    let often = UpstreamConfig { heartbeat_s: 1, ..config(&server, &state) };
+    let mut copying = copying(&ledger, &state, often, "m1");
+    copying.until_acknowledged(5);
+    server.policy().too_large.insert(6);
+    let silent = writes_a_silent_record(&mut ledger);
+    copying.link.recorded(silent, Mode::Line);
+    // It was turned down with its payload and without, and heartbeats went since.
+    let requests = server.requests();
+    copying.until("it is tried", |_| server.requests() > requests + 8);
+    let shows = |copying: &Copying| (copying.link.state().blocked, copying.link.state().trouble);
+    assert_eq!((silent, shows(&copying)), (6, (None, None)), "nothing to be seen waits");
+    let is_told = |copying: &mut Copying| {
+        std::iter::from_fn(|| copying.said.try_recv().ok())
+            .filter_map(|event| match event {
+                Event::UpstreamSaid(UpstreamNews::Blocked { seq }) => Some(seq),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(is_told(&mut copying), Vec::<u64>::new());
+    ledger.write(2);
+    copying.link.recorded(8, Mode::Line);
+    copying.until("it is shown", |copying| copying.link.state().trouble.is_some());
+    assert_eq!(shows(&copying).0, Some(7));
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(is_told(&mut copying), [7], "once");
+    server.policy().too_large.clear();
+    copying.link.retry();
+    copying.until_acknowledged(8);
+    assert_eq!(shows(&copying).0, None);
+    all_there(&server, 8);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! `keymap SITE CABINET` prints the last one. `verify SITE CABINET` says what is there. `roster SITE CABINET FILE` lays a signed roster down for a cabinet, which is a file `SITE+CABINET.json` in
 //! DIR; `roster forged`, `older` (its `.older.json`), `other-device` (its `.other.json`), `oversized` serve another one until `roster honest`.
 //!
-//! A cabinet that is dead or cut off cannot say so: when a heartbeat is half a minute late, `silent: SITE CABINET …` is printed, and
+//! A cabinet that is dead or cut off cannot say so: when the next word is half a minute late, `silent: SITE CABINET …` is printed, and
 //! `heard again: …` when it is back; an executable `on-silence` in DIR is run with `silent` or `heard`, site, cabinet and the time of the last word.
 //!
 //! What `outage-hints.json` in DIR says is what cabinets are told of storms and outages, for example

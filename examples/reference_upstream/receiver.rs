@@ -68,6 +68,9 @@ CREATE TABLE IF NOT EXISTS life (
 /// A heartbeat may be so late before people are told, ms.
 pub const PATIENCE_MS: i64 = 30_000;
 
+/// Cabinets that failed to reach a receiver come back only after a pause: one that was away waits so long for them, ms.
+pub const AWAY_MS: i64 = 600_000;
+
 /// A cabinet that fell silent, or is heard again. `heard_ms`: when it was heard last, Unix time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Turned {
@@ -110,6 +113,12 @@ impl Receiver {
             params![of.site, of.name, words],
         )?;
         self.head(of)
+    }
+
+    /// Any request of a cabinet is a sign of life.
+    pub fn heard(&self, of: &Cabinet, now_ms: i64) -> rusqlite::Result<()> {
+        let update = "UPDATE life SET heard_ms = ?3 WHERE site = ?1 AND cabinet = ?2";
+        self.conn.execute(update, params![of.site, of.name, now_ms]).map(drop)
     }
 
     /// `PUT keymap`: the last one is kept; the record that it is as of says which is the last.
@@ -322,14 +331,18 @@ impl Receiver {
         rows.collect()
     }
 
-    /// Which cabinets fell silent or were heard again since the last look. Nothing that came before `since_ms` was missed: nobody listened.
+    /// Which cabinets fell silent or were heard again since the last look. Before `since_ms` nobody listened: of whom nothing was heard since,
+    /// it takes longer.
     pub fn turned(&self, since_ms: i64, now_ms: i64) -> rusqlite::Result<Vec<Turned>> {
         let mut statement = self.conn.prepare(
             "UPDATE life SET is_silent = NOT is_silent
-             WHERE is_silent != (within_ms IS NOT NULL AND max(heard_ms, ?1) + within_ms + ?2 < ?3)
+             WHERE CASE is_silent
+                 WHEN 0 THEN heard_ms + within_ms + ?2 < ?3 AND (heard_ms >= ?1 OR ?1 + max(within_ms + ?2, ?4) < ?3)
+                 ELSE within_ms IS NULL OR heard_ms + within_ms + ?2 >= ?3
+             END
              RETURNING site, cabinet, is_silent, heard_ms",
         )?;
-        let rows = statement.query_map(params![since_ms, PATIENCE_MS, now_ms], |row| {
+        let rows = statement.query_map(params![since_ms, PATIENCE_MS, now_ms, AWAY_MS], |row| {
             let cabinet = Cabinet { site: row.get(0)?, name: row.get(1)? };
             Ok(Turned { cabinet, is_silent: row.get(2)?, heard_ms: row.get(3)? })
         })?;

@@ -413,6 +413,9 @@ fn perform(shared: &Shared, request: &Request, most: Option<usize>) -> Reply {
     let mut policy = lock(&shared.policy).clone();
     policy.most = most.or(policy.most);
     let mut receiver = lock(&shared.receiver);
+    if let Err(error) = receiver.heard(&of, now_ms()) {
+        return problem(500, &error.to_string());
+    }
     let done = match (request.method.as_str(), what.as_str()) {
         ("GET", "head") => receiver.head(&of),
         ("POST", "records") => receiver.records(&of, &text, &policy),

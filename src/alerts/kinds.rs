@@ -99,6 +99,7 @@ kinds! {
     PRIVILEGES_ROSE Routine "privileges-rose": "A signed roster gives somebody more than before";
     ROSTER_REFUSED Routine "roster-refused": "A signed roster was not taken";
     ROSTER_OVERDUE Routine "roster-overdue": "The signed roster is past its age";
+    ROSTER_WAITS Routine "roster-waits": "A signed roster waits for a key";
     INACTIVE_USER Routine "inactive-user": "Somebody has not been here for a long time";
     FLICKER Routine "flicker": "Mains is back after a moment";
     MODE_CHANGED Routine "mode-changed": "The cabinet changed how it uses its power";
@@ -196,6 +197,7 @@ pub fn of_alarm(alarm: &Alarm) -> &'static Kind {
         Alarm::LockboxOpened => &LOCKBOX_OPENED,
         Alarm::RosterRefused { .. } => &ROSTER_REFUSED,
         Alarm::RosterOverdue { .. } => &ROSTER_OVERDUE,
+        Alarm::RosterWaits { .. } => &ROSTER_WAITS,
         Alarm::PrivilegesRose { .. } => &PRIVILEGES_ROSE,
     }
 }

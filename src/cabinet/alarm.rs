@@ -45,6 +45,7 @@ impl Alarm {
             | Self::RecordParked { .. }
             | Self::UpstreamBlocked { .. }
             | Self::RosterOverdue { .. }
+            | Self::RosterWaits { .. }
             | Self::UpstreamSilent
             | Self::UpsUnreachable => false,
         }

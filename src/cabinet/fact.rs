@@ -542,6 +542,11 @@ pub enum Alarm {
     RosterOverdue {
         version: u64,
     },
+    /// A signed roster is not in force yet: this key must be back first. Whom it dismisses is still let in.
+    RosterWaits {
+        version: u64,
+        key: KeyId,
+    },
     /// A signed roster gives somebody more than before: somebody here has to take note.
     PrivilegesRose {
         version: u64,

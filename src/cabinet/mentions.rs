@@ -164,7 +164,7 @@ impl Alarm {
                 said.session = *session;
             }
             Self::UnexpectedSlot { key, .. } => said.keys.extend(key),
-            Self::Overdue { key } => said.keys.push(key),
+            Self::Overdue { key } | Self::RosterWaits { key, .. } => said.keys.push(key),
             Self::OutAtClosing { keys } => said.keys.extend(keys),
             Self::LoneEmergency { session, user } => {
                 said.users.push(user);

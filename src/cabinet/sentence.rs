@@ -149,6 +149,12 @@ impl Names<'_> {
             }
             Alarm::RosterRefused { fault } => format!("the roster that upstream has counts for nothing: {fault}"),
             Alarm::RosterOverdue { version } => format!("signed roster {version} is past its age"),
+            Alarm::RosterWaits { version, key } => {
+                format!(
+                    "signed roster {version} is not in force yet: it waits until {} is back, or marked as lost",
+                    self.key(key)
+                )
+            }
             Alarm::PrivilegesRose { version, rises } => {
                 format!("signed roster {version} {}", self.rises(rises))
             }

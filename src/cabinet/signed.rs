@@ -249,13 +249,13 @@ impl Cabinet {
             Ok(false) => return done(format!("signed roster {version} is in force already")),
             Err(fault) => return Ok(Answer::Problems(vec![fault.to_string()])),
         }
-        if dry_run {
+        let keys = self.keys_in_its_way(&roster);
+        if dry_run && keys.is_empty() {
             return Ok(match self.weigh_change(&self.change_of(&roster)) {
                 Ok((_, lines)) => Answer::Difference { lines, applied: false },
                 Err(problems) => Answer::Problems(problems),
             });
         }
-        let keys = self.keys_in_its_way(&roster);
         if !self.may_change_rules() || !keys.is_empty() {
             if let Some(waiting) = self.waiting_roster().filter(|waiting| *waiting >= version) {
                 return Ok(Answer::Problems(vec![format!(
@@ -265,7 +265,9 @@ impl Cabinet {
             if let Err(problems) = self.roster_after(&self.change_of(&roster)) {
                 return Ok(Answer::Problems(problems));
             }
-            self.offer(roster, turn.by.clone());
+            if !dry_run {
+                self.offer(roster, turn.by.clone());
+            }
             let until = match keys.first() {
                 None => "when nobody is at the cabinet".to_owned(),
                 Some(key) => format!("when key {key} is back, whose slot it gives to another (or marked as lost)"),
@@ -297,17 +299,28 @@ impl Cabinet {
 
     fn offer(&mut self, roster: SignedRoster, by: Origin) {
         if self.waiting_roster().is_none_or(|waiting| waiting < roster.version) {
-            self.signed.offered = Some((roster, by));
+            // What the one before it waited for says nothing of this one.
+            (self.signed.offered, self.signed.keys) = (Some((roster, by)), Vec::new());
         }
     }
 
-    /// Takes what waits, if nobody is here and there is room for the record.
+    /// Takes what waits, if nobody is here and there is room for the record; for which key one waits stands in an alarm.
     pub(super) fn take_offered(&mut self, turn: &mut Turn) {
         let has_stopped = self.books.life.as_ref().is_some_and(|life| life.stopped);
-        if self.signed.offered.is_none() || has_stopped || self.store == StoreState::Reserve || !self.may_change_rules()
-        {
+        if has_stopped || self.store == StoreState::Reserve || !self.may_change_rules() {
             return;
         }
+        self.weigh_offered(turn);
+        turn.by = Origin::cabinet();
+        let key = self.signed.keys.first().cloned();
+        let waits = key.and_then(|key| Some(Alarm::RosterWaits { version: self.waiting_roster()?, key }));
+        self.resolve(turn, |open| matches!(open, Alarm::RosterWaits { .. }) && Some(open) != waits.as_ref());
+        if let Some(alarm) = waits {
+            self.raise(turn, alarm);
+        }
+    }
+
+    fn weigh_offered(&mut self, turn: &mut Turn) {
         let Some((roster, by)) = self.signed.offered.take() else { return };
         let before = std::mem::take(&mut self.signed.keys);
         // Another one may have been taken since.

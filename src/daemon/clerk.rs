@@ -257,6 +257,7 @@ const fn alarm_message(alarm: &Alarm) -> Option<&'static Message> {
         Alarm::UpstreamBlocked { .. } => &alarms::UPSTREAM_BLOCKED,
         Alarm::RosterRefused { .. } => &alarms::ROSTER_COUNTS_FOR_NOTHING,
         Alarm::RosterOverdue { .. } => &alarms::ROSTER_OVERDUE,
+        Alarm::RosterWaits { .. } => &alarms::ROSTER_WAITS,
         Alarm::PrivilegesRose { .. } => &alarms::PRIVILEGES_ROSE,
         Alarm::UpstreamSilent => &alarms::UPSTREAM_MUTE,
     })
@@ -343,6 +344,7 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
             | Alarm::UpstreamBlocked { .. }
             | Alarm::RosterRefused { .. }
             | Alarm::RosterOverdue { .. }
+            | Alarm::RosterWaits { .. }
             | Alarm::PrivilegesRose { .. }
             | Alarm::UpstreamSilent
             | Alarm::RecordsMissing { .. } => (None, &[]),

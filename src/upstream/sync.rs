@@ -173,6 +173,12 @@ impl Sync {
         self.is_stopped
     }
 
+    /// The record that it takes in no form.
+    #[must_use]
+    pub const fn blocked(&self) -> Option<u64> {
+        self.blocked
+    }
+
     /// Why no records go although it answers; none if they do.
     #[must_use]
     pub const fn held_up_by(&self) -> Option<&'static str> {
@@ -251,7 +257,7 @@ impl Sync {
                 self.turned_down(sent.map_or(0, |(after, _)| after));
             }
             Answer::TooLarge => match sent {
-                Some((after, last)) if last == after + 1 => self.refuse(last, &mut news),
+                Some((after, last)) if last == after + 1 => self.refuse(after, &[last], &mut news),
                 _ => {
                     let size = sent.map_or(self.most, |(after, last)| (last - after) as usize);
                     self.most = (size / 2).max(1);
@@ -266,18 +272,20 @@ impl Sync {
                 }
                 self.agree(*head, None, &mut news);
                 let taken = (head.seq - after) as usize;
-                if taken > 0 {
-                    self.takes(&mut news);
-                }
                 // Of what it was not sent it can refuse nothing.
-                let mut refused = refused.iter().filter(|seq| (head.seq + 1..=last).contains(seq)).peekable();
-                if refused.peek().is_some() {
-                    refused.for_each(|seq| self.refuse(*seq, &mut news));
+                let sent = |seq: &u64| *seq > head.seq && *seq <= last;
+                let refused: Vec<u64> = refused.iter().copied().filter(sent).collect();
+                if !refused.is_empty() {
+                    self.refuse(head.seq, &refused, &mut news);
                 } else if head.seq >= last {
                     self.most = (self.most * 2).min(self.bounds.records);
                 } else {
                     // What it does not take at once need not be sent at once.
                     self.most = taken.max(1);
+                }
+                // One that is sent again what it lost says nothing yet of the record that blocked.
+                if taken > 0 && self.blocked.is_none() && head.seq >= self.acknowledged {
+                    self.takes(&mut news);
                 }
                 if taken > 0 || !news.is_empty() {
                     self.fruitless = 0;
@@ -306,9 +314,8 @@ impl Sync {
     fn agree(&mut self, head: Head, claimed: Option<Head>, news: &mut Vec<News>) {
         self.known = Known::Agreed { after: head.seq, claimed };
         (self.failures, self.retry_after_ms) = (0, 0);
-        if self.blocked.is_some_and(|seq| seq <= head.seq) {
-            self.blocked = None;
-        }
+        // Only the record that comes next can block: what was taken does not, nor what is not sent yet because something was lost.
+        self.blocked = self.blocked.filter(|seq| *seq == head.seq + 1);
         if claimed.is_some() {
             return;
         }
@@ -331,13 +338,27 @@ impl Sync {
         }
     }
 
-    fn refuse(&mut self, seq: u64, news: &mut Vec<News>) {
-        if self.refused.len() < MOST_REFUSED && self.refused.insert(seq) {
-            news.push(News::Refused { seq });
-        } else if self.blocked != Some(seq) {
-            // Its payload stays here already; or that goes for so many that it is not about records any more.
-            (self.blocked, self.is_taking) = (Some(seq), false);
-            news.push(News::Blocked { seq });
+    /// It has everything up to `held`, and refuses these records behind it, in order. Only the first behind `held` can block.
+    fn refuse(&mut self, held: u64, refused: &[u64], news: &mut Vec<News>) {
+        let mut stays = None;
+        for seq in refused {
+            if self.refused.len() < MOST_REFUSED && self.refused.insert(*seq) {
+                news.push(News::Refused { seq: *seq });
+            } else {
+                // Its payload stays here already; or that goes for so many that it is not about records any more.
+                stays = stays.or(Some(*seq));
+            }
+        }
+        match stays {
+            Some(seq) if seq == held + 1 => {
+                if self.blocked.replace(seq) != Some(seq) {
+                    self.is_taking = false;
+                    news.push(News::Blocked { seq });
+                }
+            }
+            // What is before it can go.
+            Some(seq) => self.most = (seq - held - 1) as usize,
+            None => {}
         }
     }
 
@@ -358,6 +379,7 @@ impl Sync {
             Some(place) if place == theirs => {
                 self.agree_or_lost(theirs, news);
                 if theirs.seq == our_head.seq {
+                    // Nothing is left that could block.
                     self.takes(news);
                 }
             }

@@ -229,6 +229,7 @@ fn alarms() -> Vec<Alarm> {
         },
         Alarm::RosterRefused { fault: RosterFault::BadSignature },
         Alarm::RosterOverdue { version: 7 },
+        Alarm::RosterWaits { version: 8, key: "204".into() },
         Alarm::PrivilegesRose { version: 8, rises: every_rise() },
         Alarm::UpstreamSilent,
     ];
@@ -265,13 +266,14 @@ fn alarms() -> Vec<Alarm> {
             | Alarm::UpstreamBlocked { .. }
             | Alarm::RosterRefused { .. }
             | Alarm::RosterOverdue { .. }
+            | Alarm::RosterWaits { .. }
             | Alarm::PrivilegesRose { .. }
             | Alarm::UpstreamSilent
             | Alarm::RecordsMissing { .. } => {}
         }
     }
     let kinds: std::collections::HashSet<_> = all.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 34, "each alarm has a sample");
+    assert_eq!(kinds.len(), 35, "each alarm has a sample");
     all
 }
 

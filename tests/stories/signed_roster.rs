@@ -223,7 +223,7 @@ fn one_that_gives_the_home_of_a_key_that_is_out_to_another_waits_until_it_is_bac
     arrives(&mut story, 7, in_the_place_of_204);
     story.wait_min(60);
     assert_eq!((held(&story), waits_for(&story)), (None, Some((7, vec!["Unit 204".into()]))));
-    story.expect_alarms(&[]);
+    story.expect_alarms(&["roster-waits key 204 version 7"]);
     assert_eq!(story.cabinet.settled_roster(), 7, "it is here: it need not be handed over again");
     // A restart loses it; whoever has it hands it over again.
     story.power_cut(60, |_| {});
@@ -237,6 +237,7 @@ fn one_that_gives_the_home_of_a_key_that_is_out_to_another_waits_until_it_is_bac
     assert_eq!(held(&story), None, "not in a visit");
     story.closes();
     assert_eq!((held(&story), waits_for(&story)), (Some(7), None));
+    story.expect_alarms(&[]);
     assert_eq!(story.cabinet.books().roster.by_home(SlotNo(4)).map(|key| key.id.as_str()), Some("404"));
 
     // One that does not come back is marked as lost.
@@ -245,6 +246,7 @@ fn one_that_gives_the_home_of_a_key_that_is_out_to_another_waits_until_it_is_bac
     arrives(&mut story, 7, in_the_place_of_204);
     story.key_is("204", KeyStep::Lost);
     assert_eq!(held(&story), Some(7));
+    story.expect_alarms(&[]);
 
     // What is wrong with it whoever brings which key back is told at once; a newer one that needs not wait does not.
     let mut story = begins();
@@ -257,6 +259,22 @@ fn one_that_gives_the_home_of_a_key_that_is_out_to_another_waits_until_it_is_bac
     arrives(&mut story, 8, in_the_place_of_204);
     arrives(&mut story, 9, |_| {});
     assert_eq!((held(&story), waits_for(&story)), (Some(9), None));
+
+    // Nor does one wait for what the one before it waited for, if it does not fit.
+    let mut story = begins();
+    story.pulls("ana", 4);
+    arrives(&mut story, 7, in_the_place_of_204);
+    story.expect_alarms(&["roster-waits key 204 version 7"]);
+    arrives(&mut story, 8, |roster| {
+        in_the_place_of_204(roster);
+        roster.keys.push(unit_key(99, "a"));
+    });
+    assert_eq!((held(&story), waits_for(&story), story.cabinet.settled_roster()), (None, None, 8));
+    let open: Vec<&Alarm> = story.cabinet.books().alarms.values().map(|open| &open.alarm).collect();
+    assert!(
+        matches!(open[..], [Alarm::RosterRefused { fault: RosterFault::DoesNotFit { version: 8, .. } }]),
+        "told at once, and nothing waits any more: {open:?}"
+    );
 }
 
 #[test]
@@ -265,8 +283,9 @@ fn brought_on_a_stick_it_waits_for_a_key_too_and_whoever_brings_it_is_told() {
     story.pulls("ana", 4);
     let seven = signed(&story, 7, in_the_place_of_204);
     let dry = brings(&mut story, Role::Admin, "b1", seven.clone(), true);
-    assert!(matches!(&dry, Answer::Problems(why) if why[0].contains("204: is out")), "{dry:?}");
+    assert_eq!(waits_for(&story), None, "it only shows");
     let answer = brings(&mut story, Role::Admin, "b2", seven, false);
+    assert_eq!(dry, answer, "in the same words");
     assert!(matches!(&answer, Answer::Done { text, .. } if text.contains("key 204 is back")), "{answer:?}");
     let wrong = signed(&story, 8, |roster| {
         in_the_place_of_204(roster);

@@ -401,6 +401,7 @@ const fn is_the_cabinets_own(fact: &Fact) -> bool {
                 | Alarm::UpstreamBlocked { .. }
                 | Alarm::RosterRefused { .. }
                 | Alarm::RosterOverdue { .. }
+                | Alarm::RosterWaits { .. }
                 | Alarm::UpstreamSilent
         ),
         _ => false,

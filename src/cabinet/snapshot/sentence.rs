@@ -41,6 +41,7 @@ pub(super) const fn kind(alarm: &Alarm) -> &'static str {
         Alarm::UpstreamBlocked { .. } => "upstream-blocked",
         Alarm::RosterRefused { .. } => "roster-refused",
         Alarm::RosterOverdue { .. } => "roster-overdue",
+        Alarm::RosterWaits { .. } => "roster-waits",
         Alarm::PrivilegesRose { .. } => "privileges-rose",
         Alarm::UpstreamSilent => "upstream-silent",
     }
@@ -67,6 +68,7 @@ pub(in crate::cabinet) const fn level(alarm: &Alarm) -> u8 {
         | Alarm::UpstreamBlocked { .. }
         | Alarm::RosterRefused { .. }
         | Alarm::RosterOverdue { .. }
+        | Alarm::RosterWaits { .. }
         | Alarm::PrivilegesRose { .. }
         | Alarm::UpstreamSilent
         | Alarm::UpsUnreachable => 2,
@@ -169,6 +171,11 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
         Alarm::RosterRefused { fault } => format!("Upstream's roster for this cabinet counts for nothing: {fault}."),
         Alarm::RosterOverdue { version } => format!(
             "Signed roster {version} is past its age. Nobody is locked out; have a new one signed, or see why none comes (`cabinetd upstream status`)."
+        ),
+        Alarm::RosterWaits { version, key } => format!(
+            "Signed roster {version} is not in force until {} is back, or marked as lost (`cabinetd key lost`). Whom it dismisses is still let in: \
+             `cabinetd user revoke`.",
+            eye.key(key).label
         ),
         Alarm::PrivilegesRose { version, rises } => format!(
             "Signed roster {version} {}. Right? Then take note; if not, revoke (`cabinetd user revoke`), or have another signed.",

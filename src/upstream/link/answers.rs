@@ -28,15 +28,19 @@ impl Copier {
         }
         // That there was a silent record to send must not be seen: how it went, the next heartbeat shows.
         let is_quiet = !self.is_beat_due() && is_silent(reader, sent)?;
+        let blocked = seen_blocked(reader, sync)?;
         if !is_quiet {
-            self.show_answer(sync, answers, why).await;
+            let held_up_by = sync.held_up_by().filter(|_| sync.is_stopped() || blocked.is_some());
+            self.show_answer(sync, answers, why, held_up_by).await;
         }
         for news in news {
             self.take(news, sync).await?;
         }
+        if let Some(seq) = blocked.filter(|_| self.shown.borrow().blocked != blocked) {
+            self.inform(UpstreamNews::Blocked { seq }).await;
+        }
         let acknowledged = sync.acknowledged();
         self.shown.send_if_modified(|state| {
-            let blocked = state.blocked.filter(|seq| *seq > acknowledged);
             let changed = state.acknowledged != acknowledged || state.blocked != blocked;
             (state.acknowledged, state.blocked) = (acknowledged, blocked);
             changed && !is_quiet
@@ -45,7 +49,7 @@ impl Copier {
     }
 
     /// Whether it answers, and what is wrong, for those who look and for the core.
-    async fn show_answer(&mut self, sync: &Sync, answers: bool, why: Option<String>) {
+    async fn show_answer(&mut self, sync: &Sync, answers: bool, why: Option<String>, held_up_by: Option<&str>) {
         let now = (self.now)();
         let is_first = self.shown.borrow().heard.is_none();
         if let Some(why) = why {
@@ -64,7 +68,6 @@ impl Copier {
         if was_silent {
             tell!(UPSTREAM_BACK, "upstream answers again");
         }
-        let held_up_by = sync.held_up_by();
         self.shown.send_modify(|state| {
             state.failing_since = None;
             state.trouble = state.trouble.take().filter(|_| held_up_by.is_some() && !was_silent);
@@ -90,11 +93,8 @@ impl Copier {
                 self.marks.park(seq, true).await?;
                 self.show_refused(sync).await;
             }
-            News::Blocked { seq } => {
-                self.shown.send_modify(|state| state.blocked = Some(seq));
-                self.end_flush(false);
-                self.inform(UpstreamNews::Blocked { seq }).await;
-            }
+            // Whether it may be seen, and under which number, is another matter.
+            News::Blocked { .. } => self.end_flush(false),
             News::Takes => self.inform(UpstreamNews::Takes).await,
             News::Stopped { seq, elsewhere } => {
                 self.shown.send_modify(|state| state.stopped = true);
@@ -141,6 +141,15 @@ impl Copier {
         }
         self.shown.send_modify(|state| state.trouble = Some(why.to_owned()));
     }
+}
+
+/// The record that it takes in no form, as it may be seen: a silent one holds up the first behind it that is not. None: nothing to be seen
+/// waits.
+fn seen_blocked(reader: &Reader, sync: &Sync) -> Result<Option<u64>, StoreError> {
+    let Some(seq) = sync.blocked() else { return Ok(None) };
+    let (hidden, head) = (reader.hidden()?, reader.head()?.seq);
+    let seen = hidden.seq(hidden.number(seq - 1) + 1);
+    Ok((seen <= head).then_some(seen))
 }
 
 /// Whether a batch with these ends was about silent alarms alone.

@@ -22,8 +22,10 @@ use tokio::time::Instant;
 
 /// An older hint is of another weather.
 const HINT_COUNTS_MS: u64 = 6 * 3_600_000;
-/// On line, one heartbeat in so many asks for hints.
-const HINTED_EACH: u32 = 30;
+/// On line, hints are asked for with a heartbeat, at most so often.
+const HINTED_EACH: Duration = Duration::from_secs(30 * 60);
+/// Rosters that count for nothing are told anew when all was well for so long.
+const WELL_FOR: Duration = Duration::from_secs(6 * 3_600);
 /// The keymap is shown at most so often.
 const KEYMAP_EACH: Duration = Duration::from_secs(60);
 /// After so many failures it is tried no less often any more: about once an hour.
@@ -32,10 +34,12 @@ const MOST_DOUBLINGS: u32 = 6;
 const MOST_ROSTERS_TOLD: usize = 16;
 
 /// How far that is.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub(super) struct Aside {
-    /// Heartbeats since hints were asked for.
-    unhinted: u32,
+    /// When hints were asked for last.
+    hinted: Option<Instant>,
+    /// When something was wrong with the roster last.
+    roster_ailed: Option<Instant>,
     /// The keymap as upstream has it: its slots as JSON, without what changes because time passes.
     shown: Option<Value>,
     /// When it was shown last, or that was tried.
@@ -45,14 +49,12 @@ pub(super) struct Aside {
     told: BTreeSet<&'static str>,
 }
 
-impl Default for Aside {
-    fn default() -> Self {
-        // The first heartbeat asks.
-        Self { unhinted: HINTED_EACH, shown: None, tried: None, failures: 0, told: BTreeSet::new() }
-    }
-}
-
 impl Aside {
+    /// On line. The first heartbeat asks.
+    fn is_hint_due(&self, now: Instant, slower: u32) -> bool {
+        self.hinted.is_none_or(|at| now.saturating_duration_since(at) >= HINTED_EACH * slower)
+    }
+
     fn differs(&self, slots: &[SlotView]) -> bool {
         self.shown.as_ref() != Some(&timeless(slots))
     }
@@ -89,13 +91,13 @@ pub(super) struct Seen {
 impl Copier {
     /// On battery with each heartbeat, on line now and then. What comes of it is the core's.
     pub(super) async fn ask_hint(&mut self, client: &Client, life: Life) {
-        self.aside.unhinted = self.aside.unhinted.saturating_add(1);
+        let now = Instant::now();
         // Before a sleep nobody waits for it.
-        let is_due = (self.aside.unhinted > HINTED_EACH || life.on_battery) && !life.asleep_until_woken;
+        let is_due = (life.on_battery || self.aside.is_hint_due(now, self.slower)) && !life.asleep_until_woken;
         if !self.setup.config.hints || !is_due {
             return;
         }
-        self.aside.unhinted = 0;
+        self.aside.hinted = Some(now);
         let hint = client.hint().await;
         if let Some(Some(hint)) = self.aside.answered("outage-hints", hint)
             && hint.age_ms <= HINT_COUNTS_MS
@@ -192,7 +194,9 @@ impl Copier {
     }
 
     fn show_roster_trouble(&mut self, why: Option<String>) {
-        if why.is_none() {
+        // A good one in between ends nothing: good and forged in turn would be told for ever.
+        let ailed = if why.is_some() { self.aside.roster_ailed.replace(Instant::now()) } else { None };
+        if ailed.is_some_and(|at| at.elapsed() >= WELL_FOR) {
             self.rosters_told.clear();
         }
         self.shown.send_if_modified(|state| {
@@ -225,4 +229,20 @@ fn timeless(slots: &[SlotView]) -> Value {
     let mut value = serde_json::to_value(slots).unwrap_or_default();
     strip(&mut value);
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_line_hints_are_asked_for_each_half_hour_however_often_the_heart_beats() {
+        let mut aside = Aside::default();
+        let asked = Instant::now();
+        assert!(aside.is_hint_due(asked, 1), "with the first heartbeat");
+        aside.hinted = Some(asked);
+        let due = |minutes: u64, slower| aside.is_hint_due(asked + Duration::from_secs(minutes * 60), slower);
+        assert_eq!([due(0, 1), due(29, 1), due(30, 1), due(150, 1)], [false, false, true, true]);
+        assert_eq!([due(30, 12), due(360, 12)], [false, true], "asleep, less often");
+    }
 }

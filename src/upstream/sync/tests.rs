@@ -282,7 +282,7 @@ fn a_record_whose_envelope_is_refused_holds_up_what_is_behind_it() {
     let refuse = |head: Head| Answer::Took { head, refused: BTreeSet::from([4]) };
     receiver.take(START, &ours.records[..3].iter().map(|head| (*head, true)).collect::<Vec<_>>(), 3);
     let first = sync.heard(Some((0, 9)), &refuse(ours.records[2]), &ours).unwrap();
-    assert_eq!(first, [News::Acknowledged(ours.records[2]), News::Takes, News::Refused { seq: 4 }]);
+    assert_eq!(first, [News::Acknowledged(ours.records[2]), News::Refused { seq: 4 }, News::Takes]);
     let again = sync.heard(Some((3, 9)), &refuse(ours.records[2]), &ours).unwrap();
     assert_eq!(again, [News::Blocked { seq: 4 }]);
     assert_eq!(sync.pause_ms(0), BOUNDS.longest_pause_ms);
@@ -453,4 +453,57 @@ fn cabinets_that_were_told_the_same_moment_do_not_come_back_together() {
     let mut sync = fresh(0);
     sync.heard(None, &Answer::Failed { retry_after_ms: Some(90_000) }, &Ledger::new()).unwrap();
     assert!(sync.pause_ms(u32::MAX) >= sync.pause_ms(0) + 500);
+}
+
+/// What it says to an answer to the next batch: `head` is there, and `refused` is refused.
+fn refuses(sync: &mut Sync, ours: &Ledger, head: u64, refused: &[u64]) -> Vec<News> {
+    let Step::Send { after, most } = sync.next(ours.records.len() as u64) else { panic!("{sync:?}") };
+    let last = (after + most as u64).min(ours.records.len() as u64);
+    let answer = Answer::Took { head: ours.place(head).unwrap().unwrap(), refused: refused.iter().copied().collect() };
+    without_acks(sync.heard(Some((after, last)), &answer, ours).unwrap())
+}
+
+#[test]
+fn of_several_envelopes_that_are_refused_only_the_next_one_blocks_and_that_is_told_once() {
+    let mut ours = Ledger::new();
+    ours.write(60, 1);
+    let mut sync = Sync::new(BOUNDS, "m1".into(), 0, BTreeSet::from([41, 45]));
+    sync.heard(None, &Answer::Has { head: ours.place(40).unwrap(), machine: None }, &ours).unwrap();
+    assert_eq!(refuses(&mut sync, &ours, 40, &[41, 45]), [News::Blocked { seq: 41 }]);
+    for _ in 0..3 {
+        assert_eq!(refuses(&mut sync, &ours, 40, &[41, 45]), [], "once");
+        assert_eq!(sync.pause_ms(0), BOUNDS.longest_pause_ms);
+    }
+    // All that it lists are parked, whatever blocks.
+    assert_eq!(refuses(&mut sync, &ours, 40, &[41, 46, 47]), [46, 47].map(|seq| News::Refused { seq }));
+    // One that takes no part of a batch is sent what is before the record that it turns down.
+    let mut sync = Sync::new(BOUNDS, "m1".into(), 0, BTreeSet::from([45]));
+    sync.heard(None, &Answer::Has { head: ours.place(40).unwrap(), machine: None }, &ours).unwrap();
+    assert_eq!(refuses(&mut sync, &ours, 40, &[45]), []);
+    assert_eq!((sync.held_up_by(), sync.next(60)), (None, Step::Send { after: 40, most: 4 }));
+    assert_eq!(refuses(&mut sync, &ours, 44, &[]), []);
+    assert_eq!(refuses(&mut sync, &ours, 44, &[45]), [News::Blocked { seq: 45 }]);
+}
+
+#[test]
+fn a_block_is_told_again_after_upstream_lost_what_was_before_it_and_catching_up_waits_for_nothing() {
+    let mut ours = Ledger::new();
+    ours.write(60, 1);
+    let mut sync = Sync::new(BOUNDS, "m1".into(), 0, BTreeSet::from([50]));
+    sync.heard(None, &Answer::Has { head: ours.place(49).unwrap(), machine: None }, &ours).unwrap();
+    assert_eq!(refuses(&mut sync, &ours, 49, &[50]), [News::Blocked { seq: 50 }]);
+    let lost = Answer::Has { head: ours.place(20).unwrap(), machine: None };
+    assert_eq!(sync.heard(None, &lost, &ours).unwrap(), [News::LostData { held: 49, has: 20 }]);
+    assert_eq!((sync.held_up_by(), sync.pause_ms(0)), (None, 0), "what it lost goes at once");
+    let took = |head: u64, refused: &[u64]| Answer::Took {
+        head: ours.place(head).unwrap().unwrap(),
+        refused: refused.iter().copied().collect(),
+    };
+    // Neither on the way nor in the answer that turns it down again is said that records are taken.
+    assert_eq!(sync.heard(Some((20, 40)), &took(40, &[]), &ours).unwrap(), []);
+    assert_eq!(sync.heard(Some((40, 60)), &took(49, &[50]), &ours).unwrap(), [News::Blocked { seq: 50 }]);
+    assert!(sync.held_up_by().is_some());
+    // It takes it after all.
+    let all = News::Acknowledged(ours.records[59]);
+    assert_eq!(sync.heard(Some((49, 60)), &took(60, &[]), &ours).unwrap(), [all, News::Takes]);
 }
