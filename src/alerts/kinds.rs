@@ -72,6 +72,7 @@ kinds! {
     DOOR_STILL_OPEN Urgent "door-still-open": "A door is still open";
     LONE_EMERGENCY Urgent "lone-emergency": "A two-person key was taken alone";
     OUTAGE_BEGAN Urgent "outage-began": "Mains is out";
+    DRILL_OUTLASTED Urgent "drill-outlasted": "Mains is out, and it is no drill any more";
     SAVES_BATTERY Urgent "saves-battery": "The cabinet saves its battery";
     SLEEPS Urgent "sleeps": "The cabinet sleeps until it is woken";
     CABINET_KEY_DUE Urgent "cabinet-key-due": "Get the cabinet key ready";
@@ -128,7 +129,7 @@ pub enum Tie {
     Over {
         of: u64,
     },
-    /// A worse one takes the place of what record `of` told.
+    /// A worse one takes the place of what record `of` told: that of the next record.
     Replaced {
         of: u64,
     },
@@ -242,6 +243,7 @@ pub fn of_fact(fact: &Fact, about: Option<&Alarm>, hidden: &Hidden) -> Option<Te
         | Fact::MethodDisproved { .. } => plain(&UPS_FINDING),
         Fact::LoadLearned { day } if day.foreign != 0 => plain(&FOREIGN_LOAD),
         Fact::DrillStarted { .. } | Fact::DrillEnded { .. } => plain(&DRILL),
+        Fact::DrillOutlasted { .. } => plain(&DRILL_OUTLASTED),
         Fact::Started { .. }
         | Fact::Stopped { .. }
         | Fact::SlotsAdopted { .. }
@@ -295,7 +297,8 @@ fn switched(from: Mode, to: Mode, why: Why, idle_ms: u64) -> Option<Telling> {
     match (from, to) {
         (Mode::Line, Mode::Line) => None,
         (Mode::Line, Mode::Grace) => Some(Telling { held_ms: HELD_MS, ..Telling::plain(&OUTAGE_BEGAN) }),
-        // Mains is there. That only the cabinet key will open is an alarm of its own.
+        // Mains is there: with mains out the policy has an outage begin first. That only the cabinet key will open is an alarm of
+        // its own.
         (Mode::Line, _) if why == Why::ShutDownByOthers => plain(&MODE_CHANGED),
         (Mode::Line, _) => plain(&OUTAGE_BEGAN),
         (Mode::Grace, Mode::Line) => Some(Telling { tie: Tie::Recalled, ..Telling::plain(&FLICKER) }),
@@ -333,7 +336,7 @@ pub fn table() -> String {
 mod tests {
     use super::*;
     use crate::cabinet::power::policy::Method;
-    use crate::cabinet::power::state::SwitchFigures;
+    use crate::cabinet::power::state::{OutageId, SwitchFigures};
     use crate::cabinet::types::{AlarmId, DoorNo, SessionId};
     use std::collections::BTreeSet;
 
@@ -404,6 +407,9 @@ mod tests {
         };
         assert_eq!(switched(true), Some(("outage-began", true)));
         assert_eq!(switched(false), Some(("outage-began", false)));
+        let outlasted = of_fact(&Fact::DrillOutlasted { outage: OutageId(9) }, None, &Hidden::default());
+        let outlasted = outlasted.map(|telling| (telling.kind.word, telling.class, telling.is_drill));
+        assert_eq!(outlasted, Some(("drill-outlasted", Class::Urgent, false)));
     }
 
     #[test]

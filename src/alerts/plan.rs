@@ -13,12 +13,12 @@
 //! Promises: what is urgent is told at least once. A parcel that may have arrived is sent again as it was, under the same ends, so that its
 //! name can be the same; one that was taken is never sent again. What waits goes in one parcel, however much it is; beyond what a person
 //! reads it is counted by kind. What began and ended while it waited is told as over; whoever was told that something began is told in the
-//! same class that it is over.
+//! same class that it is over, also if something worse took its place meanwhile.
 
 use super::kinds::{Class, Kind, OUTAGE_BEGAN, Tie};
 use crate::cabinet::types::{Civil, Mono, Now, Stamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// News that a lane holds at most; the rest stays in the ledger until they are told.
@@ -30,6 +30,8 @@ const PAUSE_MS: u64 = 2_000;
 const LONGEST_PAUSE_MS: u64 = 300_000;
 /// Asleep on battery the pauses grow so much longer.
 const ASLEEP_LONGEST_PAUSE_MS: u64 = 1_800_000;
+/// Heirs that a lane keeps at most: each is an alarm that is open.
+const MOST_HEIRS: usize = 64;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MIN: i64 = 1_440;
 
@@ -47,6 +49,16 @@ pub struct News {
     pub held_ms: u64,
     pub is_drill: bool,
     pub sentence: String,
+}
+
+impl News {
+    /// The record of what takes the place of another one.
+    const fn heir(&self) -> Option<u64> {
+        match self.tie {
+            Tie::Replaced { .. } => Some(self.seq + 1),
+            Tie::Alone | Tie::Over { .. } | Tie::Closed { .. } | Tie::Recalled => None,
+        }
+    }
 }
 
 /// What a recipient wants.
@@ -69,6 +81,9 @@ pub struct Kept {
     /// The outage whose beginning was told and whose end was not: it may still turn out to be none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<u64>,
+    /// What took the place of something that was told: its end is told in this class, too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub heirs: BTreeSet<u64>,
     /// Urgent messages that may go at once.
     pub budget: u32,
     /// When the budget was counted last.
@@ -151,6 +166,7 @@ impl Lane {
             mark: head,
             under_way: None,
             began: None,
+            heirs: BTreeSet::new(),
             budget: wishes.urgent_per_h,
             counted: now.stamp(),
             turn: turn_of(&wishes.digest_at, now.civil),
@@ -161,6 +177,8 @@ impl Lane {
         kept.mark = kept.mark.min(head);
         kept.under_way = kept.under_way.filter(|upto| (kept.mark + 1..=head).contains(upto));
         kept.began = kept.began.filter(|began| *began <= kept.mark);
+        // One may be the very next record.
+        kept.heirs.retain(|heir| *heir <= kept.mark + 1);
         // A clock that ran ahead for a while must not end the digests.
         kept.turn = kept.turn.min(turn_of(&wishes.digest_at, now.civil));
         let (seen, is_fixed) = (kept.mark, kept.under_way.is_some());
@@ -203,13 +221,14 @@ impl Lane {
         }
         self.seen = news.seq;
         let holds = |of: u64| self.held.iter().any(|held| held.seq == of);
+        let is_heir = |of: u64| self.kept.heirs.contains(&of) || self.held.iter().any(|held| held.heir() == Some(of));
         let ends_one = match news.tie {
             Tie::Alone => false,
-            Tie::Over { of } | Tie::Replaced { of } | Tie::Closed { of } => holds(of),
+            Tie::Over { of } | Tie::Replaced { of } => holds(of) || is_heir(of),
+            Tie::Closed { of } => holds(of),
             Tie::Recalled => self.kept.began.is_some() || self.held.iter().any(|held| held.kind == &OUTAGE_BEGAN),
         };
-        let is_own = news.class == self.class && !matches!(news.tie, Tie::Replaced { .. });
-        if is_own || ends_one {
+        if news.class == self.class || ends_one {
             self.held.push(Arc::clone(news));
         }
     }
@@ -249,6 +268,7 @@ impl Lane {
             let was_full = self.held.len() >= MOST_HELD;
             // Nothing, or only what took itself back.
             if let Some(last) = self.held.last() {
+                self.kept.heirs = self.folded().heirs;
                 self.kept.mark = last.seq;
                 self.held.clear();
             }
@@ -317,7 +337,8 @@ impl Lane {
         self.is_sending = false;
         match how {
             Ending::Taken => {
-                self.kept.began = folded.and_then(|folded| folded.began);
+                let (began, heirs) = folded.map(|folded| (folded.began, folded.heirs)).unwrap_or_default();
+                (self.kept.began, self.kept.heirs) = (began, heirs);
                 let upto = self.kept.under_way.take().unwrap_or(self.kept.mark);
                 self.kept.mark = self.kept.mark.max(upto);
                 self.held.retain(|news| news.seq > upto);
@@ -356,12 +377,15 @@ impl Lane {
     fn folded(&self) -> Folded {
         let fixed = self.kept.under_way.filter(|_| self.is_fixed || self.is_sending);
         let mut lines: Vec<Line> = Vec::new();
-        let (mut upto, mut began) = (0, self.kept.began);
+        let (mut upto, mut began, mut heirs) = (0, self.kept.began, self.kept.heirs.clone());
         for news in self.held.iter().take_while(|news| fixed.is_none_or(|fixed| news.seq <= fixed)) {
             let place = |of: u64| lines.iter().position(|line| line.news.seq == of);
             let (place, is_line) = match news.tie {
                 Tie::Alone => (None, news.class == self.class),
-                Tie::Over { of } => (place(of), place(of).is_none() && news.class == self.class),
+                Tie::Over { of } => {
+                    let is_heirs = heirs.remove(&of);
+                    (place(of), place(of).is_none() && (is_heirs || news.class == self.class))
+                }
                 Tie::Replaced { of } => (place(of), false),
                 Tie::Closed { of } => (place(of), news.class == self.class),
                 Tie::Recalled => {
@@ -384,11 +408,20 @@ impl Lane {
                 Tie::Closed { .. } | Tie::Recalled => began = None,
                 Tie::Alone | Tie::Over { .. } | Tie::Replaced { .. } => {}
             }
+            // What was told before lives on in what took its place.
+            if let (None, Tie::Replaced { of }) = (place, news.tie)
+                && (heirs.remove(&of) || news.class == self.class && of <= self.kept.mark)
+            {
+                heirs.extend(news.heir());
+                while heirs.len() > MOST_HEIRS {
+                    heirs.pop_first();
+                }
+            }
             if is_line {
                 lines.push(Line { news: Arc::clone(news), over: None });
             }
         }
-        Folded { lines, upto, began }
+        Folded { lines, upto, began, heirs }
     }
 }
 
@@ -398,6 +431,8 @@ struct Folded {
     upto: u64,
     /// See [`Kept::began`], once it is told.
     began: Option<u64>,
+    /// See [`Kept::heirs`], likewise.
+    heirs: BTreeSet<u64>,
 }
 
 /// The last turn of a digest up to now, as local minutes since 1970; 0 if there is none.

@@ -427,7 +427,8 @@ impl Books {
             | Fact::DrillProving { .. }
             | Fact::MethodProved { .. }
             | Fact::MethodDisproved { .. }
-            | Fact::DrillEnded { .. } => {}
+            | Fact::DrillEnded { .. }
+            | Fact::DrillOutlasted { .. } => {}
         }
     }
 

@@ -350,6 +350,10 @@ pub enum Fact {
         how: DrillEnd,
         lasted_ms: u64,
     },
+    /// Its drill is over, and nobody put the plug back: the outage is a real one.
+    DrillOutlasted {
+        outage: OutageId,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]

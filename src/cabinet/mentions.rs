@@ -51,7 +51,8 @@ impl Fact {
             | Self::DrillProving { .. }
             | Self::MethodProved { .. }
             | Self::MethodDisproved { .. }
-            | Self::DrillEnded { .. } => {}
+            | Self::DrillEnded { .. }
+            | Self::DrillOutlasted { .. } => {}
             Self::SlotsAdopted { slots } => said.keys.extend(slots.iter().filter_map(|slot| slot.key.as_ref())),
             Self::FoundChanged { key, let_in, .. } => {
                 said.keys.extend(key);

@@ -426,7 +426,8 @@ impl Display for Sentence<'_> {
             | Fact::DrillProving { .. }
             | Fact::MethodProved { .. }
             | Fact::MethodDisproved { .. }
-            | Fact::DrillEnded { .. } => power_sentence::sentence(f, self.fact),
+            | Fact::DrillEnded { .. }
+            | Fact::DrillOutlasted { .. } => power_sentence::sentence(f, self.fact),
         }
     }
 }

@@ -125,7 +125,8 @@ fn without_free_text(fact: &Fact) -> Cow<'_, Fact> {
         | Fact::DrillProving { .. }
         | Fact::MethodProved { .. }
         | Fact::MethodDisproved { .. }
-        | Fact::DrillEnded { .. } => return Cow::Borrowed(fact),
+        | Fact::DrillEnded { .. }
+        | Fact::DrillOutlasted { .. } => return Cow::Borrowed(fact),
     }
     let mut fact = fact.clone();
     match &mut fact {
@@ -220,6 +221,7 @@ const fn message(fact: &Fact) -> Option<&'static Message> {
         Fact::MethodProved { .. } => &records::METHOD_PROVED,
         Fact::MethodDisproved { .. } => &records::METHOD_DISPROVED,
         Fact::DrillEnded { .. } => &records::DRILL_ENDED,
+        Fact::DrillOutlasted { .. } => &records::DRILL_OUTLASTED,
     })
 }
 
@@ -387,7 +389,8 @@ fn places(fact: &Fact) -> (Option<SlotNo>, &[DoorNo]) {
         | Fact::DrillProving { .. }
         | Fact::MethodProved { .. }
         | Fact::MethodDisproved { .. }
-        | Fact::DrillEnded { .. } => (None, &[]),
+        | Fact::DrillEnded { .. }
+        | Fact::DrillOutlasted { .. } => (None, &[]),
     }
 }
 

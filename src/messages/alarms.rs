@@ -114,9 +114,9 @@ super::messages! {
         "Asleep it lasts for less than half an hour more, or for two visits. The outage goes on.",
         "Fetch the cabinet key, and let those who need keys know. `cabinetd outage` shows what is expected.";
     CABINET_KEY_ONLY Error "1624fbcb4beb4b9e6df402127819a472":
-        "The battery ends: only the cabinet key opens",
-        "Not enough is left for a visit, or somebody shuts the machine down while mains is out.",
-        "Fetch the cabinet key and write down who takes what. When mains is back the cabinet compares its slots by itself.";
+        "Only the cabinet key opens",
+        "The battery holds too little for a visit, or something else has the machine shut down, be mains there or not.",
+        "Fetch the cabinet key and write down who takes what. When the cabinet serves again it compares its slots by itself.";
 
     LEDGER_SHORTENED Error "9a785bad5d87e3c1e32b72f7b67de724":
         "Records of the ledger are missing",

@@ -134,5 +134,6 @@ pub fn samples() -> Vec<Fact> {
     {
         all.push(Fact::DrillEnded { drill: 300, how, lasted_ms: 600_000 });
     }
+    all.push(Fact::DrillOutlasted { outage: OutageId(302) });
     all
 }

@@ -227,6 +227,53 @@ fn mains_that_stays_out_long_after_the_drill_is_a_real_outage() {
 }
 
 #[test]
+fn people_hear_of_mains_that_stays_out_after_the_drill() {
+    const OUTLASTED: &str = "the outage outlasted its drill";
+    let mut story = with_ups(|_| {});
+    on_battery(&mut story, false);
+    done(&mut story, DrillStep::Abort);
+    story.expect_record("drill over: Aborted");
+    story.news();
+    story.wait_s(15 * 60);
+    assert!(!story.news().iter().any(|news| news == OUTLASTED));
+    story.wait_s(2);
+    assert!(story.news().iter().any(|news| news == OUTLASTED));
+    assert!(!story.cabinet.power_view(story.now()).expect("a UPS").outage.expect("it goes on").drill);
+    // Once, whatever else comes.
+    story.kill(|_| {});
+    says(&mut story, "OB DISCHRG", 90);
+    story.wait_min(30);
+    plug_back(&mut story);
+    story.wait_min(10);
+    let news = story.news();
+    assert!(!news.iter().any(|news| news == OUTLASTED), "{news:?}");
+    assert!(news.iter().any(|news| news.starts_with("outage over: ")), "{news:?}");
+    // A plug that is put back in time is the drill's.
+    let mut story = with_ups(|_| {});
+    on_battery(&mut story, false);
+    done(&mut story, DrillStep::Abort);
+    story.wait_min(14);
+    plug_back(&mut story);
+    story.wait_min(30);
+    let news = story.news();
+    assert!(!news.iter().any(|news| news == OUTLASTED), "{news:?}");
+    assert!(news.iter().any(|news| news.starts_with("drill outage over: ")), "{news:?}");
+}
+
+#[test]
+fn an_outage_that_comes_before_the_plug_is_pulled_is_told_after_its_drill() {
+    let mut story = with_ups(|_| {});
+    done(&mut story, DrillStep::Start { deep: false });
+    story.wait_min(10);
+    for _ in 0..(120 + 16) {
+        says(&mut story, "OB DISCHRG", 95);
+        story.wait_min(1);
+    }
+    assert_eq!(is_over(&story), Some(DrillEnd::Interrupted));
+    story.expect_record("the outage outlasted its drill");
+}
+
+#[test]
 fn each_switch_says_whether_it_is_a_drills() {
     let switches = |story: &Story| -> Vec<bool> {
         let figures = |fact: &Fact| match fact {

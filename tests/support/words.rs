@@ -241,6 +241,7 @@ pub fn say(record: &Record) -> String {
         Fact::MethodDisproved { method } => format!("disproved: {}", method.word()),
         Fact::MethodProved { method, .. } => format!("proved: {}", method.word()),
         Fact::DrillEnded { how, .. } => format!("drill over: {how:?}"),
+        Fact::DrillOutlasted { .. } => "the outage outlasted its drill".to_owned(),
     }
 }
 

@@ -192,6 +192,35 @@ fn an_alarm_that_is_over_when_it_goes_is_told_as_over() {
 }
 
 #[test]
+fn who_was_told_of_what_became_worse_is_told_of_its_end() {
+    const DAY: u64 = 1_440 * MINUTE_MS;
+    let other = |class, news: &Arc<News>| Arc::new(News { class, ..News::clone(news) });
+    let worse = |seq, of, class| other(class, &news(seq, &ALARM_OVER, Tie::Replaced { of }, 0, DAY));
+    let still_open = |seq| news(seq, &kinds::DOOR_STILL_OPEN, Tie::Alone, 0, DAY);
+    let mut digest = lane(Class::Routine);
+    digest.take(&news(1, &kinds::DOOR_LEFT_OPEN, Tie::Alone, 0, 500 * MINUTE_MS));
+    assert_eq!(told(&sent(&mut digest, DAY)), [1]);
+    // It grows twice, with a restart in between.
+    digest.take(&worse(2, 1, Class::Routine));
+    digest.take(&still_open(3));
+    digest.read_up_to(3);
+    assert_eq!((digest.waiting(), digest.next(now(DAY), false)), (0, Next::Rest));
+    let mut digest = Lane::new(Class::Routine, wishes(), Some(digest.kept().clone()), 3, now(DAY));
+    digest.take(&worse(4, 3, Class::Urgent));
+    digest.take(&still_open(5));
+    assert_eq!(digest.waiting(), 0);
+    digest.take(&ends(6, 5, Class::Urgent, DAY));
+    assert_eq!(told(&sent(&mut digest, 2 * DAY)), [6]);
+    assert!(digest.kept().heirs.is_empty());
+    // Who was told of none of it is not told of its end.
+    digest.take(&news(7, &kinds::DOOR_LEFT_OPEN, Tie::Alone, 0, 2 * DAY));
+    digest.take(&worse(8, 7, Class::Routine));
+    digest.take(&still_open(9));
+    digest.take(&ends(10, 9, Class::Urgent, 2 * DAY));
+    assert_eq!(digest.waiting(), 0);
+}
+
+#[test]
 fn a_digest_goes_at_its_hours_and_not_for_nothing() {
     let mut lane = lane(Class::Routine);
     assert_eq!(lane.next(now(500 * MINUTE_MS), false), Next::Rest);
@@ -296,7 +325,7 @@ fn chances() -> impl Strategy<Value = Vec<Chance>> {
         Just(How::LostAndDies),
     ];
     let chance = prop_oneof![
-        4 => (1u8..6, 0u8..8).prop_map(|(count, sort)| Chance::Records(count, sort)),
+        4 => (1u8..6, 0u8..10).prop_map(|(count, sort)| Chance::Records(count, sort)),
         3 => (1u16..4_000).prop_map(Chance::Passes),
         6 => how.prop_map(Chance::Sends),
         1 => Just(Chance::Dies),
@@ -345,8 +374,41 @@ impl World {
             3 if self.outage().is_none() => Some(news(seq, &OUTAGE_BEGAN, Tie::Alone, 30_000, at)),
             4 => Some(ends(seq, seq.saturating_sub(2), self.class, at)),
             5 if self.outage().is_some() => Some(news(seq, &FLICKER, Tie::Recalled, 0, at)),
+            6 => self.told_last(own).map(|of| {
+                let worse = news(seq, &ALARM_OVER, Tie::Replaced { of }, 0, at);
+                Arc::new(News { class: self.class, ..News::clone(&worse) })
+            }),
+            7 => self.last_heir().map(|of| ends(seq, of, self.other(), at)),
             _ => None,
         });
+        if sort == 6 {
+            // What took its place is told in another class.
+            self.ledger.push(None);
+        }
+    }
+
+    fn other(&self) -> Class {
+        if self.class == Class::Urgent { Class::Routine } else { Class::Urgent }
+    }
+
+    /// The last one of this kind that was told.
+    fn told_last(&self, own: &'static Kind) -> Option<u64> {
+        let mut news = self.ledger.iter().flatten().rev();
+        news.find(|news| news.kind == own && self.began.contains(&news.seq)).map(|news| news.seq)
+    }
+
+    /// The last one that took the place of another.
+    fn last_heir(&self) -> Option<u64> {
+        self.ledger.iter().flatten().rev().find_map(|news| news.heir())
+    }
+
+    /// What a record took the place of; else itself.
+    fn first(&self, of: u64) -> u64 {
+        let before = of.checked_sub(2).and_then(|place| self.ledger.get(usize::try_from(place).ok()?)?.as_ref());
+        match before.map(|news| news.tie) {
+            Some(Tie::Replaced { of }) => of,
+            _ => of,
+        }
     }
 
     /// The outage that is open.
@@ -359,7 +421,7 @@ impl World {
     fn ended_by(&self, news: &News) -> Option<u64> {
         let before = |seq: u64| self.ledger.iter().flatten().rfind(|news| news.kind == &OUTAGE_BEGAN && news.seq < seq);
         match news.tie {
-            Tie::Over { of } | Tie::Closed { of } => Some(of),
+            Tie::Over { of } | Tie::Closed { of } => Some(self.first(of)),
             Tie::Recalled => before(news.seq).map(|news| news.seq),
             Tie::Alone | Tie::Replaced { .. } => None,
         }
@@ -446,7 +508,7 @@ impl World {
     /// What nobody may miss: what is of this class, and did not take itself back while it waited.
     fn owed(&self) -> BTreeSet<u64> {
         let own = self.ledger.iter().flatten().filter(|news| news.class == self.class);
-        own.filter(|news| news.kind != &OUTAGE_BEGAN && !matches!(news.tie, Tie::Over { .. }))
+        own.filter(|news| news.kind != &OUTAGE_BEGAN && !matches!(news.tie, Tie::Over { .. } | Tie::Replaced { .. }))
             .map(|news| news.seq)
             .collect()
     }

@@ -11,12 +11,12 @@
 //! word. A deep sleep is proved by a start on battery that its own clock did not cause, and `ups-off` by the
 //! word of whoever pressed. A drill ends by itself: when somebody needs the
 //! cabinet once a sleep is being proved, when the battery gets low, when nobody goes on with it, when mains is back for good. Whatever
-//! ends it, the outage goes on under the policy like any other.
+//! ends it, the outage goes on under the policy like any other; one that goes on long after it is a real one, by a record.
 //! **Does not** pull plugs, and knows no way to: whether mains is there is the UPS's to say.
 
 use super::policy::{Mains, Method, Mode, Why};
 use super::reading::{Supply, UpsFigures};
-use super::state::{Drill, DrillEnd, PowerState, Sight};
+use super::state::{Drill, DrillEnd, Outage, PowerState, Sight};
 use crate::cabinet::event::DrillStep;
 use crate::cabinet::fact::Fact;
 use crate::cabinet::outcome::{Action, CommandResult, Denial};
@@ -375,6 +375,21 @@ impl Cabinet {
         }
         if self.is_drained_to(if deep { DEEP_LEAST_PCT } else { LEAST_PCT }) {
             let _ = self.end_drill(turn, DrillEnd::BatteryLow);
+        }
+    }
+
+    /// When [`Self::outlast_drill`] has something to record.
+    pub(super) fn outlasts_drill_at(&self, now: Now) -> Option<Mono> {
+        let outage = self.books.power.as_ref()?.outage.as_ref()?;
+        Some(now.mono.plus_ms(outage.outlasts_drill_in_ms(now.stamp())?.max(1)))
+    }
+
+    /// An outage that its drill does not explain any more is a real one, and people have to hear of it.
+    pub(super) fn outlast_drill(&mut self, turn: &mut Turn) {
+        let outage = self.books.power.as_ref().and_then(|state| state.outage.as_ref());
+        let outlasted = |outage: &&Outage| outage.outlasts_drill_in_ms(turn.now.stamp()) == Some(0);
+        if let Some(outage) = outage.filter(outlasted).map(|outage| outage.id) {
+            self.record(turn, Fact::DrillOutlasted { outage });
         }
     }
 

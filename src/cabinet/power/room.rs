@@ -492,6 +492,7 @@ impl Cabinet {
         }
         let rules = power.rules.clone();
         self.count_energy(turn.now);
+        self.outlast_drill(turn);
         for _ in 0..MOST_SWITCHES {
             // A start decides with the UPS's first word, or without it when that does not come.
             let may_wait = self
@@ -562,7 +563,7 @@ impl Cabinet {
         let woken = self.power.woken.map(|(_, until)| until);
         let ask_ms = if situation.mode.is_low_power() { ASK_MS.1 } else { ASK_MS.0 };
         let at_least = (situation.mode != Mode::Line).then(|| now.plus_ms(ask_ms));
-        let drill = self.drill_ends_at(turn.now);
+        let drill = self.drill_ends_at(turn.now).or_else(|| self.outlasts_drill_at(turn.now));
         let warning = self.warning(&situation, rules).map(|(in_ms, _)| now.plus_ms(in_ms));
         let others = woken.into_iter().chain(at_least).chain(drill).chain(warning);
         self.power.again_at = timers.into_iter().flatten().chain(others).min();

@@ -41,7 +41,7 @@ pub const HISTORY: usize = 32;
 /// So many statements of the utility are kept.
 const STATEMENTS: usize = 16;
 /// Mains that stays out longer than this after a drill is out for real, not for want of a plug.
-const PLUG_BACK_MS: u64 = 15 * 60_000;
+pub const PLUG_BACK_MS: u64 = 15 * 60_000;
 
 /// The figures of a switch, as they stood when it was decided. Lengths in ms, energies in mWh.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
@@ -88,7 +88,7 @@ pub struct Outage {
     /// Spent from the battery in it, mWh, up to the last power record.
     pub spent_mwh: u64,
     pub hints: Hints,
-    /// It began in a drill. Whether it is the drill's own to its end says [`Outage::is_drill`].
+    /// It began in a drill, and no record says that it outlasted it. Whether it did by now says [`Outage::is_drill`].
     pub drill: bool,
     /// When that drill ended, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,6 +140,16 @@ impl Outage {
     pub fn is_drill(&self, now: Stamp) -> bool {
         let out_ms = |over: Stamp| over.elapsed_ms(self.back.unwrap_or(now));
         self.drill && self.drill_over.is_none_or(|over| out_ms(over) <= PLUG_BACK_MS)
+    }
+
+    /// In how long it outlasts its drill, should mains stay out, ms; 0: it did, and no record says so yet.
+    #[must_use]
+    pub fn outlasts_drill_in_ms(&self, now: Stamp) -> Option<u64> {
+        let over = self.drill_over.filter(|_| self.drill)?;
+        if !self.is_drill(now) {
+            return Some(0);
+        }
+        self.back.is_none().then(|| (PLUG_BACK_MS + 1).saturating_sub(over.elapsed_ms(now)))
     }
 
     fn by_the_wall(&self, now: Stamp) -> Option<Elapsed> {
@@ -538,6 +548,10 @@ impl PowerState {
                 if let Some(outage) = self.outage.as_mut().filter(|outage| outage.drill) {
                     outage.drill_over = Some(stamp);
                 }
+            }
+            Fact::DrillOutlasted { .. } => {
+                let Some(outage) = &mut self.outage else { return false };
+                outage.drill = false;
             }
             _ => return false,
         }

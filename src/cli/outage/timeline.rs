@@ -172,7 +172,8 @@ fn what(fact: &Fact) -> Option<What> {
         | Fact::DrillProving { .. }
         | Fact::MethodProved { .. }
         | Fact::MethodDisproved { .. }
-        | Fact::DrillEnded { .. } => What::Drill,
+        | Fact::DrillEnded { .. }
+        | Fact::DrillOutlasted { .. } => What::Drill,
         Fact::SupplyChanged { from, to, .. } if silent(from) || silent(to) => What::Ups,
         Fact::Started { .. } | Fact::Stopped { .. } | Fact::FoundChanged { .. } => What::Life,
         Fact::BatteryMeasured { .. } | Fact::BatteryReplaced { .. } => What::Battery,
