@@ -349,16 +349,13 @@ impl Sync {
                 stays = stays.or(Some(*seq));
             }
         }
-        match stays {
-            Some(seq) if seq == held + 1 => {
-                if self.blocked.replace(seq) != Some(seq) {
-                    self.is_taking = false;
-                    news.push(News::Blocked { seq });
-                }
-            }
+        let Some(seq) = stays else { return };
+        if seq > held + 1 {
             // What is before it can go.
-            Some(seq) => self.most = (seq - held - 1) as usize,
-            None => {}
+            self.most = (seq - held - 1) as usize;
+        } else if self.blocked.replace(seq) != Some(seq) {
+            self.is_taking = false;
+            news.push(News::Blocked { seq });
         }
     }
 

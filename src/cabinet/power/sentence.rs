@@ -22,21 +22,7 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             }
             write!(f, ". {} and {} took {}.", count(*sessions, "visit"), count(*sleeps, "sleep"), wh(*spent_mwh))
         }
-        Fact::OutageTold { told, upstream } => {
-            let by = if *upstream { " by upstream" } else { "" };
-            match told {
-                Told::Storm { is: true } => {
-                    write!(f, "A storm was reported{by}: outages are expected to last longer.")
-                }
-                Told::Storm { is: false } => write!(f, "It was reported{by} that there is no storm (any more)."),
-                Told::EndsIn { ms } => {
-                    write!(f, "The utility was reported{by} to expect power back in {}.", duration(*ms))
-                }
-                Told::NothingStated => {
-                    write!(f, "It was reported{by} that the utility states no restoration time.")
-                }
-            }
-        }
+        Fact::OutageTold { told, upstream } => f.write_str(&told_words(*told, *upstream)),
         Fact::PowerTold { order: PowerOrder::SleepNow } => f.write_str("The cabinet was told to sleep now."),
         Fact::PowerTold { order: PowerOrder::StayAwake { for_minutes } } => {
             write!(f, "The cabinet was told to stay awake for {}.", duration(u64::from(*for_minutes) * 60_000))
@@ -132,6 +118,17 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             duration(PLUG_BACK_MS)
         ),
         _ => Ok(()),
+    }
+}
+
+/// What somebody, or upstream, said of an outage.
+fn told_words(told: Told, upstream: bool) -> String {
+    let by = if upstream { " by upstream" } else { "" };
+    match told {
+        Told::Storm { is: true } => format!("A storm was reported{by}: outages are expected to last longer."),
+        Told::Storm { is: false } => format!("It was reported{by} that there is no storm (any more)."),
+        Told::EndsIn { ms } => format!("The utility was reported{by} to expect power back in {}.", duration(ms)),
+        Told::NothingStated => format!("It was reported{by} that the utility states no restoration time."),
     }
 }
 
