@@ -269,8 +269,10 @@ fn without_a_journal_it_speaks_to_stderr() {
 /// the daemon knows at its SIGTERM that the machine goes down.
 #[test]
 fn the_account_powers_the_machine_off_and_the_daemon_knows_why_it_ends() {
-    let kept = tempfile::tempdir().expect("a folder");
-    let machine = Machine::boot_with(CONFIG, &[format!("{}:/var/lib/cabinetd", kept.path().display())]);
+    let (kept, journal) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let outside = |dir: &tempfile::TempDir, place: &str| format!("{}:{place}", dir.path().display());
+    let machine =
+        Machine::boot_with(CONFIG, &[outside(&kept, "/var/lib/cabinetd"), outside(&journal, "/var/log/journal")]);
     machine.ok("systemctl start cabinetd");
     machine.ok("systemctl restart cabinetd");
     let halt = format!("{CONFIG}[power]\nsleep = \"halt\"\nrtc = true\nrtc_wake_min = 60\n[ups]\nname = \"office\"\n");
@@ -296,7 +298,18 @@ fn the_account_powers_the_machine_off_and_the_daemon_knows_why_it_ends() {
             _ => None,
         })
         .collect();
-    assert_eq!(stops, [StopReason::Service, StopReason::SystemShutdown], "a restart, and the end of the machine");
+    let said = std::process::Command::new("journalctl")
+        .arg("-D")
+        .arg(journal.path())
+        .args(["-o", "short-precise", "-n", "150"])
+        .output();
+    let said = String::from_utf8_lossy(&said.expect("journalctl").stdout).into_owned();
+    assert!(said.contains("told to stop"), "the journal is kept: {said}");
+    assert_eq!(
+        stops,
+        [StopReason::Service, StopReason::SystemShutdown],
+        "a restart, and the end of the machine: {said}"
+    );
 }
 
 /// Where the upstream of the machine keeps its things: this program serves it if the variable is set, and is no test then.

@@ -133,7 +133,7 @@ impl Sleeper {
         }
     }
 
-    /// Why the process is told to end, as far as that can be found out within a second.
+    /// Why the process is told to end, as far as that can be found out within seconds.
     pub async fn why_stopping(&self) -> StopReason {
         let ordered = *self.ordered.lock().unwrap_or_else(PoisonError::into_inner);
         let just_ordered = ordered.is_some_and(|at| at.elapsed() < ORDER_COUNTS);
@@ -141,6 +141,9 @@ impl Sleeper {
             World::Simulated(_) => GoingDown::Unknown,
             World::Real { machine, .. } => machine.is_going_down().await,
         };
+        if matches!(self.world, World::Real { .. }) && going_down == GoingDown::Unknown && !just_ordered {
+            tell!(WHY_STOPPING_UNKNOWN, "{going_down}: taken for the end of the service alone");
+        }
         match going_down {
             GoingDown::Yes => StopReason::SystemShutdown,
             GoingDown::Unknown if just_ordered => StopReason::SystemShutdown,

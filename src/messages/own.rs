@@ -10,6 +10,10 @@ super::messages! {
         "cabinetd was told to stop",
         "By systemd, or by a signal.",
         "Nothing. Every lock is switched off first.";
+    WHY_STOPPING_UNKNOWN Warning "c4a1f3f06b4e4d55a0b83f5d0a0f4b1e":
+        "It is not known whether the machine goes down",
+        "cabinetd was told to stop, and systemd did not answer why; so the record says that the service was stopped. If the machine goes down on battery, the last word to people was not hurried.",
+        "Nothing at the cabinet. `systemctl is-system-running` is what it asks; it needs D-Bus (`systemctl status dbus`).";
     ENDED Error "4a2e15a19e76173b826179cc9fde5be7":
         "cabinetd ends",
         "It could not start, or cannot go on: the entry says why, and what to do. Every lock was switched off as far as it could be reached.",

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -24,7 +24,8 @@ pub struct Machine {
     pub nologin: PathBuf,
     /// The longest time that a power-off may take to be accepted (10 s as shipped).
     pub power_off_deadline: Duration,
-    /// The longest time that a question may take (1 s as shipped).
+    /// The longest time in which systemd is asked, as often as need be (5 s as shipped): a Pi that goes down is busy, and
+    /// `TimeoutStopSec=` leaves 30 s for it and the books.
     pub ask_deadline: Duration,
 }
 
@@ -34,10 +35,13 @@ impl Default for Machine {
             systemctl: PathBuf::from("/usr/bin/systemctl"),
             nologin: PathBuf::from("/run/nologin"),
             power_off_deadline: Duration::from_secs(10),
-            ask_deadline: Duration::from_secs(1),
+            ask_deadline: Duration::from_secs(5),
         }
     }
 }
+
+/// From a question to systemd that got no answer to the next.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Whether the whole machine is going down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,7 +85,7 @@ impl Machine {
         Err(PowerOffError::Refused { how: ran.how, words: ran.stderr })
     }
 
-    /// Whether the SIGTERM that we got is part of a shutdown of the machine: answers within [`Machine::ask_deadline`].
+    /// Whether the SIGTERM that we got is part of a shutdown of the machine: answers within about [`Machine::ask_deadline`].
     ///
     /// What is really there to see was tried on systemd 252 (Debian 12), with power-off by an ordinary user, with
     /// `shutdown -h +0` by root, during a boot that had not ended, and with a mere restart of the service:
@@ -94,17 +98,22 @@ impl Machine {
     ///   after `systemctl poweroff`.
     /// - `/run/nologin` is made by systemd-user-sessions when it stops, at about the same time as we do, and by logind five minutes
     ///   ahead of a planned shutdown; so it proves nothing by itself. It counts only when systemd cannot be asked.
+    /// - One question is not enough: systemd signals a unit's processes until it finds no new ones, so a `systemctl` started
+    ///   within moments of our own SIGTERM may get one too; and it may be asked before there is a `nologin`.
     pub async fn is_going_down(&self) -> GoingDown {
-        let word = match self.run(&["is-system-running"], self.ask_deadline).await {
-            Ok(ran) => ran.stdout,
-            Err(_) => String::new(),
-        };
-        match word.as_str() {
-            "stopping" => GoingDown::Yes,
-            "initializing" | "starting" | "running" | "degraded" | "maintenance" => GoingDown::No,
-            // "unknown", "offline", an error.
-            _ if self.nologin.exists() => GoingDown::Yes,
-            _ => GoingDown::Unknown,
+        let begun = Instant::now();
+        loop {
+            let left = self.ask_deadline.saturating_sub(begun.elapsed());
+            let ran = self.run(&["is-system-running"], left).await;
+            match ran.as_ref().map(|ran| ran.stdout.as_str()) {
+                Ok("stopping") => return GoingDown::Yes,
+                Ok("initializing" | "starting" | "running" | "degraded" | "maintenance") => return GoingDown::No,
+                // "unknown", "offline", an error.
+                _ if self.nologin.exists() => return GoingDown::Yes,
+                Err(PowerOffError::NotStarted { .. }) => return GoingDown::Unknown,
+                _ if begun.elapsed() + ASK_AGAIN >= self.ask_deadline => return GoingDown::Unknown,
+                _ => tokio::time::sleep(ASK_AGAIN).await,
+            }
         }
     }
 
@@ -240,6 +249,16 @@ mod tests {
             let (_dir, machine) = program(&format!("echo '{word}'; exit {code}"));
             assert_eq!(machine.is_going_down().await, expected, "{word}");
         }
+    }
+
+    /// As when the first `systemctl` gets the SIGTERM that was meant for us, or when D-Bus is not yet there again.
+    #[tokio::test]
+    async fn a_question_without_an_answer_is_asked_again() {
+        let (dir, machine) = program("cd ${0%/*}; [ -e once ] && echo stopping && exit 1; touch once; kill -TERM $$");
+        assert_eq!(machine.is_going_down().await, GoingDown::Yes);
+        assert!(dir.path().join("once").exists());
+        let (_dir, machine) = program("touch ${0%/*}/nologin; exit 1");
+        assert_eq!(machine.is_going_down().await, GoingDown::Yes, "made a moment later");
     }
 
     #[tokio::test]
