@@ -181,7 +181,7 @@ catalog! {
 
     ClockTrusted Clock "clock.trusted":
         "The clock can be trusted. While it cannot, hours and validity warn and do not deny, and outages are timed by guess.",
-        "Let systemd-timesyncd reach a time server, or fit a battery-backed clock.";
+        "Let systemd-timesyncd or chrony reach a time server, or fit a battery-backed clock.";
     ClockZone Clock "clock.zone":
         "The time zone of schedules and office hours is the site's.",
         "Write `time_zone` under `[cabinet]`.";

@@ -20,7 +20,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
 
 fn trusted(facts: &Facts) -> Finding {
     let id = Id::ClockTrusted;
-    let remedy = "Let a time server be reached (`timedatectl set-ntp true`; a site with chrony sees the README), or fit a \
+    let remedy = "Let a time server be reached (`timedatectl set-ntp true`, or chrony), or fit a \
                   battery-backed clock: without either, an outage that begins in the dark is timed by guess.";
     match &facts.quality {
         Ok(ClockQuality::Synced) => Finding::fine(id, "A time server keeps the clock."),

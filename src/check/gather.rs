@@ -32,6 +32,9 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
     let seen = Seen::of(path);
     let wants = |group: Group| wanted.contains(&group);
     let clock = Clock::new(seen.config.time_zone.as_deref()).or_else(|_| Clock::new(None));
+    if let Ok(clock) = &clock {
+        places::ask_kernel(clock);
+    }
     let now =
         clock.as_ref().ok().map(Clock::now).map(|now| Now { clock: places::clock(&seen.config, now.clock), ..now });
     let ups = [Group::Ups, Group::Battery, Group::Power].into_iter().any(wants).then(|| ups_of(&seen));

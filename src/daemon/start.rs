@@ -10,8 +10,8 @@ use crate::cabinet::books::Books;
 use crate::cabinet::event::Start;
 use crate::cabinet::snapshot::Snapshot;
 use crate::config::{Config, Lines};
-use crate::io::clock::Clock;
 use crate::io::clock::sim::SimTime;
+use crate::io::clock::{Clock, kernel};
 use crate::io::control::{Listener, Ports, Setup};
 use crate::io::credentials::Credentials;
 use crate::io::journal::Log;
@@ -45,6 +45,9 @@ impl Daemon {
             Some(time) => clock.simulating(time),
             None => clock,
         });
+        if time.is_none() {
+            tokio::spawn(kernel::follow(Arc::clone(&clock), Machine::default()));
+        }
         let credentials = Credentials::load(&config.credentials_dir)?;
         let settings = config.settings.clone();
         let identity = Identity { site: settings.site.clone(), cabinet: settings.cabinet.clone() };

@@ -5,15 +5,15 @@
 //! the boot clock), so a record is never for long without a trust that was gained, nor with one that was lost.
 //!
 //! Quality, from best to worst:
-//! - `synced`: a time server disciplines the clock: systemd-timesyncd's `/run/systemd/timesync/synchronized` exists. The
-//!   kernel's own flag (`adjtimex`) cannot be read without `unsafe`. With chrony instead of timesyncd, make the same file
-//!   from `chrony-wait.service`: `ExecStartPost=/usr/bin/install -D /dev/null /run/systemd/timesync/synchronized`.
+//! - `synced`: a time server disciplines the clock: systemd-timesyncd's `/run/systemd/timesync/synchronized` exists, or the
+//!   kernel says so ([`kernel`]), as under chrony or ntpd.
 //! - `rtc`: the kernel set the clock from a battery-backed one at boot (`/sys/class/rtc/rtc0/hctosys` says 1).
 //! - `restored`: not before the time that timesyncd or fake-hwclock saved at the last shutdown.
 //! - `unknown`: nothing of these, or a date before this program was written.
 //!
 //! Whatever stamps a record or sets a deadline of the core takes its time from here; lints refuse other clocks.
 
+pub mod kernel;
 pub mod sim;
 
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Wall};
@@ -25,6 +25,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How long a quality counts.
 const QUALITY_FOR_MS: u64 = 60_000;
@@ -44,6 +45,8 @@ pub struct Clock {
     zone: TimeZone,
     root: PathBuf,
     remembered: Mutex<Remembered>,
+    /// Told when the wall clock was set.
+    set: Notify,
     simulated: Option<SimTime>,
 }
 
@@ -71,8 +74,10 @@ pub enum ClockError {
 struct Remembered {
     quality: ClockQuality,
     quality_until: Mono,
-    /// Wall clock minus boot clock when the quality was looked up.
-    wall_minus_mono_ms: i64,
+    /// Whether the kernel said that a time server keeps the clock, since it was set last.
+    kernel_keeps: bool,
+    /// Wall clock minus boot clock when the quality was looked up, if it was.
+    wall_minus_mono_ms: Option<i64>,
     /// Local time minus UTC while the wall clock is in this range.
     offset_ms: i64,
     offset_for: Range<i64>,
@@ -107,12 +112,13 @@ impl Clock {
         let remembered = Remembered {
             quality: ClockQuality::Unknown,
             quality_until: Mono(0),
-            wall_minus_mono_ms: 0,
+            kernel_keeps: false,
+            wall_minus_mono_ms: None,
             offset_ms: 0,
             offset_for: 0..0,
         };
         let remembered = Mutex::new(remembered);
-        Ok(Self { boot: BootId(boot), zone, root: root.to_owned(), remembered, simulated: None })
+        Ok(Self { boot: BootId(boot), zone, root: root.to_owned(), remembered, set: Notify::new(), simulated: None })
     }
 
     /// The clock of a simulated machine: boots of its own, time that may run faster.
@@ -154,10 +160,15 @@ impl Clock {
     fn at(&self, mono: Mono, wall: Wall) -> Now {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let difference = wall.0.saturating_sub_unsigned(mono.0);
-        if mono >= remembered.quality_until || difference.abs_diff(remembered.wall_minus_mono_ms) > SET_MS {
-            remembered.quality = self.quality(wall);
+        let was_set = remembered.wall_minus_mono_ms.is_some_and(|before| difference.abs_diff(before) > SET_MS);
+        if was_set {
+            remembered.kernel_keeps = false;
+            self.set.notify_one();
+        }
+        if was_set || mono >= remembered.quality_until {
+            remembered.quality = self.quality(wall, remembered.kernel_keeps);
             remembered.quality_until = mono.plus_ms(QUALITY_FOR_MS);
-            remembered.wall_minus_mono_ms = difference;
+            remembered.wall_minus_mono_ms = Some(difference);
         }
         if !remembered.offset_for.contains(&wall.0) {
             (remembered.offset_ms, remembered.offset_for) = self.offset(wall);
@@ -166,12 +177,25 @@ impl Clock {
         Now { mono, wall, clock: remembered.quality, civil, boot: self.boot }
     }
 
-    fn quality(&self, wall: Wall) -> ClockQuality {
+    /// What the kernel says of the clock as it is now; a no until it is said.
+    fn kernel_says(&self, keeps: bool) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.kernel_keeps != keeps {
+            remembered.kernel_keeps = keeps;
+            remembered.quality_until = Mono(0);
+        }
+    }
+
+    fn is_kept_by_timesyncd(&self) -> bool {
+        self.root.join("run/systemd/timesync/synchronized").exists()
+    }
+
+    fn quality(&self, wall: Wall, kernel_keeps: bool) -> ClockQuality {
         let exists = |path: &str| self.root.join(path).exists();
         if wall.0 < WRITTEN_MS {
             return ClockQuality::Unknown;
         }
-        if exists("run/systemd/timesync/synchronized") {
+        if kernel_keeps || self.is_kept_by_timesyncd() {
             return ClockQuality::Synced;
         }
         let from_rtc = std::fs::read_to_string(self.root.join("sys/class/rtc/rtc0/hctosys"));

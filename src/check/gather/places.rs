@@ -10,8 +10,10 @@ use crate::check::ledger::Open;
 use crate::check::words::{parted, sentence};
 use crate::check::{alerts, credentials, daemon, ledger, upstream};
 use crate::config::{Config, Lines, Recipient};
+use crate::io::clock::{Clock, kernel};
 use crate::io::control::{Client, ClientError};
 use crate::io::credentials::{Credentials, CredentialsError, Token};
+use crate::io::sleep::Machine;
 use crate::io::store::envelope::chain;
 use crate::io::store::{DATABASE, Filter, Identity, Reader, StoreError};
 use crate::upstream::Client as Upstream;
@@ -30,6 +32,13 @@ pub(super) fn clock(config: &Config, real: ClockQuality) -> ClockQuality {
     }
     let status = Client::connect(&config.run_dir).and_then(|mut client| client.status());
     status.map_or(real, |seen| seen.as_of.clock)
+}
+
+/// Asks what the kernel says of the clock; at most some seconds.
+pub(super) fn ask_kernel(clock: &Clock) {
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        runtime.block_on(kernel::ask(clock, &Machine::default()));
+    }
 }
 
 /// What answers at the control socket.

@@ -1,7 +1,9 @@
 //! The clock on made-up file systems and times, and once on this machine.
 
 use super::*;
+use crate::io::sleep::Machine;
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// 2026-07-01T12:00:00Z.
@@ -98,6 +100,60 @@ fn quality_is_looked_up_again_after_a_minute_or_when_the_clock_was_set() {
     fs::remove_file(root.path().join("run/systemd/timesync/synchronized")).expect("removed");
     assert_eq!(at(QUALITY_FOR_MS + 1, 0), ClockQuality::Synced);
     assert_eq!(at(QUALITY_FOR_MS + 1, -5_000), ClockQuality::Unknown, "set");
+}
+
+#[test]
+fn what_the_kernel_said_counts_at_once_and_until_the_clock_is_set() {
+    let root = root();
+    let clock = Clock::on(root.path(), Some("UTC")).expect("a clock");
+    let at = |ms: u64, set_ms: i64| clock.at(Mono(1_000 + ms), Wall(NOON.0 + ms.cast_signed() + set_ms)).clock;
+    assert_eq!(at(0, 0), ClockQuality::Unknown);
+    clock.kernel_says(true);
+    assert_eq!(at(1, 0), ClockQuality::Synced);
+    assert_eq!(at(QUALITY_FOR_MS + 1, 0), ClockQuality::Synced);
+    assert_eq!(at(QUALITY_FOR_MS + 2, -5_000), ClockQuality::Unknown, "that was another time");
+    clock.kernel_says(true);
+    assert_eq!(at(QUALITY_FOR_MS + 3, -5_000), ClockQuality::Synced);
+    clock.kernel_says(false);
+    assert_eq!(at(QUALITY_FOR_MS + 4, -5_000), ClockQuality::Unknown);
+}
+
+/// `timedatectl` as a script that says this, and how often it was asked.
+fn kernel(dir: &Path, says: &str) -> Machine {
+    let program = dir.join("timedatectl");
+    let mut install = std::process::Command::new("install");
+    install.args(["-m", "755", "/dev/stdin"]).arg(&program).stdin(std::process::Stdio::piped());
+    let mut child = install.spawn().expect("install");
+    let text = format!("#!/bin/sh\necho asked >> {}/asked\necho {says}\n", dir.display());
+    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), text.as_bytes()).expect("written");
+    assert!(child.wait().expect("it ends").success());
+    Machine::through(&program)
+}
+
+#[tokio::test]
+async fn the_kernel_is_asked_at_the_start_and_when_the_clock_was_set_but_not_where_timesyncd_keeps_it() {
+    let dir = root();
+    let clock = Arc::new(Clock::on(dir.path(), Some("UTC")).expect("a clock"));
+    let asked = || fs::read_to_string(dir.path().join("asked")).map_or(0, |text| text.lines().count());
+    let follower = tokio::spawn(kernel::follow(Arc::clone(&clock), kernel(dir.path(), "yes")));
+    let mut now = Mono(1_000);
+    while clock.at(now, NOON).clock != ClockQuality::Synced {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(asked(), 1);
+    now = Mono(2_000);
+    assert_eq!(clock.at(now, Wall(NOON.0 + DAY_MS)).clock, ClockQuality::Unknown, "set by a day");
+    while clock.at(now, Wall(NOON.0 + DAY_MS)).clock != ClockQuality::Synced {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(asked(), 2);
+    follower.abort();
+    put(dir.path(), "run/systemd/timesync/synchronized", "");
+    kernel::ask(&clock, &kernel(dir.path(), "no")).await;
+    assert_eq!(asked(), 2, "timesyncd says it already");
+    fs::remove_file(dir.path().join("run/systemd/timesync/synchronized")).expect("removed");
+    kernel::ask(&clock, &kernel(dir.path(), "nonsense")).await;
+    assert_eq!((asked(), clock.at(now, Wall(NOON.0 + DAY_MS)).clock), (3, ClockQuality::Unknown));
 }
 
 /// Against jiff's own conversion, forth and back over the changes of daylight saving time.

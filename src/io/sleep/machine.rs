@@ -1,13 +1,13 @@
-//! Powering the machine off through logind, and telling a shutdown from a restart of the daemon.
+//! Powering the machine off through logind, telling a shutdown from a restart of the daemon, and what the kernel says of its clock.
 //!
-//! Both ask `systemctl`, which speaks D-Bus so that we need not. The daemon is no root: logind asks polkit, whose rule
+//! They ask `systemctl` and `timedatectl`, which speak D-Bus so that we need not. The daemon is no root: logind asks polkit, whose rule
 //! (`cabinetd power recipe`) gives the daemon's account just `power-off` and `power-off-multiple-sessions`.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -15,11 +15,13 @@ use tokio::time::timeout;
 /// What is kept of what the program says.
 const LONGEST_WORDS: u64 = 2_048;
 
-/// The machine that we run on, through its `systemctl`.
+/// The machine that we run on, through its `systemctl` and `timedatectl`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Machine {
     /// `/usr/bin/systemctl`.
     pub systemctl: PathBuf,
+    /// `/usr/bin/timedatectl`.
+    pub timedatectl: PathBuf,
     /// `/run/nologin`, which systemd makes when the machine goes down.
     pub nologin: PathBuf,
     /// The longest time that a power-off may take to be accepted (10 s as shipped).
@@ -33,6 +35,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             systemctl: PathBuf::from("/usr/bin/systemctl"),
+            timedatectl: PathBuf::from("/usr/bin/timedatectl"),
             nologin: PathBuf::from("/run/nologin"),
             power_off_deadline: Duration::from_secs(10),
             ask_deadline: Duration::from_secs(5),
@@ -73,7 +76,8 @@ impl Machine {
     /// # Errors
     /// [`PowerOffError`]; after [`PowerOffError::TimedOut`] it may come all the same.
     pub async fn power_off(&self) -> Result<(), PowerOffError> {
-        let ran = self.run(&["--no-ask-password", "--no-wall", "poweroff"], self.power_off_deadline).await?;
+        let ran =
+            run(&self.systemctl, &["--no-ask-password", "--no-wall", "poweroff"], self.power_off_deadline).await?;
         if ran.how.success() {
             return Ok(());
         }
@@ -85,7 +89,7 @@ impl Machine {
         Err(PowerOffError::Refused { how: ran.how, words: ran.stderr })
     }
 
-    /// Whether the SIGTERM that we got is part of a shutdown of the machine: answers within about [`Machine::ask_deadline`].
+    /// Whether the SIGTERM that we got is part of a shutdown of the machine: answers within [`Machine::ask_deadline`].
     ///
     /// What is really there to see was tried on systemd 252 (Debian 12), with power-off by an ordinary user, with
     /// `shutdown -h +0` by root, during a boot that had not ended, and with a mere restart of the service:
@@ -101,39 +105,52 @@ impl Machine {
     /// - One question is not enough: systemd signals a unit's processes until it finds no new ones, so a `systemctl` started
     ///   within moments of our own SIGTERM may get one too; and it may be asked before there is a `nologin`.
     pub async fn is_going_down(&self) -> GoingDown {
-        let begun = Instant::now();
-        loop {
-            let left = self.ask_deadline.saturating_sub(begun.elapsed());
-            let ran = self.run(&["is-system-running"], left).await;
-            match ran.as_ref().map(|ran| ran.stdout.as_str()) {
-                Ok("stopping") => return GoingDown::Yes,
-                Ok("initializing" | "starting" | "running" | "degraded" | "maintenance") => return GoingDown::No,
-                // "unknown", "offline", an error.
-                _ if self.nologin.exists() => return GoingDown::Yes,
-                Err(PowerOffError::NotStarted { .. }) => return GoingDown::Unknown,
-                _ if begun.elapsed() + ASK_AGAIN >= self.ask_deadline => return GoingDown::Unknown,
-                _ => tokio::time::sleep(ASK_AGAIN).await,
+        // What tells where systemd does not.
+        let otherwise = || if self.nologin.exists() { GoingDown::Yes } else { GoingDown::Unknown };
+        let answer = async {
+            loop {
+                let ran = run(&self.systemctl, &["is-system-running"], self.ask_deadline).await;
+                match ran.as_ref().map(|ran| ran.stdout.as_str()) {
+                    Ok("stopping") => return GoingDown::Yes,
+                    Ok("initializing" | "starting" | "running" | "degraded" | "maintenance") => return GoingDown::No,
+                    Err(PowerOffError::NotStarted { .. }) => return otherwise(),
+                    // "unknown", "offline", nothing.
+                    _ if self.nologin.exists() => return GoingDown::Yes,
+                    _ => tokio::time::sleep(ASK_AGAIN).await,
+                }
             }
-        }
+        };
+        timeout(self.ask_deadline, answer).await.unwrap_or_else(|_| otherwise())
     }
 
-    async fn run(&self, arguments: &[&str], deadline: Duration) -> Result<Ran, PowerOffError> {
-        let program = || self.systemctl.clone();
-        let not_started = |source| PowerOffError::NotStarted { program: program(), source };
-        let mut command = Command::new(&self.systemctl);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Its words are looked at: they must be the same in every language. Nothing it says may be cut or paged.
-        command.env("LC_ALL", "C.UTF-8").env("SYSTEMD_PAGER", "").env("SYSTEMD_COLORS", "0").kill_on_drop(true);
-        let mut child = command.spawn().map_err(not_started)?;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let ended = async {
-            let (stdout, stderr, how) = tokio::join!(words(out), words(err), child.wait());
-            how.map(|how| Ran { how, stdout, stderr })
-        };
-        match timeout(deadline, ended).await {
-            Ok(ran) => ran.map_err(not_started),
-            Err(_) => Err(PowerOffError::TimedOut { program: program(), after: deadline }),
+    /// Whether the kernel says that its clock is synchronised ([`crate::io::clock::kernel`]); none if nobody answers within
+    /// [`Machine::ask_deadline`].
+    pub async fn clock_is_kept(&self) -> Option<bool> {
+        let arguments = ["show", "--property=NTPSynchronized", "--value"];
+        let ran = run(&self.timedatectl, &arguments, self.ask_deadline).await.ok()?;
+        match ran.stdout.as_str() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
         }
+    }
+}
+
+async fn run(program: &Path, arguments: &[&str], deadline: Duration) -> Result<Ran, PowerOffError> {
+    let not_started = |source| PowerOffError::NotStarted { program: program.to_owned(), source };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Its words are looked at: they must be the same in every language. Nothing it says may be cut or paged.
+    command.env("LC_ALL", "C.UTF-8").env("SYSTEMD_PAGER", "").env("SYSTEMD_COLORS", "0").kill_on_drop(true);
+    let mut child = command.spawn().map_err(not_started)?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let ended = async {
+        let (stdout, stderr, how) = tokio::join!(words(out), words(err), child.wait());
+        how.map(|how| Ran { how, stdout, stderr })
+    };
+    match timeout(deadline, ended).await {
+        Ok(ran) => ran.map_err(not_started),
+        Err(_) => Err(PowerOffError::TimedOut { program: program.to_owned(), after: deadline }),
     }
 }
 
@@ -166,10 +183,10 @@ impl fmt::Display for GoingDown {
 }
 
 impl Machine {
-    /// The same machine with another program in place of `systemctl`, for tests and rehearsals.
+    /// The same machine with another program in place of both, for tests and rehearsals.
     #[must_use]
     pub fn through(program: &Path) -> Self {
-        Self { systemctl: program.to_owned(), ..Self::default() }
+        Self { systemctl: program.to_owned(), timedatectl: program.to_owned(), ..Self::default() }
     }
 }
 
@@ -259,6 +276,21 @@ mod tests {
         assert!(dir.path().join("once").exists());
         let (_dir, machine) = program("touch ${0%/*}/nologin; exit 1");
         assert_eq!(machine.is_going_down().await, GoingDown::Yes, "made a moment later");
+    }
+
+    #[tokio::test]
+    async fn the_kernels_word_on_the_clock_is_yes_no_or_none() {
+        let (dir, machine) = program("echo yes");
+        assert_eq!(machine.clock_is_kept().await, Some(true));
+        let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap();
+        assert_eq!(asked.trim(), "show --property=NTPSynchronized --value");
+        for (does, expected) in
+            [("echo no", Some(false)), ("echo Host is down >&2; exit 1", None), ("exec sleep 60", None)]
+        {
+            let (_dir, machine) = program(does);
+            assert_eq!(machine.clock_is_kept().await, expected, "{does}");
+        }
+        assert_eq!(Machine::through(Path::new("/nonexistent/timedatectl")).clock_is_kept().await, None);
     }
 
     #[tokio::test]
