@@ -574,6 +574,30 @@ fn a_cabinet_that_falls_silent_is_told_and_one_that_sleeps_is_not() {
     assert_eq!(turned(0, due_ms + 86_400_000), []);
 }
 
+/// While many records go no heartbeat does: they are the sign of life.
+#[test]
+fn a_cabinet_that_sends_records_lives_though_no_heartbeat_is_due() {
+    const HOUR_MS: i64 = 3_600_000;
+    let (dir, server, mut ledger) = site(3);
+    let state = dir.path().join("state");
+    let mut copying = copying(&ledger, &state, config(&server, &state), "m1");
+    copying.until_acknowledged(3);
+    let beaten = |server: &Server| server.receiver().last_heartbeat(&cabinet()).expect("readable");
+    copying.until("it rests", |_| beaten(&server).is_some());
+    // As if its only word had been an hour and more ago: another one is due since.
+    let now_ms = server::now_ms();
+    server.receiver().heard(&cabinet(), now_ms - HOUR_MS - 60_000).expect("kept");
+    let beat = beaten(&server);
+    ledger.write(1);
+    copying.link.recorded(4, Mode::Line);
+    copying.until_acknowledged(4);
+    assert_eq!(beaten(&server), beat, "the record alone went");
+    let turned = |now_ms| server.receiver().turned(0, now_ms).expect("readable").len();
+    assert_eq!(turned(now_ms), 0, "it was heard just now");
+    assert_eq!(turned(now_ms + HOUR_MS), 0, "and the next word is due an hour later");
+    assert_eq!(turned(now_ms + 2 * HOUR_MS), 1, "until it is silent for that long");
+}
+
 #[test]
 fn nobody_else_is_trusted_and_nobody_else_gets_the_token() {
     let (dir, server, ledger) = site(3);
