@@ -1,14 +1,20 @@
 //! The daemon as a process: how it starts and stops, and what it leaves behind.
 
 #[allow(dead_code, reason = "shared with other tests")]
+#[path = "support/demo.rs"]
+mod demo;
+#[allow(dead_code, reason = "shared with other tests")]
 mod disk;
 
 use cabinetd::cabinet::fact::Fact;
 use cabinetd::io::store::{Filter, Reader};
+use demo::{Demo, until};
 use disk::Disk;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -333,6 +339,61 @@ fn a_changed_config_is_taken_without_a_stop_and_one_with_mistakes_is_not() {
     daemon.reload(home);
     daemon.stop();
     assert_eq!(loaded().len(), 3, "the restart found the file that was recorded");
+}
+
+/// Needs root, to become the account `daemon` (uid and gid 1 everywhere).
+#[test]
+fn rights_that_a_new_config_takes_away_are_gone_in_the_visit_that_it_waits_for() {
+    let demo = Demo::start();
+    let home = demo.dir.parent().expect("it has a parent");
+    for folder in [home, &demo.dir, &demo.dir.join("run")] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("set");
+    }
+    let program = home.join("cabinetd");
+    fs::copy(PROGRAM, &program).expect("copied");
+    let daemon_types = |words: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(words).env("CABINETD_DIR", &demo.dir).current_dir("/").uid(1).gid(1).stdin(Stdio::null());
+        let said = command.output().expect("it runs");
+        (
+            said.status.success(),
+            [said.stdout, said.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat(),
+        )
+    };
+    let file = demo.dir.join("cabinetd.toml");
+    for shared in [&file, &demo.dir.join("run/control.sock")] {
+        chown(shared, None, Some(1)).expect("this test needs to be run as root");
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("set");
+    let first = fs::read_to_string(&file).expect("a config");
+    let changes_to = |role: &str, state: &str| {
+        let with = format!("[accounts]\ndaemon = \"{role}\"\n");
+        fs::write(&file, first.replace("[accounts]\n", &with)).expect("written");
+        kill_process(Pid::from_raw(demo.daemon_pid()).expect("a process"), Signal::HUP).expect("told");
+        until(state, || (demo.status()["config"]["state"] == state).then_some(()));
+    };
+    let loaded = demo.records("config-loaded").len();
+    changes_to("admin", "in-force");
+    demo.record("config-loaded", loaded + 1);
+    let (is_done, told) = daemon_types(&["user", "revoke", "maintenance-2"]);
+    assert!(is_done, "{told}");
+
+    demo.identify("1004", &demo.pin("1004"));
+    demo.pull_204();
+    demo.sim("door open");
+    changes_to("staff", "waiting");
+    let changes = demo.records("roster-changed").len();
+    for words in [&["user", "restore", "maintenance-2"][..], &["keymap"]] {
+        let (is_done, told) = daemon_types(words);
+        assert!(!is_done && told.contains("needs the role"), "{words:?}: {told}");
+    }
+    assert_eq!((demo.records("roster-changed").len(), demo.records("config-loaded").len()), (changes, loaded + 1));
+
+    demo.close();
+    let taken = demo.record("config-loaded", loaded + 2);
+    assert!(taken.to_string().contains("accounts.daemon"), "{taken}");
+    until("in force", || (demo.status()["config"]["state"] == "in-force").then_some(()));
+    assert!(!daemon_types(&["keymap"]).0 && daemon_types(&["status"]).0, "staff from now on");
 }
 
 #[test]

@@ -3,14 +3,26 @@
 //!
 //! Needs the right to mount (root); without it this test fails rather than passes for nothing.
 
+#[allow(dead_code, reason = "part of it is for the binary")]
+#[path = "../examples/reference_upstream/receiver.rs"]
+mod receiver;
+#[allow(dead_code, reason = "part of it is for the binary")]
+#[path = "../examples/reference_upstream/server.rs"]
+mod server;
+
 use cabinetd::cabinet::event::KeyStep;
 use cabinetd::cabinet::fact::{Alarm, Fact};
 use cabinetd::cabinet::outcome::{Answer, Denial};
 use cabinetd::cabinet::snapshot::{Snapshot, StoreIs};
-use cabinetd::cabinet::types::Reason;
+use cabinetd::cabinet::types::{Reason, Wall};
+use cabinetd::hex::hex;
 use cabinetd::io::control::wire::Ask;
 use cabinetd::io::control::{Client, new_request_key};
-use cabinetd::io::store::{Filter, Reader};
+use cabinetd::io::store::{Filter, Identity, Reader};
+use cabinetd::upstream::roster::{self, Terms};
+use ed25519_dalek::SigningKey;
+use receiver::Cabinet;
+use server::{Rosters, Server};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -151,6 +163,15 @@ impl Demo {
         fs::read_to_string(self.path().join("run/daemon.pid")).expect("the daemon's number").trim().to_owned()
     }
 
+    /// Ends the daemon alone; the demo starts it again.
+    fn restart_daemon(&self) {
+        let pid = self.daemon_pid();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there").success());
+        self.wait("the daemon is there again", Duration::from_secs(20), || {
+            self.daemon_pid() != pid && self.client().is_some_and(|mut client| client.status().is_ok())
+        });
+    }
+
     /// Told to end, as by a service manager.
     fn stop(&mut self) {
         let kill =
@@ -241,4 +262,54 @@ fn a_full_disk_is_survived_by_the_whole_daemon() {
     let facts = demo.facts();
     assert!(matches!(facts.last(), Some(Fact::Stopped { .. })), "{:?}", facts.last());
     assert_eq!(facts.iter().filter(|fact| matches!(fact, Fact::Started { .. })).count(), 1);
+}
+
+/// What counts for nothing is told once, and on a full disk the core leaves it at that: its alarm is for when there is room.
+#[test]
+fn what_a_full_disk_swallowed_of_upstream_is_said_again_once_there_is_room() {
+    let demo = Demo::start();
+    let there = tempfile::tempdir().expect("a folder");
+    let server = Server::start(there.path(), "127.0.0.1:0", None).expect("it serves");
+    let Snapshot { site, cabinet, .. } = demo.status();
+    let signer = SigningKey::from_bytes(&[9; 32]);
+    let terms = Terms {
+        version: 7,
+        identity: Identity { site: site.clone(), cabinet: cabinet.clone() },
+        device_key: [1; 32],
+        expires: Wall(1_800_000_000_000),
+    };
+    let text = roster::sign(&terms, &[], &[], &signer).to_string();
+    server.lay_down(&Cabinet { site, name: cabinet }, "", &text).expect("laid down");
+    server.serve(Rosters::Forged);
+
+    // It does not answer before the disk is full.
+    server.set_down(true);
+    let mut config = fs::OpenOptions::new().append(true).open(demo.path().join("cabinetd.toml")).expect("a config");
+    let key = hex(&signer.verifying_key().to_bytes());
+    let (url, ca) = (server.url(), there.path().join("ca.pem"));
+    let section = format!(
+        "\n[upstream]\nurl = \"{url}\"\nca_file = \"{}\"\nlongest_pause_s = 1\nroster_key = \"{key}\"\n",
+        ca.display()
+    );
+    config.write_all(section.as_bytes()).expect("written");
+    demo.restart_daemon();
+    demo.fill();
+    demo.wait("a full store", Duration::from_secs(5), || demo.status().store == StoreIs::Full);
+
+    server.set_down(false);
+    let trouble = || demo.status().upstream.and_then(|upstream| upstream.roster_trouble);
+    let ails = || trouble().is_some_and(|why| why.contains("signature"));
+    demo.wait("the roster is looked at", Duration::from_secs(20), ails);
+    // The word to the core comes right behind what is shown.
+    std::thread::sleep(Duration::from_millis(500));
+    let refused = |fact: &Fact| matches!(fact, Fact::AlarmRaised { alarm: Alarm::RosterRefused { .. }, .. });
+    let alarms = || demo.facts().iter().filter(|fact| refused(fact)).count();
+    assert_eq!((demo.status().store, alarms()), (StoreIs::Full, 0));
+
+    fs::remove_file(demo.filler()).expect("removed");
+    demo.wait("room is noticed", Duration::from_secs(13), || demo.status().store == StoreIs::Writable);
+    // It is asked for with the next heartbeat; whoever goes on battery has one at once.
+    demo.sim(&["mains", "off"]);
+    demo.wait("it is said again", Duration::from_secs(20), || alarms() == 1);
+    assert!(demo.status().alarms.iter().any(|open| open.kind == "roster-refused"));
 }

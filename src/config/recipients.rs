@@ -3,7 +3,8 @@
 use super::keys::{CREDENTIAL, Form, Key, NAME, PATH, Preset, credential, name_into, path_into, text, truth, whole};
 use super::problem::Fault;
 use super::reader::Reader;
-use super::{Config, Surroundings, home_of};
+use super::sections::home_of;
+use super::{Config, Surroundings};
 use lettre::Address;
 use lettre::message::Mailbox;
 use std::net::IpAddr;

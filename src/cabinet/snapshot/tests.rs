@@ -1,9 +1,13 @@
-use super::super::books::{DoorState, Grant, Holding, Life, OpenAlarm, Session, Slot, SupplyState};
-use super::super::fact::Alarm;
-use super::super::power::UpsState;
+use super::super::books::{Custody, DoorState, Grant, Holding, Life, OpenAlarm, Presence, Session, Slot, SupplyState};
+use super::super::fact::{Alarm, SensorFault};
+use super::super::power::{Supply, UpsFigures, UpsState};
 use super::super::roster::{Key, User};
-use super::super::types::{BootId, Channel, Civil, Code, Mono, Origin, PinHash, Role};
+use super::super::types::{
+    Actor, AlarmId, BootId, Channel, Civil, ClockQuality, Code, DoorNo, Evidence, Input, KeyId, Mono, Origin, PinHash,
+    Reason, Role, SessionId, SlotNo, UserId, Wall,
+};
 use super::*;
+use std::collections::BTreeSet;
 
 const T0: i64 = 1_762_171_200_000; // 2025-11-03 12:00 UTC
 

@@ -1,5 +1,6 @@
 //! The table, tried in every way it can be met, and each condition at its very edge.
 
+use super::super::forecast::Outlook;
 use super::*;
 use std::collections::BTreeSet;
 
