@@ -193,7 +193,7 @@ pub fn mode_words(mode: Mode) -> String {
         Mode::Asleep { method: Method::Halt } => "Asleep, halted until its button is pressed".to_owned(),
         Mode::Asleep { method: Method::UpsOff } => "Asleep, off until the UPS's button is pressed".to_owned(),
         Mode::Restoring { .. } => "Mains is back, and is watched".to_owned(),
-        Mode::Manual { .. } => "Out of power, the cabinet key is needed".to_owned(),
+        Mode::Manual { .. } => "Closed down, the cabinet key is needed".to_owned(),
     }
 }
 
