@@ -254,7 +254,7 @@ impl Cabinet {
     pub(super) fn is_welcome(&self, turn: &Turn, user: &UserId) -> Result<&User, Denial> {
         let user = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
         self.is_serving()?;
-        if user.revoked {
+        if !self.is_active(&user.id) {
             return Err(Denial::Revoked);
         }
         if turn.now.clock.is_trusted() {
