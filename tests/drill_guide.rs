@@ -541,6 +541,25 @@ fn a_deep_drill_may_be_left_alone_and_measures_the_battery() {
     drill.expect_said("when full, measured");
 }
 
+/// Mains failed by itself meanwhile: to the cabinet that is the pulled plug. Whoever stands there says so, or the guide waits no longer.
+#[test]
+fn a_plug_that_is_in_while_mains_stays_out_ends_the_drill_and_people_are_told() {
+    for is_there in [true, false] {
+        let mut drill = Rehearsal::of(|_| {}).visits().when("It is in standby", |here| here.story.badge("ana"));
+        if is_there {
+            let enter = |here: &mut Rehearsal| here.heard.push_back(Heard::Line(String::new()));
+            drill = drill.when("waiting for the UPS to say that mains is back", enter);
+            drill.person = Some(VecDeque::new());
+        }
+        drill.plays(ordinary(&[Method::Standby]));
+        assert_eq!(drill.ended(), Some(DrillEnd::Finished));
+        let most_s = if is_there { 10 * 60 } else { 25 * 60 };
+        assert!(drill.waited_s < most_s, "{} s: {:#?}", drill.waited_s, drill.said);
+        drill.story.wait_s(5 * 60 + 2);
+        drill.story.expect_record("the outage outlasted its drill");
+    }
+}
+
 #[test]
 fn without_a_ups_that_is_said_before_anybody_is_asked_for() {
     let mut here = Rehearsal { story: Story::begins(), ..Rehearsal::of(|_| {}) };

@@ -392,7 +392,7 @@ fn the_battery_at_its_end_and_what_would_have_helped() {
     let dir = ledger_of(&story);
     let text = flowing(&ok(dir.path(), &["report"]));
     for told in [
-        "Out of power, the cabinet key is needed",
+        "Closed down, the cabinet key is needed",
         "cabinet key only: ",
         "only the cabinet key opens: the battery ends, or the machine is shut down",
         "only the cabinet key opened. At the rate of before",

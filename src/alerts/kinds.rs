@@ -133,7 +133,7 @@ pub enum Tie {
     Replaced {
         of: u64,
     },
-    /// What record `of` told is over, and this tells how.
+    /// What record `of` told is over, and this tells how to whom that was told.
     Closed {
         of: u64,
     },

@@ -13,7 +13,7 @@
 //! Promises: what is urgent is told at least once. A parcel that may have arrived is sent again as it was, under the same ends, so that its
 //! name can be the same; one that was taken is never sent again. What waits goes in one parcel, however much it is; beyond what a person
 //! reads it is counted by kind. What began and ended while it waited is told as over; whoever was told that something began is told in the
-//! same class that it is over, also if something worse took its place meanwhile.
+//! same class that it is over, also if something worse took its place meanwhile. That mains is back is told to nobody else.
 
 use super::kinds::{Class, Kind, OUTAGE_BEGAN, Tie};
 use crate::cabinet::types::{Civil, Mono, Now, Stamp};
@@ -387,7 +387,8 @@ impl Lane {
                     (place(of), place(of).is_none() && (is_heirs || news.class == self.class))
                 }
                 Tie::Replaced { of } => (place(of), false),
-                Tie::Closed { of } => (place(of), news.class == self.class),
+                // Of an end hears who heard of the beginning: a shutdown that mains failed in had none to tell.
+                Tie::Closed { of } => (place(of), news.class == self.class && began == Some(of)),
                 Tie::Recalled => {
                     let place = lines.iter().rposition(|line| line.news.kind == &OUTAGE_BEGAN);
                     let was_told = place.is_none() && began.is_some();

@@ -83,6 +83,8 @@ pub(super) struct Check {
     by: Proof,
     /// It was not the code that stands.
     is_wrong_code: bool,
+    /// They went away meanwhile: nobody is let in by it. A wrong PIN counts all the same, and so does the one for duress.
+    is_cancelled: bool,
     /// The answers of somebody who does not wait for the tick.
     ahead: Vec<Pin>,
 }
@@ -252,7 +254,7 @@ impl Cabinet {
     pub(super) fn is_welcome(&self, turn: &Turn, user: &UserId) -> Result<&User, Denial> {
         let user = self.books.roster.users.get(user).ok_or(Denial::UnknownBadge)?;
         self.is_serving()?;
-        if user.revoked {
+        if !self.is_active(&user.id) {
             return Err(Denial::Revoked);
         }
         if turn.now.clock.is_trusted() {
@@ -300,7 +302,8 @@ impl Cabinet {
             (None, None) => return self.deny(turn, Some(user), Denial::NoPin, None),
         };
         self.show(turn, Message::Checking);
-        self.have_checked(turn, Check { user, shown, by, is_wrong_code: false, ahead: Vec::new() }, pin, hash);
+        let (is_wrong_code, is_cancelled, ahead) = (false, false, Vec::new());
+        self.have_checked(turn, Check { user, shown, by, is_wrong_code, is_cancelled, ahead }, pin, hash);
     }
 
     fn have_checked(&mut self, turn: &mut Turn, check: Check, pin: Pin, hash: PinHash) {
@@ -344,6 +347,12 @@ impl Cabinet {
         match result {
             CommandResult::Pin(verdict @ (PinVerdict::Match | PinVerdict::Duress)) => {
                 let duress = *verdict == PinVerdict::Duress;
+                if check.is_cancelled {
+                    if duress {
+                        self.refused_under_duress(turn, user);
+                    }
+                    return;
+                }
                 let begins = self.books.session.is_none();
                 match (self.is_welcome(turn, user).err(), check.by) {
                     (Some(denial), _) => {
@@ -364,19 +373,14 @@ impl Cabinet {
             }
             CommandResult::Pin(PinVerdict::Mismatch) => {
                 let own = self.books.roster.users.get(user).and_then(|user| user.pin.clone());
-                let Check { user, shown, by, ahead, .. } = check;
-                match (by, own) {
+                match (&check.by, own) {
                     // As many digits as a code, and not the code: their own PIN may have as many. Neither is one failure.
                     (Proof::Vouched(pin) | Proof::Enrolment(pin), Some(own)) => {
-                        self.have_checked(
-                            turn,
-                            Check { user, shown, by: Proof::OwnPin, is_wrong_code: true, ahead },
-                            pin,
-                            own,
-                        );
+                        let pin = pin.clone();
+                        self.have_checked(turn, Check { by: Proof::OwnPin, is_wrong_code: true, ..check }, pin, own);
                     }
                     (Proof::OwnPin, _) | (_, None) => {
-                        self.deny(turn, Some(user), Denial::WrongPin, Some(shown));
+                        self.deny(turn, Some(check.user), Denial::WrongPin, Some(check.shown));
                     }
                 }
             }
@@ -420,19 +424,20 @@ impl Cabinet {
 
     pub(super) fn cancel_pressed(&mut self, turn: &mut Turn) {
         self.opening = None;
-        if let Desk::Checking(Check { ahead, .. }) = &mut self.desk {
-            ahead.clear();
-        }
-        match &self.desk {
+        match &mut self.desk {
             Desk::AwaitingPin { .. } | Desk::Choosing(_) => {
                 self.desk = Desk::Idle;
+                return self.show(turn, Message::TimedOut);
+            }
+            Desk::Checking(check) => {
+                check.is_cancelled = true;
+                check.ahead.clear();
                 self.show(turn, Message::TimedOut);
             }
-            Desk::Idle | Desk::Checking(_) | Desk::Hashing(_) => {
-                self.forget_answer();
-                drop(self.cancel_visit(turn));
-            }
+            Desk::Idle | Desk::Hashing(_) => {}
         }
+        self.forget_answer();
+        drop(self.cancel_visit(turn));
     }
 
     pub(super) fn forget_pin(&mut self, turn: &mut Turn) {

@@ -144,7 +144,7 @@ impl Cabinet {
         }
         match self.books.roster.users.get(by) {
             None => return Err(Denial::UserUnknown { user: by.clone() }),
-            Some(by) if by.revoked => return Err(Denial::Revoked),
+            Some(by) if !self.is_active(&by.id) => return Err(Denial::Revoked),
             Some(_) => {}
         }
         if open.acknowledged.is_none() {

@@ -84,7 +84,7 @@ impl Cabinet {
         for_minutes: u32,
     ) -> Result<String, Denial> {
         let Some(person) = self.books.roster.users.get(&user) else { return Err(Denial::UserUnknown { user }) };
-        if person.revoked {
+        if !self.is_active(&user) {
             return Err(Denial::Revoked);
         }
         let text = format!("{} may choose a PIN at the cabinet with the code", person.name);

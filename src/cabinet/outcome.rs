@@ -243,7 +243,7 @@ pub enum Denial {
     },
     /// The machine is going down; a session would be cut off.
     GoingDown,
-    /// Only mains helps.
+    /// Only mains helps, or the machine's next start.
     OutOfPower,
     /// Nobody needs to send it to sleep.
     AsleepAlready,
@@ -333,7 +333,9 @@ impl fmt::Display for Denial {
             Self::GoingDown => {
                 f.write_str("the cabinet is going to sleep: wait until it is dark, then press its button, or that of the UPS if nothing lights")
             }
-            Self::OutOfPower => f.write_str("the battery is out of power: only the cabinet key opens until mains is back"),
+            Self::OutOfPower => f.write_str(
+                "the battery is out of power, or the machine is being shut down: only the cabinet key opens until that is over",
+            ),
             Self::AsleepAlready => f.write_str("the cabinet is asleep already, or on its way"),
             Self::NoUps => f.write_str("no UPS is configured, so the cabinet notices no outage and never sleeps; name one under [ups] in the config (`cabinetd power recipe` says how it is set up), then `systemctl restart cabinetd`"),
             Self::NotOnBattery => f.write_str("the cabinet is on mains; this is for the time on battery"),
@@ -384,7 +386,7 @@ pub enum Message {
         #[serde(default)]
         on_pad: bool,
     },
-    /// The battery ends in the middle of a visit.
+    /// The cabinet goes down in the middle of a visit: the battery ends, or somebody shuts the machine down.
     FinishNow,
     /// A badge lies on the reader.
     BadgeLeft,
@@ -460,7 +462,7 @@ pub enum Message {
     Asleep {
         method: Method,
     },
-    /// The battery ends.
+    /// The battery ends, or somebody shuts the machine down.
     CabinetKeyNext,
     CabinetKeyOnly,
 }
@@ -475,7 +477,7 @@ impl fmt::Display for Message {
                 let press = if *on_pad { "a key" } else { "the button" };
                 write!(f, "{name}: press {press}, or hold your badge to the reader, to open.")
             }
-            Self::FinishNow => f.write_str("The battery ends: please finish, and close the door within a minute."),
+            Self::FinishNow => f.write_str("The cabinet goes down: please finish, and close the door at once."),
             Self::BadgeLeft => f.write_str("Please take the badge off the reader."),
             Self::EnterPin => f.write_str("Enter your PIN."),
             Self::EnterCode => f.write_str("Enter the code that you were given."),
@@ -527,8 +529,10 @@ impl fmt::Display for Message {
             Self::Asleep { method: Method::UpsOff } => {
                 f.write_str("Asleep. Press the button of the UPS and wait a minute.")
             }
-            Self::CabinetKeyNext => f.write_str("The battery is empty. From now on: the cabinet key, see the manager."),
-            Self::CabinetKeyOnly => f.write_str("Out of power. Only the cabinet key opens; see the manager."),
+            Self::CabinetKeyNext => {
+                f.write_str("The cabinet goes down. From now on: the cabinet key, see the manager.")
+            }
+            Self::CabinetKeyOnly => f.write_str("Only the cabinet key opens; see the manager."),
         }
     }
 }

@@ -225,13 +225,13 @@ impl Cabinet {
         let Some(person) = self.books.roster.users.get(&user) else { return Err(Denial::UserUnknown { user }) };
         match self.books.roster.users.get(&by) {
             None => return Err(Denial::UserUnknown { user: by }),
-            Some(by) if by.revoked => return Err(Denial::Revoked),
+            Some(by) if !self.is_active(&by.id) => return Err(Denial::Revoked),
             Some(by) if by.role < Role::Manager => {
                 return Err(Denial::VoucherUnfit { name: by.name.clone(), role: by.role });
             }
             Some(_) => {}
         }
-        if person.revoked {
+        if !self.is_active(&user) {
             return Err(Denial::Revoked);
         }
         let for_minutes = for_minutes.clamp(1, LONGEST_VOUCH_MINUTES);

@@ -6,8 +6,9 @@
 //!
 //! What it does not say stays local: PINs, and revocations, which it does not lift. Who leaves it with keys still out stays in the roster,
 //! revoked, until they are back; a key that leaves it while it is out stays, too, and where another is to have its home the roster waits
-//! for it. Whom it gives more than before stands in an alarm until
-//! somebody who may change the roster takes note. Past its age it warns, on the word of a trusted clock alone, and locks nobody out.
+//! for it. Whom it dismisses does not wait: from the moment it is here they are let in no more, as if revoked. Whom it gives more than before
+//! stands in an alarm until somebody who may change the roster takes note. Past its age it warns, on the word of a trusted clock alone, and
+//! locks nobody out.
 
 mod words;
 
@@ -203,7 +204,10 @@ impl Cabinet {
     /// Upstream has one that is rightly signed.
     pub(super) fn roster_arrived(&mut self, turn: &mut Turn, roster: SignedRoster) {
         match self.is_newer(&roster) {
-            Ok(true) => self.offer(roster, Origin::cabinet()),
+            Ok(true) => match self.roster_after(&self.change_of(&roster)) {
+                Ok(_) => self.offer(turn, roster, Origin::cabinet()),
+                Err(problems) => self.does_not_fit(turn, roster.version, problems),
+            },
             // What was refused in between stays to be looked at: replicas that serve old and new in turn must not make alarms for ever.
             Ok(false) => {}
             Err(fault) => self.roster_refused(turn, fault),
@@ -266,13 +270,16 @@ impl Cabinet {
                 return Ok(Answer::Problems(problems));
             }
             if !dry_run {
-                self.offer(roster, turn.by.clone());
+                let by = turn.by.clone();
+                self.offer(turn, roster, by);
             }
             let until = match keys.first() {
                 None => "when nobody is at the cabinet".to_owned(),
                 Some(key) => format!("when key {key} is back, whose slot it gives to another (or marked as lost)"),
             };
-            return done(format!("signed roster {version} is taken {until}; after a restart bring it again"));
+            return done(format!(
+                "signed roster {version} is taken {until}; until then whom it dismisses is let in no more; after a restart bring it again"
+            ));
         }
         match self.take_roster(turn, &roster) {
             Ok(lines) if lines.is_empty() => {
@@ -297,11 +304,20 @@ impl Cabinet {
         }
     }
 
-    fn offer(&mut self, roster: SignedRoster, by: Origin) {
+    /// From here on it dismisses whom it does not name.
+    fn offer(&mut self, turn: &mut Turn, roster: SignedRoster, by: Origin) {
         if self.waiting_roster().is_none_or(|waiting| waiting < roster.version) {
             // What the one before it waited for says nothing of this one.
             (self.signed.offered, self.signed.keys) = (Some((roster, by)), Vec::new());
+            self.end_visit_of_revoked(turn);
         }
+    }
+
+    /// Whether the roster that waits leaves this person out, or names them as revoked. It is not kept anywhere: after a restart it counts
+    /// again as soon as the roster is here again.
+    pub(super) fn is_dismissed(&self, user: &UserId) -> bool {
+        let stays = |named: &User| named.id == *user && !named.revoked;
+        self.signed.offered.as_ref().is_some_and(|(roster, _)| !roster.users.iter().any(stays))
     }
 
     /// Takes what waits, if nobody is here and there is room for the record; for which key one waits stands in an alarm.
@@ -338,11 +354,16 @@ impl Cabinet {
         turn.by = Origin::cabinet();
         match taken {
             Ok(_) => self.look_at_roster_age(turn),
-            Err(problems) => {
-                self.signed.refused = self.signed.refused.max(roster.version);
-                let problems = problems.into_iter().take(PROBLEMS).collect();
-                self.roster_refused(turn, RosterFault::DoesNotFit { version: roster.version, problems });
-            }
+            Err(problems) => self.does_not_fit(turn, roster.version, problems),
+        }
+    }
+
+    fn does_not_fit(&mut self, turn: &mut Turn, version: u64, problems: Vec<String>) {
+        // Without room for that word it is handed over again.
+        if self.store == StoreState::Writable {
+            self.signed.refused = self.signed.refused.max(version);
+            let problems = problems.into_iter().take(PROBLEMS).collect();
+            self.roster_refused(turn, RosterFault::DoesNotFit { version, problems });
         }
     }
 
@@ -360,7 +381,12 @@ impl Cabinet {
         };
         self.put_roster(turn, fact, next, &difference);
         self.signed.look = None;
-        self.resolve(turn, |alarm| matches!(alarm, Alarm::RosterRefused { .. } | Alarm::RosterOverdue { .. }));
+        self.resolve(turn, |alarm| match alarm {
+            // That a newer one does not fit is not over with this one.
+            Alarm::RosterRefused { fault: RosterFault::DoesNotFit { version: of, .. } } => *of <= version,
+            Alarm::RosterRefused { .. } | Alarm::RosterOverdue { .. } => true,
+            _ => false,
+        });
         if !rises.is_empty() {
             self.raise(turn, Alarm::PrivilegesRose { version, rises });
         }

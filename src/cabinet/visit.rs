@@ -479,9 +479,9 @@ impl Cabinet {
         }
     }
 
-    /// In the roster and not revoked.
+    /// In the roster and not revoked, nor dismissed by one that waits.
     pub(super) fn is_active(&self, user: &UserId) -> bool {
-        self.books.roster.users.get(user).is_some_and(|user| !user.revoked)
+        self.books.roster.users.get(user).is_some_and(|user| !user.revoked) && !self.is_dismissed(user)
     }
 
     pub(super) fn cancel_visit(&mut self, turn: &mut Turn) -> Result<String, Denial> {

@@ -218,6 +218,6 @@ super::messages! {
         "`cabinetd check --only power` says what is proved now.";
     DRILL_OUTLASTED Warning "06a02e649d1b5cf998407f0887cd9ee3":
         "Mains is out, and it is no drill any more",
-        "The outage began in a drill, and mains was not back for 15 minutes after its end. From now on it counts as a real one.",
+        "The outage began in a drill, and mains was not back five minutes after its end. From now on it counts as a real one.",
         "If nobody put the plug back: do so. If it is in, mains is out: `cabinetd outage` shows what is expected.";
 }

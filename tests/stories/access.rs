@@ -425,6 +425,57 @@ fn revoked_while_the_pin_is_being_checked() {
 }
 
 #[test]
+fn a_check_that_was_cancelled_lets_nobody_in_and_counts_all_the_same() {
+    let cancelled = |verdict| {
+        let mut story = Story::begins();
+        story.badge("ana");
+        story.types("482913");
+        story.cancels();
+        story.expect_told("Timed out");
+        story.typed("5");
+        story.news();
+        story.commanded();
+        story.verdict(verdict);
+        assert!(!story.cabinet.is_busy(), "nobody came");
+        story
+    };
+    // Right, or right under duress: what shows is the same.
+    for (verdict, alarms) in [(PinVerdict::Match, vec![]), (PinVerdict::Duress, vec!["duress user ana"])] {
+        let mut story = cancelled(verdict);
+        assert_eq!(story.commanded(), []);
+        story.expect_alarms(&alarms);
+        story.comes("ana");
+        story.expect_record("ana came");
+    }
+    let mut story = cancelled(PinVerdict::Mismatch);
+    story.expect_records(&["ana refused: wrong-pin (charged)"]);
+
+    // Neither as the second person, nor alone in the place of the first.
+    let mut story = Story::begins();
+    story.comes("ana");
+    story.pull("safe", Reason::DayToDay);
+    story.badge("bob");
+    story.types("482913");
+    story.cancels();
+    story.news();
+    story.verdict(PinVerdict::Match);
+    story.expect_records(&[]);
+    story.expect_locked();
+
+    // A code that was no code is one failure, and the PIN after it opens nothing either.
+    let mut story = Story::begins();
+    story.vouches("cleo", "ana", 30);
+    story.badge("ana");
+    story.types("12345678");
+    story.cancels();
+    story.verdict(PinVerdict::Mismatch);
+    story.news();
+    story.verdict(PinVerdict::Match);
+    story.expect_records(&[]);
+    assert!(!story.cabinet.is_busy() && !story.cabinet.books().vouched.is_empty(), "the code is not used up");
+}
+
+#[test]
 fn revoked_in_the_middle_of_a_visit_before_the_ask() {
     let mut story = Story::begins();
     story.comes("ana");

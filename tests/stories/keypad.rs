@@ -110,6 +110,7 @@ fn after_a_wrong_pin_or_a_cancel_nothing_typed_ahead_counts() {
     story.cancels();
     story.verdict(PinVerdict::Match);
     story.expect_locked();
+    assert!(story.cabinet.books().session.is_none(), "whoever pressed it went away");
 }
 
 #[test]

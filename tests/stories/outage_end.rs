@@ -4,7 +4,7 @@ use crate::outage::{STANDBY, in_conserve, in_normal};
 use crate::story::Story;
 use cabinetd::cabinet::event::{DrillStep, StoreState};
 use cabinetd::cabinet::fact::Fact;
-use cabinetd::cabinet::outcome::Denial;
+use cabinetd::cabinet::outcome::{Action, Denial};
 use cabinetd::cabinet::power::policy::{Method, Mode, Then};
 use cabinetd::cabinet::power::state::PowerOrder;
 use cabinetd::cabinet::types::{ClockQuality, Reason};
@@ -50,7 +50,7 @@ fn a_session_gets_its_minute_and_is_then_interrupted() {
     story.take(4);
     story.battery_has_pct(1);
     closes_down(&mut story);
-    story.expect_told("please finish, and close the door within a minute");
+    story.expect_told("please finish, and close the door at once");
     story.news();
     // Nobody else begins.
     story.badge("bob");
@@ -252,6 +252,33 @@ fn a_session_gets_fifteen_seconds_of_a_foreign_fsd() {
         "power: Manual (ready)",
     ]);
     story.expect_locked();
+}
+
+/// The battery is full: what the display says is true of a shutdown, too.
+#[test]
+fn a_shutdown_by_others_says_nothing_of_an_empty_battery() {
+    let mut story = Story::on_a_ups(|_| {});
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    story.commanded();
+    story.ups_says("FSD");
+    story.expect_told("The cabinet goes down: please finish");
+    story.wait_s(30);
+    story.expect_mode(MANUAL);
+    story.expect_told("Only the cabinet key opens");
+    let said = |story: &mut Story| -> Vec<String> {
+        let said = |action: &Action| if let Action::Show(message) = action { Some(message.to_string()) } else { None };
+        story.commanded().iter().filter_map(said).collect()
+    };
+    let in_a_visit = said(&mut story);
+    let mut story = Story::on_a_ups(|_| {});
+    story.commanded();
+    story.ups_says("FSD");
+    let with_nobody = said(&mut story);
+    assert!(with_nobody.iter().any(|text| text.starts_with("The cabinet goes down. From now on:")), "{with_nobody:?}");
+    let mut said = in_a_visit.iter().chain(&with_nobody);
+    assert!(!said.any(|text| text.to_lowercase().contains("battery") || text.to_lowercase().contains("power")));
 }
 
 /// No mains was lost: it is a shutdown and no outage, and it does not go round between the two.

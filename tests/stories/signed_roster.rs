@@ -4,7 +4,7 @@ use crate::story::{Story, person, sample_roster, unit_key};
 use cabinetd::cabinet::Event;
 use cabinetd::cabinet::event::{Ask, KeyStep, StoreState};
 use cabinetd::cabinet::fact::{Alarm, Fact};
-use cabinetd::cabinet::outcome::{Answer, Denial};
+use cabinetd::cabinet::outcome::{Answer, Denial, PinVerdict};
 use cabinetd::cabinet::roster::{Key, Window};
 use cabinetd::cabinet::signed::{Rise, RosterFault, SignedRoster};
 use cabinetd::cabinet::snapshot::Snapshot;
@@ -77,10 +77,10 @@ fn it_is_taken_as_one_change_with_one_record_and_pins_stay() {
 fn it_waits_until_the_visit_is_over() {
     let mut story = begins();
     story.comes("ana");
-    arrives(&mut story, 7, without("ana"));
-    assert_eq!((held(&story), story.cabinet.waiting_roster()), (None, Some(7)));
     story.pull("204", Reason::WorkOrder);
     story.door_opens();
+    arrives(&mut story, 7, without("ana"));
+    assert_eq!((held(&story), story.cabinet.waiting_roster()), (None, Some(7)));
     arrives(&mut story, 6, |_| {});
     assert_eq!(story.cabinet.waiting_roster(), Some(7), "an older one does not take its place");
     assert!(user(&story, "ana").is_some());
@@ -260,7 +260,7 @@ fn one_that_gives_the_home_of_a_key_that_is_out_to_another_waits_until_it_is_bac
     arrives(&mut story, 9, |_| {});
     assert_eq!((held(&story), waits_for(&story)), (Some(9), None));
 
-    // Nor does one wait for what the one before it waited for, if it does not fit.
+    // One that does not fit takes no place of one that waits, and stays to be looked at when that one is taken.
     let mut story = begins();
     story.pulls("ana", 4);
     arrives(&mut story, 7, in_the_place_of_204);
@@ -269,11 +269,13 @@ fn one_that_gives_the_home_of_a_key_that_is_out_to_another_waits_until_it_is_bac
         in_the_place_of_204(roster);
         roster.keys.push(unit_key(99, "a"));
     });
-    assert_eq!((held(&story), waits_for(&story), story.cabinet.settled_roster()), (None, None, 8));
+    assert_eq!((waits_for(&story), story.cabinet.settled_roster()), (Some((7, vec!["Unit 204".into()])), 8));
+    story.key_is("204", KeyStep::Lost);
+    assert_eq!(held(&story), Some(7));
     let open: Vec<&Alarm> = story.cabinet.books().alarms.values().map(|open| &open.alarm).collect();
     assert!(
         matches!(open[..], [Alarm::RosterRefused { fault: RosterFault::DoesNotFit { version: 8, .. } }]),
-        "told at once, and nothing waits any more: {open:?}"
+        "{open:?}"
     );
 }
 
@@ -296,6 +298,88 @@ fn brought_on_a_stick_it_waits_for_a_key_too_and_whoever_brings_it_is_told() {
     assert_eq!(waits_for(&story), Some((7, vec!["Unit 204".into()])));
     story.key_is("204", KeyStep::Lost);
     assert_eq!(held(&story), Some(7));
+}
+
+#[test]
+fn whom_one_that_waits_dismisses_is_let_in_no_more() {
+    let may_come = |story: &mut Story, id: &str| {
+        story.wait_s(10);
+        story.comes(id);
+        let came = story.cabinet.books().session.is_some();
+        story.expect_told(if came { "Welcome" } else { "access was revoked" });
+        story.cancels();
+        came
+    };
+    let seven = |roster: &mut SignedRoster| {
+        in_the_place_of_204(roster);
+        roster.users.retain(|user| !["ana", "bob"].contains(&user.id.as_str()));
+        roster.users.iter_mut().filter(|user| user.id.as_str() == "dan").for_each(|dan| dan.revoked = true);
+    };
+    let mut story = begins();
+    story.pulls("ana", 4);
+    story.badge("bob");
+    story.types("482913");
+    arrives(&mut story, 7, seven);
+    story.verdict(PinVerdict::Match);
+    story.expect_record("bob refused: revoked");
+    for id in ["ana", "bob", "dan"] {
+        assert!(!may_come(&mut story, id), "{id}");
+    }
+    assert_eq!(story.vouches("cleo", "bob", 30), Answer::Refused(Denial::Revoked));
+    // Nothing else of it counts yet.
+    assert_eq!((held(&story), user(&story, "bob").map(|bob| bob.revoked)), (None, Some(false)));
+    // It is known again when it is here again.
+    story.power_cut(60, |_| {});
+    assert!(may_come(&mut story, "bob"));
+    arrives(&mut story, 7, seven);
+    assert!(!may_come(&mut story, "bob"));
+    // One that takes its place counts in its place.
+    arrives(&mut story, 8, |roster| {
+        in_the_place_of_204(roster);
+        roster.users.retain(|user| user.id.as_str() != "ana");
+    });
+    assert!(may_come(&mut story, "bob") && may_come(&mut story, "dan") && !may_come(&mut story, "ana"));
+    // Her key comes back as a revoked person's does: by another hand.
+    story.wait_s(10);
+    story.comes("bob");
+    story.brings(&["204"]);
+    story.door_opens();
+    story.put(4);
+    story.closes();
+    assert_eq!((held(&story), user(&story, "ana")), (Some(8), None));
+    story.expect_alarms(&[]);
+}
+
+#[test]
+fn a_visit_of_somebody_whom_it_dismisses_ends_as_with_a_revocation() {
+    let mut story = begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.news();
+    // One that does not fit dismisses nobody, and that is told at once.
+    arrives(&mut story, 6, |roster| {
+        roster.users.retain(|user| user.id.as_str() != "ana");
+        roster.keys.push(unit_key(99, "a"));
+    });
+    story.expect_unlocked();
+    assert_eq!((story.cabinet.waiting_roster(), story.alarms().len()), (None, 1));
+    arrives(&mut story, 7, without("ana"));
+    story.expect_record("session closed: cancelled, 0 taken, 0 returned");
+    story.expect_locked();
+    assert_eq!(held(&story), Some(7), "nobody is here any more");
+
+    // At the open door they stay, entitled to nothing.
+    let mut story = begins();
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.door_opens();
+    arrives(&mut story, 7, without("ana"));
+    assert_eq!(story.pull("205", Reason::WorkOrder), Answer::Refused(Denial::Revoked));
+    story.take(4);
+    story.expect_alarms(&["wrong-key key 204 slot 4"]);
+    story.put(4);
+    story.closes();
+    assert_eq!((held(&story), user(&story, "ana")), (Some(7), None));
 }
 
 #[test]

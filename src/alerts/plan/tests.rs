@@ -1,7 +1,10 @@
 //! Lanes against a recipient that fails in every way, and a process that dies at any moment.
 
 use super::*;
-use crate::alerts::kinds::{self, ALARM_OVER, DURESS, FLICKER, OPEN_WITHOUT_SESSION, OUTAGE_ENDED, OVERDUE, WRONG_KEY};
+use crate::alerts::kinds::{
+    self, ALARM_OVER, CABINET_KEY_ONLY, DURESS, FLICKER, MODE_CHANGED, OPEN_WITHOUT_SESSION, OUTAGE_ENDED, OVERDUE,
+    WRONG_KEY,
+};
 use crate::cabinet::types::{BootId, ClockQuality, Wall};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +87,24 @@ fn an_outage_is_told_within_a_minute_and_a_flicker_is_none() {
     lane.take(&news(4, &OUTAGE_BEGAN, Tie::Alone, 30_000, 60_000));
     lane.hurry();
     assert_eq!(told(&sent(&mut lane, 60_100)), [4]);
+}
+
+/// Others shut the machine down while mains was there, and then it failed: its beginning was in the digest.
+#[test]
+fn of_mains_that_is_back_hears_only_who_heard_that_it_was_out() {
+    let mut lane = lane(Class::Urgent);
+    lane.take(&news(3, &MODE_CHANGED, Tie::Alone, 0, 1_000));
+    lane.take(&news(4, &CABINET_KEY_ONLY, Tie::Alone, 0, 1_000));
+    assert_eq!(told(&sent(&mut lane, 1_000)), [4]);
+    lane.take(&news(9, &OUTAGE_ENDED, Tie::Closed { of: 3 }, 0, 900_000));
+    assert_eq!(lane.next(now(900_000), false), Next::Rest);
+    assert_eq!(lane.kept().mark, 9);
+    // One that was told ends for them, also after a restart.
+    lane.take(&news(10, &OUTAGE_BEGAN, Tie::Alone, 30_000, 910_000));
+    assert_eq!(told(&sent(&mut lane, 940_000)), [10]);
+    let mut lane = Lane::new(Class::Urgent, wishes(), Some(lane.kept().clone()), 10, now(950_000));
+    lane.take(&news(11, &OUTAGE_ENDED, Tie::Closed { of: 10 }, 0, 990_000));
+    assert_eq!(told(&sent(&mut lane, 990_000)), [11]);
 }
 
 #[test]
@@ -379,6 +400,11 @@ impl World {
                 Arc::new(News { class: self.class, ..News::clone(&worse) })
             }),
             7 => self.last_heir().map(|of| ends(seq, of, self.other(), at)),
+            // Of one whose beginning was no news, too.
+            8 => {
+                let of = self.outage().unwrap_or(0);
+                Some(news(seq, &OUTAGE_ENDED, Tie::Closed { of }, 0, at))
+            }
             _ => None,
         });
         if sort == 6 {
@@ -413,7 +439,8 @@ impl World {
 
     /// The outage that is open.
     fn outage(&self) -> Option<u64> {
-        let last = self.ledger.iter().flatten().rfind(|news| news.kind == &OUTAGE_BEGAN || news.kind == &FLICKER);
+        let kinds = [&OUTAGE_BEGAN, &FLICKER, &OUTAGE_ENDED];
+        let last = self.ledger.iter().flatten().rfind(|news| kinds.contains(&news.kind));
         last.filter(|news| news.kind == &OUTAGE_BEGAN).map(|news| news.seq)
     }
 
@@ -430,6 +457,10 @@ impl World {
     /// Takes note of what a parcel that arrived said of beginnings and ends.
     fn heard(&mut self, parcel: &Parcel) {
         for Line { news, over } in &parcel.lines {
+            if let Tie::Closed { of } = news.tie {
+                let heard = self.began.contains(&of) || self.over.contains(&of) || !parcel.more.is_empty();
+                assert!(heard, "of {of} its end is told, and its beginning never was");
+            }
             self.began.insert(news.seq);
             self.over.extend(over.as_ref().map(|_| news.seq));
             self.over.extend(self.ended_by(news));
@@ -508,9 +539,8 @@ impl World {
     /// What nobody may miss: what is of this class, and did not take itself back while it waited.
     fn owed(&self) -> BTreeSet<u64> {
         let own = self.ledger.iter().flatten().filter(|news| news.class == self.class);
-        own.filter(|news| news.kind != &OUTAGE_BEGAN && !matches!(news.tie, Tie::Over { .. } | Tie::Replaced { .. }))
-            .map(|news| news.seq)
-            .collect()
+        let is_end = |tie| matches!(tie, Tie::Over { .. } | Tie::Replaced { .. } | Tie::Closed { .. });
+        own.filter(|news| news.kind != &OUTAGE_BEGAN && !is_end(news.tie)).map(|news| news.seq).collect()
     }
 }
 

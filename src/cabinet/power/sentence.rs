@@ -3,7 +3,7 @@
 use super::policy::{Method, Mode, Then, Why};
 use super::reading::{Supply, UpsSilence};
 use super::selftest::{NoVerdict, Verdict};
-use super::state::{DrillEnd, PLUG_BACK_MS, PowerOrder, Replaced, Sight, SwitchFigures, Told};
+use super::state::{DrillEnd, PowerOrder, Replaced, Sight, SwitchFigures, Told};
 use crate::cabinet::fact::Fact;
 use crate::cabinet::sentence::duration;
 use std::fmt::{self, Formatter};
@@ -112,11 +112,9 @@ pub(in crate::cabinet) fn sentence(f: &mut Formatter<'_>, fact: &Fact) -> fmt::R
             };
             write!(f, "The drill (since record {drill}) {how} after {}.", duration(*lasted_ms))
         }
-        Fact::DrillOutlasted { outage } => write!(
-            f,
-            "Mains was not back {} after the drill: the outage (since record {outage}) is a real one.",
-            duration(PLUG_BACK_MS)
-        ),
+        Fact::DrillOutlasted { outage } => {
+            write!(f, "Mains did not come back after the drill: the outage (since record {outage}) is a real one.")
+        }
         _ => Ok(()),
     }
 }
@@ -195,7 +193,7 @@ pub fn mode_words(mode: Mode) -> String {
         Mode::Asleep { method: Method::Halt } => "Asleep, halted until its button is pressed".to_owned(),
         Mode::Asleep { method: Method::UpsOff } => "Asleep, off until the UPS's button is pressed".to_owned(),
         Mode::Restoring { .. } => "Mains is back, and is watched".to_owned(),
-        Mode::Manual { .. } => "Out of power, the cabinet key is needed".to_owned(),
+        Mode::Manual { .. } => "Closed down, the cabinet key is needed".to_owned(),
     }
 }
 

@@ -40,8 +40,9 @@ const SHORTEST_TAUGHT_MS: u64 = 120_000;
 pub const HISTORY: usize = 32;
 /// So many statements of the utility are kept.
 const STATEMENTS: usize = 16;
-/// Mains that stays out longer than this after a drill is out for real, not for want of a plug.
-pub const PLUG_BACK_MS: u64 = 15 * 60_000;
+/// Mains that stays out longer than this after a drill is out for real, not for want of a plug. Until then the two look the same from in here;
+/// a hand that was told to put the plug back does so within it.
+const PLUG_BACK_MS: u64 = 5 * 60_000;
 
 /// The figures of a switch, as they stood when it was decided. Lengths in ms, energies in mWh.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]

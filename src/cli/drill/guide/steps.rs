@@ -15,7 +15,7 @@ const PLUG_MS: u64 = 15 * MINUTE_MS;
 /// A visit is made within this, or the drill goes on without.
 const VISIT_MS: u64 = 10 * MINUTE_MS;
 /// The plug is put back within this.
-const PLUG_BACK_MS: u64 = 60 * MINUTE_MS;
+const PLUG_BACK_MS: u64 = 15 * MINUTE_MS;
 
 impl Guide<'_> {
     pub(super) fn begin(&mut self) -> Result<(), Stop> {
@@ -205,8 +205,9 @@ impl Guide<'_> {
             Err(Stop::Ended(DrillEnd::Finished)) => Ok(Waited::Came),
             other => other,
         };
-        self.world.say(Some(Tone::Strong), "Put the UPS's plug back into the wall.");
         let may_skip = self.world.has_person();
+        let skip = if may_skip { " (Enter: it is in, and mains stays out.)" } else { "" };
+        self.world.say(Some(Tone::Strong), &format!("Put the UPS's plug back into the wall.{skip}"));
         let left = |_: &Self, left_ms: u64| format!("{} left", lasting(left_ms));
         let waited =
             over(self.until("waiting for the UPS to say that mains is back", PLUG_BACK_MS, may_skip, left, is_back))?;
