@@ -247,10 +247,19 @@ fn the_clock_is_trusted_as_far_as_the_kernel_says() {
     if kept {
         machine.until("as it is", &is("synced"));
     }
-    machine.write("/usr/local/timedatectl", "#!/bin/sh\necho yes\n");
-    machine.ok("chmod 755 /usr/local/timedatectl && mount --bind /usr/local/timedatectl /usr/bin/timedatectl");
-    machine.ok(&format!("systemctl restart cabinetd && {trusted}"));
-    machine.until("as the kernel says", &is("synced"));
+    for (word, counts) in [("yes", true), ("no", false)] {
+        machine.write("/usr/local/timedatectl", &format!("#!/bin/sh\necho {word}\ntouch /var/lib/cabinetd/{word}\n"));
+        machine.ok("chmod 755 /usr/local/timedatectl; mount --bind /usr/local/timedatectl /usr/bin/timedatectl");
+        machine.ok("systemctl restart cabinetd");
+        machine
+            .until("the daemon has asked", &format!("test -O /var/lib/cabinetd/{word} -o -e /var/lib/cabinetd/{word}"));
+        assert_eq!(machine.run(trusted).code == 0, counts, "{word}");
+        if counts {
+            machine.until("as the kernel says", &is("synced"));
+        } else {
+            assert_ne!(machine.run(&is("synced")).code, 0, "{word}");
+        }
+    }
 }
 
 #[test]
@@ -404,7 +413,7 @@ try state    touch /var/lib/cabinetd/tried
 try run      touch /run/cabinetd/tried
 try pepper   cat "$CREDENTIALS_DIRECTORY/pepper"
 try manager  sh -c 'systemctl is-system-running | grep -e running -e degraded -e starting'
-try clock    sh -c 'timedatectl show --property=NTPSynchronized --value | grep -x -e yes -e no'
+try timedate sh -c 'timedatectl show --property=NTPSynchronized --value | grep -x -e yes -e no'
 try loopback sends 127.0.0.1
 try input    may /devices/input
 try null     may /dev/null
@@ -443,7 +452,7 @@ fn the_sandbox_lets_lines_and_readers_through_and_nothing_else() {
     machine.ok("mkdir /devices && cd /devices && mknod -m 666 input c 13 64 && mknod -m 666 memory c 1 1 && \
          mknod -m 666 kmsg c 1 11 && mknod -m 666 disk b 7 0");
     machine.ok("ip address add 192.0.2.7/32 dev lo && bash -c 'echo > /dev/udp/192.0.2.7/9'");
-    let open = ["state", "run", "pepper", "manager", "clock", "loopback", "input", "null"].map(|what| (what, "yes"));
+    let open = ["state", "run", "pepper", "manager", "timedate", "loopback", "input", "null"].map(|what| (what, "yes"));
     let closed = [
         "far", "netlink", "memory", "kmsg", "disk", "etc", "usr", "home", "sysctl", "hostname", "mount", "user",
         "clock", "priority", "realtime", "suid", "module", "others", "kernel",

@@ -350,7 +350,8 @@ fn rights_that_a_new_config_takes_away_are_gone_in_the_visit_that_it_waits_for()
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("set");
     }
     let program = home.join("cabinetd");
-    fs::copy(PROGRAM, &program).expect("copied");
+    // By another process: a file that is open for writing here could not be run while some other test starts a program.
+    assert!(Command::new("cp").args([PROGRAM.as_ref(), program.as_os_str()]).status().expect("cp is there").success());
     let daemon_types = |words: &[&str]| {
         let mut command = Command::new(&program);
         command.args(words).env("CABINETD_DIR", &demo.dir).current_dir("/").uid(1).gid(1).stdin(Stdio::null());

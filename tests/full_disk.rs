@@ -294,12 +294,12 @@ fn what_a_full_disk_swallowed_of_upstream_is_said_again_once_there_is_room() {
     config.write_all(section.as_bytes()).expect("written");
     demo.restart_daemon();
     demo.fill();
-    demo.wait("a full store", Duration::from_secs(5), || demo.status().store == StoreIs::Full);
+    demo.wait("a full store", Duration::from_secs(20), || demo.status().store == StoreIs::Full);
 
     server.set_down(false);
     let trouble = || demo.status().upstream.and_then(|upstream| upstream.roster_trouble);
     let ails = || trouble().is_some_and(|why| why.contains("signature"));
-    demo.wait("the roster is looked at", Duration::from_secs(20), ails);
+    demo.wait("the roster is looked at", Duration::from_secs(60), ails);
     // The word to the core comes right behind what is shown.
     std::thread::sleep(Duration::from_millis(500));
     let refused = |fact: &Fact| matches!(fact, Fact::AlarmRaised { alarm: Alarm::RosterRefused { .. }, .. });
@@ -307,9 +307,9 @@ fn what_a_full_disk_swallowed_of_upstream_is_said_again_once_there_is_room() {
     assert_eq!((demo.status().store, alarms()), (StoreIs::Full, 0));
 
     fs::remove_file(demo.filler()).expect("removed");
-    demo.wait("room is noticed", Duration::from_secs(13), || demo.status().store == StoreIs::Writable);
+    demo.wait("room is noticed", Duration::from_secs(30), || demo.status().store == StoreIs::Writable);
     // It is asked for with the next heartbeat; whoever goes on battery has one at once.
     demo.sim(&["mains", "off"]);
-    demo.wait("it is said again", Duration::from_secs(20), || alarms() == 1);
+    demo.wait("it is said again", Duration::from_secs(60), || alarms() == 1);
     assert!(demo.status().alarms.iter().any(|open| open.kind == "roster-refused"));
 }

@@ -11,6 +11,8 @@ use super::enrol::Choice;
 use super::event::StoreState;
 use super::fact::{Alarm, Cleared, Fact};
 use super::outcome::{Action, CommandResult, Denial, Message, PinVerdict, Sound};
+use super::power::Mode;
+use super::power::policy::Then;
 use super::roster::User;
 use super::types::{Code, Mono, Origin, Pin, PinHash, Shown, UserId, VOUCHED_DIGITS};
 use super::{Cabinet, Purpose, Reason, Turn};
@@ -87,6 +89,13 @@ pub(super) struct Check {
     is_cancelled: bool,
     /// The answers of somebody who does not wait for the tick.
     ahead: Vec<Pin>,
+}
+
+impl Check {
+    pub(super) fn cancel(&mut self) {
+        self.is_cancelled = true;
+        self.ahead.clear();
+    }
 }
 
 /// What was typed as proof.
@@ -247,7 +256,12 @@ impl Cabinet {
         if self.store == StoreState::Reserve {
             return Err(Denial::NoRoom);
         }
-        if self.goes_down() { Err(Denial::GoingDown) } else { Ok(()) }
+        match self.power_mode() {
+            _ if !self.goes_down() => Ok(()),
+            // No press of a button ends that.
+            Mode::FallingAsleep { then: Then::Manual, .. } | Mode::Manual { .. } => Err(Denial::OutOfPower),
+            _ => Err(Denial::GoingDown),
+        }
     }
 
     /// What holds whatever is shown or typed: that anybody is let in, not revoked, the right time.
@@ -315,7 +329,12 @@ impl Cabinet {
 
     /// Hashing takes a good part of a second, and a hand that knows its way does not wait: what follows the PIN counts once that is right.
     fn typed_ahead(&mut self, turn: &mut Turn, digits: Pin) {
-        if let Desk::Checking(Check { ahead, .. }) = &mut self.desk {
+        if let Desk::Checking(Check { ahead, is_cancelled, .. }) = &mut self.desk {
+            if *is_cancelled {
+                // They begin anew, and too early: what they type now would be lost without a word.
+                self.sound(turn, Sound::Refused);
+                return self.show(turn, Message::TimedOut);
+            }
             // Enter alone is a slip, or in the third place: no work order.
             let counts = !digits.expose().is_empty() || ahead.len() + 1 == AHEAD;
             if counts && ahead.len() < AHEAD {
@@ -430,8 +449,7 @@ impl Cabinet {
                 return self.show(turn, Message::TimedOut);
             }
             Desk::Checking(check) => {
-                check.is_cancelled = true;
-                check.ahead.clear();
+                check.cancel();
                 self.show(turn, Message::TimedOut);
             }
             Desk::Idle | Desk::Hashing(_) => {}

@@ -546,7 +546,7 @@ pub enum Alarm {
     RosterOverdue {
         version: u64,
     },
-    /// A signed roster is not in force yet: this key must be back first. Whom it dismisses is still let in.
+    /// A signed roster is not in force yet: this key must be back first. Whom it dismisses is let in no more meanwhile.
     RosterWaits {
         version: u64,
         key: KeyId,

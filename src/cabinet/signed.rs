@@ -17,7 +17,7 @@ use super::event::StoreState;
 use super::fact::{Alarm, Fact};
 use super::outcome::{Answer, Denial};
 use super::roster::{Difference, Key, Roster, RosterChange, User, Window};
-use super::types::{Civil, Group, KeyId, Mono, Origin, Role, UserId, Wall};
+use super::types::{Civil, Code, Group, KeyId, Mono, Origin, Role, UserId, Wall};
 use super::{Cabinet, Reason, Turn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -164,6 +164,8 @@ pub enum RosterFault {
 pub(super) struct Waiting {
     /// To be taken when nobody is here; and by whom.
     offered: Option<(SignedRoster, Origin)>,
+    /// Whom it dismisses, of those who were let in when it came.
+    dismissed: BTreeSet<UserId>,
     /// Keys that must be back first.
     keys: Vec<KeyId>,
     /// Faults that were told since somebody took note, or one was taken.
@@ -204,6 +206,8 @@ impl Cabinet {
     /// Upstream has one that is rightly signed.
     pub(super) fn roster_arrived(&mut self, turn: &mut Turn, roster: SignedRoster) {
         match self.is_newer(&roster) {
+            // One that goes before it waits already.
+            Ok(true) if self.waiting_roster() >= Some(roster.version) => {}
             Ok(true) => match self.roster_after(&self.change_of(&roster)) {
                 Ok(_) => self.offer(turn, roster, Origin::cabinet()),
                 Err(problems) => self.does_not_fit(turn, roster.version, problems),
@@ -306,18 +310,35 @@ impl Cabinet {
 
     /// From here on it dismisses whom it does not name.
     fn offer(&mut self, turn: &mut Turn, roster: SignedRoster, by: Origin) {
-        if self.waiting_roster().is_none_or(|waiting| waiting < roster.version) {
+        if self.waiting_roster() < Some(roster.version) {
+            self.signed.dismissed = self.dismissed_by(&roster);
             // What the one before it waited for says nothing of this one.
             (self.signed.offered, self.signed.keys) = (Some((roster, by)), Vec::new());
             self.end_visit_of_revoked(turn);
         }
     }
 
-    /// Whether the roster that waits leaves this person out, or names them as revoked. It is not kept anywhere: after a restart it counts
-    /// again as soon as the roster is here again.
+    /// Those of today whom it leaves out, or names as revoked. Nobody, if that were all of them: somebody must be able to bring back the key that
+    /// it waits for.
+    fn dismissed_by(&self, roster: &SignedRoster) -> BTreeSet<UserId> {
+        let same = |one: Option<&Code>, other: Option<&Code>| one.is_some() && one == other;
+        // Under another id, too.
+        let is_in_it = |user: &User| {
+            roster.users.iter().filter(|named| !named.revoked).any(|named| {
+                named.id == user.id
+                    || same(named.badge.as_ref(), user.badge.as_ref())
+                    || same(named.login.as_ref(), user.login.as_ref())
+            })
+        };
+        let today = || self.books.roster.users.values().filter(|user| !user.revoked);
+        let dismissed: BTreeSet<UserId> = today().filter(|user| !is_in_it(user)).map(|user| user.id.clone()).collect();
+        if dismissed.len() == today().count() { BTreeSet::new() } else { dismissed }
+    }
+
+    /// Whether the roster that waits dismisses this person. It is not kept anywhere: after a restart it counts again as soon as the roster is here
+    /// again.
     pub(super) fn is_dismissed(&self, user: &UserId) -> bool {
-        let stays = |named: &User| named.id == *user && !named.revoked;
-        self.signed.offered.as_ref().is_some_and(|(roster, _)| !roster.users.iter().any(stays))
+        self.signed.offered.is_some() && self.signed.dismissed.contains(user)
     }
 
     /// Takes what waits, if nobody is here and there is room for the record; for which key one waits stands in an alarm.

@@ -12,6 +12,7 @@
 //!                                            nobody                  nobody
 //! ```
 
+use super::access::Desk;
 use super::books::{Custody, Presence, Session};
 use super::event::{Pull, StoreState};
 use super::fact::{Alarm, Fact, SessionEnd};
@@ -496,6 +497,10 @@ impl Cabinet {
     /// The end of a session, however it came: locks and latches off, lights out, the books closed.
     pub(super) fn close_visit(&mut self, turn: &mut Turn, how: SessionEnd) {
         let Some(session) = self.books.session.clone() else { return };
+        // Who was to be the second person in it is not let in alone.
+        if let Desk::Checking(check) = &mut self.desk {
+            check.cancel();
+        }
         // After a restart nothing is lit or unlatched: the lines' driver began with that.
         let freed = std::mem::take(&mut self.visit).freed;
         self.read_by_now(turn);

@@ -32,7 +32,8 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
     let seen = Seen::of(path);
     let wants = |group: Group| wanted.contains(&group);
     let clock = Clock::new(seen.config.time_zone.as_deref()).or_else(|_| Clock::new(None));
-    if let Ok(clock) = &clock {
+    let needs_time = [Group::Clock, Group::Battery, Group::Power].into_iter().any(wants);
+    if let (true, Ok(clock)) = (needs_time, &clock) {
         places::ask_kernel(clock);
     }
     let now =

@@ -1,6 +1,7 @@
 //! `cabinetd user …`: people, one at a time.
 
 use super::desk::{Desk, EXIT_CODES, Failure, Listing, LocalAsk, user_of};
+use crate::cabinet::outcome::Denial;
 use crate::cabinet::roster::{RosterChange, User};
 use crate::cabinet::types::{Group, Pin, Role, UserId};
 use crate::cli::number::whole;
@@ -457,10 +458,20 @@ fn enrol(desk: &mut Desk<'_>, id: Option<&str>, days: u32, as_json: bool) -> Res
     let listing = desk.roster()?;
     let revoked = |user: &UserId| listing.roster.users.get(user).is_some_and(|user| user.revoked);
     let mut made = Vec::new();
+    let mut refused = Vec::new();
     // Whatever happens on the way, the codes that were made must be told.
     let ended = listing.without_pin.iter().filter(|user| !revoked(user)).try_for_each(|user| {
         let code = make(VOUCHED_DIGITS)?;
-        desk.ask(&ask(user.clone(), &code))?;
+        match desk.ask(&ask(user.clone(), &code)) {
+            Ok(_) => {}
+            // A signed roster that waits dismisses them; the others are no worse off for it.
+            Err(Failure::Refused(denial @ Denial::Revoked)) => {
+                writeln!(desk.err, "cabinetd: no code for {user}: {denial}")?;
+                refused.push(user.clone());
+                return Ok(());
+            }
+            Err(failure) => return Err(failure),
+        }
         if !as_json {
             writeln!(desk.out, "{user}\t{}", code.expose())?;
         }
@@ -469,7 +480,7 @@ fn enrol(desk: &mut Desk<'_>, id: Option<&str>, days: u32, as_json: bool) -> Res
     });
     if as_json {
         let count = made.len();
-        desk.json(&json!({ "ok": ended.is_ok(), "codes": made, "days": days, "made": count }))?;
+        desk.json(&json!({ "ok": ended.is_ok(), "codes": made, "days": days, "made": count, "refused": refused }))?;
         return ended;
     }
     match &ended {

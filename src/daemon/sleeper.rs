@@ -141,9 +141,6 @@ impl Sleeper {
             World::Simulated(_) => GoingDown::Unknown,
             World::Real { machine, .. } => machine.is_going_down().await,
         };
-        if matches!(self.world, World::Real { .. }) && going_down == GoingDown::Unknown && !just_ordered {
-            tell!(WHY_STOPPING_UNKNOWN, "{going_down}: taken for the end of the service alone");
-        }
         match going_down {
             GoingDown::Yes => StopReason::SystemShutdown,
             GoingDown::Unknown if just_ordered => StopReason::SystemShutdown,

@@ -160,8 +160,8 @@ super::messages! {
 
     ROSTER_WAITS Warning "09b1b46d5e7d4bbbb753cb6248b27e77":
         "A signed roster waits for a key",
-        "It gives the slot of a key that is out, and leaves the roster, to another key: until that one is back nobody can say what hangs there. Nothing of it is in force yet: whom it dismisses is still let in.",
-        "Bring the key back, or mark it as lost (`cabinetd key lost`). Whom it dismisses need not wait for that: `cabinetd user revoke USER`. The alarm ends by itself when the roster is taken, or another takes its place.";
+        "It gives the slot of a key that is out, and leaves the roster, to another key: until that one is back nobody can say what hangs there. It is not in force yet, but whom it dismisses is let in no more meanwhile (unless that were everybody).",
+        "Bring the key back, or mark it as lost (`cabinetd key lost`). The alarm ends by itself when the roster is taken, or another takes its place.";
 
     PRIVILEGES_ROSE Warning "c42c3a4ecfe746228c893f0a4e202354":
         "A signed roster gives somebody more than before",

@@ -3,7 +3,7 @@
 use crate::story::{MONDAY_NINE_MS, Story};
 use cabinetd::cabinet::Event;
 use cabinetd::cabinet::fact::{Fact, Record};
-use cabinetd::cabinet::outcome::{Action, Answer, CommandResult, Denial, PinVerdict};
+use cabinetd::cabinet::outcome::{Action, Answer, CommandResult, Denial, PinVerdict, Sound};
 use cabinetd::cabinet::roster::Window;
 use cabinetd::cabinet::snapshot::Snapshot;
 use cabinetd::cabinet::types::{ClockQuality, Code, CommandId, Reason, Role, Wall};
@@ -461,6 +461,31 @@ fn a_check_that_was_cancelled_lets_nobody_in_and_counts_all_the_same() {
     story.verdict(PinVerdict::Match);
     story.expect_records(&[]);
     story.expect_locked();
+
+    // Nor where the first one's visit ends in another way meanwhile.
+    for ends in [|story: &mut Story| drop(story.revokes("ana")), |story: &mut Story| story.wait_min(5)] {
+        let mut story = Story::begins();
+        story.comes("ana");
+        story.pull("safe", Reason::DayToDay);
+        story.badge("bob");
+        story.types("482913");
+        ends(&mut story);
+        story.news();
+        story.verdict(PinVerdict::Match);
+        story.expect_records(&[]);
+        assert!(!story.cabinet.is_busy(), "nobody is let in in her place");
+        story.expect_locked();
+    }
+
+    // What is typed before the check is over is refused, and told.
+    let mut story = Story::begins();
+    story.badge("ana");
+    story.types("482913");
+    story.cancels();
+    story.commanded();
+    story.typed("5");
+    story.expect_told("Timed out");
+    assert!(story.commanded().contains(&Action::Sound(Sound::Refused)));
 
     // A code that was no code is one failure, and the PIN after it opens nothing either.
     let mut story = Story::begins();

@@ -720,6 +720,22 @@ fn nobody_begins_a_visit_while_the_machine_goes_down() {
     story.expect_mode(ASLEEP_OFF);
 }
 
+/// No button helps then.
+#[test]
+fn who_comes_while_an_empty_battery_is_switched_off_is_not_sent_to_a_button() {
+    let mut story = may_be_switched_off();
+    story.battery_has_pct(1);
+    for _ in 0..120 {
+        if matches!(story.cabinet.power_mode(), Mode::Manual { .. }) {
+            break;
+        }
+        story.wait_s(1);
+    }
+    story.expect_mode(Mode::Manual { method: Some(Method::UpsOff) });
+    story.badge("ana");
+    story.expect_told("only the cabinet key opens until that is over");
+}
+
 /// The process dies between the record and the deed: nobody goes to sleep, and after a minute the next lighter way is taken.
 #[test]
 fn a_sleep_that_was_recorded_and_never_ordered_is_a_sleep_that_failed() {

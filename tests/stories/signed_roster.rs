@@ -8,7 +8,7 @@ use cabinetd::cabinet::outcome::{Answer, Denial, PinVerdict};
 use cabinetd::cabinet::roster::{Key, Window};
 use cabinetd::cabinet::signed::{Rise, RosterFault, SignedRoster};
 use cabinetd::cabinet::snapshot::Snapshot;
-use cabinetd::cabinet::types::{ClockQuality, Reason, Role, SlotNo, Wall};
+use cabinetd::cabinet::types::{ClockQuality, Code, Reason, Role, SlotNo, Wall};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -326,6 +326,7 @@ fn whom_one_that_waits_dismisses_is_let_in_no_more() {
         assert!(!may_come(&mut story, id), "{id}");
     }
     assert_eq!(story.vouches("cleo", "bob", 30), Answer::Refused(Denial::Revoked));
+    assert!(story.picture().alarms.iter().any(|open| open.sentence.contains("is let in no more meanwhile")));
     // Nothing else of it counts yet.
     assert_eq!((held(&story), user(&story, "bob").map(|bob| bob.revoked)), (None, Some(false)));
     // It is known again when it is here again.
@@ -348,6 +349,38 @@ fn whom_one_that_waits_dismisses_is_let_in_no_more() {
     story.closes();
     assert_eq!((held(&story), user(&story, "ana")), (Some(8), None));
     story.expect_alarms(&[]);
+}
+
+/// Where the office's numbers for people come in: other ids, the same badges; or other badges, too.
+#[test]
+fn one_that_waits_leaves_somebody_who_can_bring_the_key() {
+    let mut story = begins();
+    story.pulls("ana", 4);
+    let other_ids = |roster: &mut SignedRoster| {
+        in_the_place_of_204(roster);
+        roster.users.retain(|user| user.id.as_str() != "bob");
+        roster.users.iter_mut().for_each(|user| user.id = format!("x-{}", user.id).as_str().into());
+    };
+    arrives(&mut story, 7, other_ids);
+    story.comes("bob");
+    story.expect_told("access was revoked");
+    // An older one that does not fit is no news behind it.
+    arrives(&mut story, 6, |roster| roster.keys.push(unit_key(99, "a")));
+    story.expect_alarms(&["roster-waits key 204 version 7"]);
+    // Nobody of today is in the next one: then nobody is dismissed.
+    arrives(&mut story, 8, |roster| {
+        other_ids(roster);
+        for user in &mut roster.users {
+            (user.badge, user.login) = (Some(Code::new(&format!("other-{}", user.id))), None);
+        }
+    });
+    story.wait_s(10);
+    story.comes("bob");
+    story.brings(&["204"]);
+    story.door_opens();
+    story.put(4);
+    story.closes();
+    assert_eq!((held(&story), user(&story, "bob")), (Some(8), None));
 }
 
 #[test]

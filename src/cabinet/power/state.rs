@@ -452,10 +452,11 @@ impl PowerState {
             }
             Fact::PowerSwitched { from, to, why, figures } => self.switched(*from, *to, *why, *figures, number, stamp),
             Fact::OutageEnded { outage, least_ms, most_ms, drill, .. } => {
-                self.outage = None;
+                // A part of its length was somebody's hand on the plug.
+                let began_in_drill = self.outage.take().is_some_and(|outage| outage.drill_over.is_some());
                 // One whose length nobody knows would teach that outages are short.
                 let is_known = most_ms - least_ms <= least_ms / 4;
-                if !drill && is_known && *least_ms >= SHORTEST_TAUGHT_MS {
+                if !drill && !began_in_drill && is_known && *least_ms >= SHORTEST_TAUGHT_MS {
                     let past = PastOutage { id: *outage, lasted_ms: *least_ms, most_ms: *most_ms, ended: stamp };
                     self.history.push(past);
                     let over = self.history.len().saturating_sub(HISTORY);

@@ -173,8 +173,8 @@ pub(super) fn alarm(alarm: &Alarm, eye: &Eye<'_>) -> String {
             "Signed roster {version} is past its age. Nobody is locked out; have a new one signed, or see why none comes (`cabinetd upstream status`)."
         ),
         Alarm::RosterWaits { version, key } => format!(
-            "Signed roster {version} is not in force until {} is back, or marked as lost (`cabinetd key lost`). Whom it dismisses is still let in: \
-             `cabinetd user revoke`.",
+            "Signed roster {version} is not in force until {} is back, or marked as lost (`cabinetd key lost`). Whom it dismisses is let in no more \
+             meanwhile.",
             eye.key(key).label
         ),
         Alarm::PrivilegesRose { version, rises } => format!(

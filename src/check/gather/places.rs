@@ -34,10 +34,14 @@ pub(super) fn clock(config: &Config, real: ClockQuality) -> ClockQuality {
     status.map_or(real, |seen| seen.as_of.clock)
 }
 
-/// Asks what the kernel says of the clock; at most some seconds.
+/// How long the kernel's word on the clock is waited for: the service's start waits as long.
+const KERNEL_WAIT: Duration = Duration::from_secs(2);
+
+/// Asks what the kernel says of the clock.
 pub(super) fn ask_kernel(clock: &Clock) {
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        runtime.block_on(kernel::ask(clock, &Machine::default()));
+        let machine = Machine { ask_deadline: KERNEL_WAIT, ..Machine::default() };
+        runtime.block_on(kernel::ask(clock, &machine));
     }
 }
 

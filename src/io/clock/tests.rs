@@ -153,7 +153,9 @@ async fn the_kernel_is_asked_at_the_start_and_when_the_clock_was_set_but_not_whe
     assert_eq!(asked(), 2, "timesyncd says it already");
     fs::remove_file(dir.path().join("run/systemd/timesync/synchronized")).expect("removed");
     kernel::ask(&clock, &kernel(dir.path(), "nonsense")).await;
-    assert_eq!((asked(), clock.at(now, Wall(NOON.0 + DAY_MS)).clock), (3, ClockQuality::Unknown));
+    assert_eq!((asked(), clock.at(now, Wall(NOON.0 + DAY_MS)).clock), (3, ClockQuality::Synced), "no answer is none");
+    kernel::ask(&clock, &kernel(dir.path(), "no")).await;
+    assert_eq!((asked(), clock.at(now, Wall(NOON.0 + DAY_MS)).clock), (4, ClockQuality::Unknown));
 }
 
 /// Against jiff's own conversion, forth and back over the changes of daylight saving time.

@@ -3,6 +3,7 @@
 //! They ask `systemctl` and `timedatectl`, which speak D-Bus so that we need not. The daemon is no root: logind asks polkit, whose rule
 //! (`cabinetd power recipe`) gives the daemon's account just `power-off` and `power-off-multiple-sessions`.
 
+use crate::messages::tell;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -108,19 +109,28 @@ impl Machine {
         // What tells where systemd does not.
         let otherwise = || if self.nologin.exists() { GoingDown::Yes } else { GoingDown::Unknown };
         let answer = async {
+            let mut asked = 0;
             loop {
                 let ran = run(&self.systemctl, &["is-system-running"], self.ask_deadline).await;
                 match ran.as_ref().map(|ran| ran.stdout.as_str()) {
                     Ok("stopping") => return GoingDown::Yes,
                     Ok("initializing" | "starting" | "running" | "degraded" | "maintenance") => return GoingDown::No,
-                    Err(PowerOffError::NotStarted { .. }) => return otherwise(),
-                    // "unknown", "offline", nothing.
-                    _ if self.nologin.exists() => return GoingDown::Yes,
+                    // No systemd runs this machine.
+                    Ok("offline") | Err(PowerOffError::NotStarted { .. }) => return otherwise(),
+                    // "unknown", nothing. One question that was cut off lets a shutdown that is planned for later count for nothing.
+                    _ if asked > 0 && self.nologin.exists() => return GoingDown::Yes,
                     _ => tokio::time::sleep(ASK_AGAIN).await,
                 }
+                asked += 1;
             }
         };
-        timeout(self.ask_deadline, answer).await.unwrap_or_else(|_| otherwise())
+        timeout(self.ask_deadline, answer).await.unwrap_or_else(|_| {
+            let found = otherwise();
+            if found == GoingDown::Unknown {
+                tell!(WHY_STOPPING_UNKNOWN, "{found}");
+            }
+            found
+        })
     }
 
     /// Whether the kernel says that its clock is synchronised ([`crate::io::clock::kernel`]); none if nobody answers within
@@ -207,7 +217,7 @@ mod tests {
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success());
         let nologin = dir.path().join("nologin");
-        let deadline = Duration::from_millis(1_500);
+        let deadline = Duration::from_secs(3);
         let machine =
             Machine { nologin, power_off_deadline: deadline, ask_deadline: deadline, ..Machine::through(&path) };
         (dir, machine)
@@ -274,8 +284,12 @@ mod tests {
         let (dir, machine) = program("cd ${0%/*}; [ -e once ] && echo stopping && exit 1; touch once; kill -TERM $$");
         assert_eq!(machine.is_going_down().await, GoingDown::Yes);
         assert!(dir.path().join("once").exists());
-        let (_dir, machine) = program("touch ${0%/*}/nologin; exit 1");
+        let (_dir, machine) = program("cd ${0%/*}; [ -e once ] && touch nologin; touch once; exit 1");
         assert_eq!(machine.is_going_down().await, GoingDown::Yes, "made a moment later");
+        let (dir, machine) = program("cd ${0%/*}; [ -e once ] && echo running && exit; touch once; kill -TERM $$");
+        std::fs::write(&machine.nologin, "").unwrap();
+        assert_eq!(machine.is_going_down().await, GoingDown::No, "a shutdown is planned, and this is a restart");
+        assert!(dir.path().join("once").exists());
     }
 
     #[tokio::test]
