@@ -97,7 +97,7 @@ enum Command {
         FILE: TOML, CSV or a folder with users.csv and keys.csv; config/roster-sample* in the sources are samples."
     )]
     Roster(roster::RosterCommand),
-    /// People: badges, PINs, groups, hours
+    /// People: badges, PINs, groups, schedules
     #[command(
         subcommand,
         after_help = "Examples:\n  \

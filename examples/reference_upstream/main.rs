@@ -32,6 +32,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         eprintln!("usage: reference_upstream DIR [ADDRESS [TOKEN]]");
         std::process::exit(2);
     };
+    if words.get(2).is_some_and(|token| !(8..=256).contains(&token.len())) {
+        eprintln!("a TOKEN has 8 to 256 characters: a cabinet takes no other");
+        std::process::exit(2);
+    }
     std::fs::create_dir_all(dir)?;
     let address = words.get(1).map_or("127.0.0.1:8443", String::as_str);
     let server = Arc::new(Server::start(Path::new(dir), address, words.get(2).map(String::as_str))?);
@@ -41,6 +45,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         server.url(),
         std::path::absolute(dir)?.join("ca.pem").display()
     );
+    if words.get(2).is_some() {
+        println!("token = \"upstream_token\" # the name of the credential: the token stands in that file, mode 0600");
+    }
     let (listener, hook) = (Arc::clone(&server), Path::new(dir).join("on-silence"));
     std::thread::spawn(move || listen(&listener, &hook));
     for line in std::io::stdin().lock().lines() {

@@ -387,7 +387,15 @@ fn serve_roster(shared: &Shared, request: &Request, out: &mut impl Write) -> io:
 /// Whose ledger a request is about, and what of it, if its token lets it in.
 fn cabinet_of(shared: &Shared, request: &Request) -> Result<(Cabinet, String), Reply> {
     if shared.token.is_some() && request.token != shared.token {
-        return Err(problem(401, "the token is not the one of this cabinet"));
+        return Err(problem(
+            401,
+            match request.token {
+                None => {
+                    "no token came with it: the cabinet's [upstream] needs a line token = \"NAME\", and a credential of that name"
+                }
+                Some(_) => "the token is not the one of this cabinet",
+            },
+        ));
     }
     let parts: Vec<String> = request.path.split('/').skip(1).map(unescaped).collect();
     let ["v1", "cabinets", site, name, what] = &parts.iter().map(String::as_str).collect::<Vec<_>>()[..] else {

@@ -333,7 +333,7 @@ impl Cabinet {
             if *is_cancelled {
                 // They begin anew, and too early: what they type now would be lost without a word.
                 self.sound(turn, Sound::Refused);
-                return self.show(turn, Message::TimedOut);
+                return self.show(turn, Message::Cancelled);
             }
             // Enter alone is a slip, or in the third place: no work order.
             let counts = !digits.expose().is_empty() || ahead.len() + 1 == AHEAD;
@@ -399,6 +399,8 @@ impl Cabinet {
                         self.have_checked(turn, Check { by: Proof::OwnPin, is_wrong_code: true, ..check }, pin, own);
                     }
                     (Proof::OwnPin, _) | (_, None) => {
+                        // Who typed has hands, and a badge in one of them: it may be held there again at once.
+                        self.last_reads.iter_mut().for_each(|last| last.steady = turn.mono());
                         self.deny(turn, Some(check.user), Denial::WrongPin, Some(check.shown));
                     }
                 }
@@ -446,11 +448,11 @@ impl Cabinet {
         match &mut self.desk {
             Desk::AwaitingPin { .. } | Desk::Choosing(_) => {
                 self.desk = Desk::Idle;
-                return self.show(turn, Message::TimedOut);
+                return self.show(turn, Message::Cancelled);
             }
             Desk::Checking(check) => {
                 check.cancel();
-                self.show(turn, Message::TimedOut);
+                self.show(turn, Message::Cancelled);
             }
             Desk::Idle | Desk::Hashing(_) => {}
         }

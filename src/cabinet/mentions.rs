@@ -184,6 +184,7 @@ impl Denial {
     fn key(&self) -> Option<&KeyId> {
         match self {
             Self::KeyNotAllowed { key }
+            | Self::SlotNotConfigured { key, .. }
             | Self::KeyNotHere { key }
             | Self::KeyNotOut { key }
             | Self::KeyIsIn { key, .. } => Some(key),

@@ -7,6 +7,7 @@ use super::enrol::BadPin;
 use super::fact::Record;
 use super::power::Method;
 use super::roster::Difference;
+use super::sentence::duration;
 use super::types::{AlarmId, CommandId, DoorNo, KeyId, Mono, Pin, PinHash, RequestKey, Role, SlotNo, UserId};
 use std::fmt;
 
@@ -198,6 +199,11 @@ pub enum Denial {
     KeyNotAllowed {
         key: KeyId,
     },
+    /// The books have it in a slot that the config has not.
+    SlotNotConfigured {
+        key: KeyId,
+        slot: SlotNo,
+    },
     KeyNotHere {
         key: KeyId,
     },
@@ -283,7 +289,7 @@ impl fmt::Display for Denial {
             Self::NotYetValid => f.write_str("access is not valid yet; ask a manager"),
             Self::Expired => f.write_str("access has expired; ask a manager"),
             Self::OutsideSchedule => f.write_str("outside this person's hours; ask a manager"),
-            Self::Throttled { wait_s } => write!(f, "too many failures: try again in {wait_s} s"),
+            Self::Throttled { wait_s } => write!(f, "too many failures: try again in {}", duration(u64::from(*wait_s) * 1_000)),
             Self::NoRoom => f.write_str(
                 "the disk is full, nothing can be recorded, so nothing opens; make room, or use the cabinet key",
             ),
@@ -301,6 +307,10 @@ impl fmt::Display for Denial {
                 f.write_str("several keys have this number: type 0 and the number of the key's own slot instead")
             }
             Self::KeyNotAllowed { key } => write!(f, "key {key} is not open to this person; ask a manager"),
+            Self::SlotNotConfigured { key, slot } => write!(
+                f,
+                "key {key} hangs in slot {slot}, which the config has not; correct [slots], or give the key another home (`cabinetd key edit`)"
+            ),
             Self::KeyNotHere { key } => write!(f, "key {key} is not in the cabinet; `cabinetd keymap` says who has it"),
             Self::KeyNotOut { key } => write!(f, "key {key} is not out"),
             Self::SecondPersonNotEntitled => f.write_str("this person may not stand as the second one for this key"),
@@ -424,6 +434,8 @@ pub enum Message {
         slot: SlotNo,
         key: Option<String>,
     },
+    /// They went away before a door was unlocked, or called it off.
+    Cancelled,
     Returned {
         slot: SlotNo,
         key: Option<String>,
@@ -449,6 +461,9 @@ pub enum Message {
     Goodbye {
         taken: u32,
         returned: u32,
+        /// Keys that were taken and not asked for, and are still out; by their labels.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        wrong: Vec<String>,
     },
     TimedOut,
     /// It will sleep unless somebody is still there.
@@ -516,8 +531,16 @@ impl fmt::Display for Message {
             Self::CloseDoor { door } => write!(f, "Please close door {door}."),
             Self::NeverOpened { door } => write!(f, "Door {door} was not opened; it is locked again."),
             Self::LockFault { door } => write!(f, "The lock of door {door} does not answer."),
-            Self::Goodbye { taken, returned } => write!(f, "Done: {taken} taken, {returned} returned."),
+            Self::Goodbye { taken, returned, wrong } => {
+                write!(f, "Done: {taken} taken, {returned} returned.")?;
+                if wrong.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " Not asked for, bring it back: {}.", wrong.join(", "))
+                }
+            }
             Self::TimedOut => f.write_str("Timed out. Badge again, please."),
+            Self::Cancelled => f.write_str("Cancelled."),
             Self::SleepsSoon { in_s } => {
                 write!(f, "Power is out: going to sleep in {in_s} s. Press any key if you are still there.")
             }

@@ -1,7 +1,6 @@
 //! Asks from outside, each answered once: the same caller with the same key gets the same answer again.
 
-use super::books::Presence;
-use super::books::{Answered, Vouched};
+use super::books::{Answered, Custody, Presence, Vouched};
 use super::event::{Ask, Request, StoreState};
 use super::fact::Fact;
 use super::outcome::{Action, Answer, Denial};
@@ -149,12 +148,18 @@ impl Cabinet {
         let (next, lines) = self.roster_after(change)?;
         let gone: Vec<KeyId> =
             self.books.roster.keys.keys().filter(|key| !next.keys.contains_key(*key)).cloned().collect();
-        let out: Vec<String> = (gone.iter())
-            .filter(|key| matches!(self.books.custody.get(*key), Some(super::books::Custody::Out(_))))
-            .map(|key| {
-                format!("key {key}: is out with somebody; get it back or mark it lost before it leaves the roster")
-            })
-            .collect();
+        let is_somewhere = |key: &KeyId| {
+            let why = match self.books.custody.get(key)? {
+                Custody::Out(_) => "is out with somebody; get it back or mark it lost before it leaves the roster",
+                // Found again, and not hung home: it may be in the very hand that it was in before.
+                Custody::Unaccounted { last: Some(_), .. } => {
+                    "was found and is not back in its slot; hang it home, or mark it lost or retired before it leaves the roster"
+                }
+                _ => return None,
+            };
+            Some(format!("key {key}: {why}"))
+        };
+        let out: Vec<String> = gone.iter().filter_map(is_somewhere).collect();
         let holders = self.books.roster.users.values().filter(|user| !next.users.contains_key(&user.id));
         let holding = holders.filter(|user| !self.held_by(&user.id).is_empty()).map(|user| {
             format!(

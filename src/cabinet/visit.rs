@@ -170,8 +170,13 @@ impl Cabinet {
             if !may_take(user, key) {
                 return Err(Denial::KeyNotAllowed { key: key.id.clone() });
             }
-            if self.slot_of(key).is_none() {
-                return Err(Denial::KeyNotHere { key: key.id.clone() });
+            match self.slot_of(key) {
+                None => return Err(Denial::KeyNotHere { key: key.id.clone() }),
+                // The config has fewer slots than before: nobody sees or unlocks it.
+                Some(slot) if !self.settings.slots.contains_key(&slot) => {
+                    return Err(Denial::SlotNotConfigured { key: key.id.clone(), slot });
+                }
+                Some(_) => {}
             }
             if !keys.iter().any(|seen| seen.id == key.id) {
                 keys.push(key.clone());
@@ -491,6 +496,7 @@ impl Cabinet {
             return Err(Denial::Busy);
         }
         self.close_visit(turn, SessionEnd::Cancelled);
+        self.show(turn, Message::Cancelled);
         Ok("cancelled; the door stays locked".into())
     }
 
@@ -535,7 +541,13 @@ impl Cabinet {
             }
         }
         if how == SessionEnd::Completed {
-            self.show(turn, Message::Goodbye { taken, returned });
+            let is_its = |alarm: &Alarm| match alarm {
+                Alarm::WrongKey { key: Some(key), session: Some(of), .. } if *of == session.id => Some(key.clone()),
+                _ => None,
+            };
+            let wrong = self.books.alarms.values().filter_map(|open| is_its(&open.alarm));
+            let wrong = wrong.map(|key| self.label_of(&key)).collect();
+            self.show(turn, Message::Goodbye { taken, returned, wrong });
         }
     }
 

@@ -222,6 +222,9 @@ catalog! {
     LedgerWhole Ledger "ledger.whole":
         "Nothing that was durable is missing, and the last records fit their hashes. All of them: `cabinetd ledger verify`.",
         "Keep a copy of the state directory, run `cabinetd ledger verify`, and restore a backup that has what is missing.";
+    LedgerHomes Ledger "ledger.homes":
+        "Every key has its home in a slot that the config has.",
+        "Correct `[slots]` in the config, or give the keys other homes (`cabinetd key edit KEY --home SLOT`).";
 
     UpstreamTrust Upstream "upstream.trust":
         "There is an authority that upstream's certificate can be known by.",

@@ -62,7 +62,10 @@ pub fn gather(path: &Path, wanted: &BTreeSet<Group>) -> Facts {
         machine: wants(Group::Machine).then(|| machine::machine(Path::new("/"))),
         disk: wants(Group::Disk).then(|| machine::disk(&seen.config.state_dir)),
         credentials: wants(Group::Credentials).then(|| places::credentials(&seen.config)),
-        ledger: wants(Group::Ledger).then(|| places::ledger(&seen.config, seen.is_clean("cabinet"))),
+        ledger: wants(Group::Ledger).then(|| {
+            let has_slots = ["slots", "slot"].iter().all(|section| seen.is_clean(section));
+            places::ledger(&seen.config, seen.is_clean("cabinet"), has_slots)
+        }),
         upstream: wants(Group::Upstream).then(|| places::upstream(&seen.config, seen.is_clean("upstream"))),
         alerts: wants(Group::Alerts)
             .then(|| places::alerts(&seen.config, seen.is_clean("mail") && seen.is_clean("recipient"))),

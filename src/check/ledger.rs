@@ -2,6 +2,7 @@
 
 use super::words::parted;
 use super::{Finding, Id};
+use crate::cabinet::types::SlotNo;
 
 /// What was seen.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +31,8 @@ pub struct Open {
     pub unfit: Option<u64>,
     /// Its end could not be read.
     pub illegible: Option<String>,
+    /// Keys, by their labels, whose home slot the config has not; none while the config has mistakes there.
+    pub homeless: Option<Vec<(String, SlotNo)>>,
 }
 
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
@@ -52,6 +55,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         Finding::fine(Id::LedgerReadable, format!("The ledger has {} records.", open.records)),
         owner(open),
         whole(open),
+        homes(open),
     ]
 }
 
@@ -77,6 +81,31 @@ fn owner(open: &Open) -> Finding {
             ),
             "Correct the config first.",
         ),
+    }
+}
+
+/// The config can get fewer slots than there are keys for.
+fn homes(open: &Open) -> Finding {
+    const NAMED: usize = 5;
+    let id = Id::LedgerHomes;
+    match open.homeless.as_deref() {
+        None => {
+            Finding::unknown(id, "Whether every key has its slot the config does not say.", "Correct the config first.")
+        }
+        Some([]) => Finding::fine(id, "Every key has its home in a slot of the config."),
+        Some(keys) => {
+            let named = keys.iter().take(NAMED).map(|(label, slot)| format!("{label} (slot {slot})"));
+            let more = keys.len().saturating_sub(NAMED);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            Finding::failure(
+                id,
+                format!(
+                    "These keys have their homes in slots that the config has not: {}{more}. Nobody sees or unlocks them.",
+                    named.collect::<Vec<_>>().join(", ")
+                ),
+                "Correct `[slots]` in the config, or give them other homes (`cabinetd key edit KEY --home SLOT`).",
+            )
+        }
     }
 }
 

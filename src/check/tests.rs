@@ -19,6 +19,7 @@ use crate::cabinet::power::selftest::Verdict;
 use crate::cabinet::power::state::{Measured, PowerState, Proof};
 use crate::cabinet::power::{Method, PowerSettings};
 use crate::cabinet::snapshot::{AlertsView, SignedRosterView, UpstreamIs, UpstreamView};
+use crate::cabinet::types::SlotNo;
 use crate::cabinet::types::{BootId, Civil, ClockQuality, Mono, Now, Stamp, Wall};
 use crate::config::BatteryConfig;
 use crate::io::ups::figures;
@@ -164,6 +165,7 @@ fn good() -> Facts {
             verified: 1_000,
             unfit: None,
             illegible: None,
+            homeless: Some(Vec::new()),
         })),
         ups: Some(ups::Facts::Watched(Box::new(Watched {
             name: "ups".into(),
@@ -315,4 +317,17 @@ fn the_page_says_what_the_program_says() {
         assert_eq!(row, known);
     }
     assert_eq!(rows.len(), known.len(), "{:?}", rows.last());
+}
+
+#[test]
+fn keys_whose_slots_the_config_has_no_more_are_named() {
+    let mut facts = good();
+    let Some(ledger::Facts::Open(open)) = &mut facts.ledger else { panic!("a ledger") };
+    open.homeless = Some((21..=27).map(|slot| (format!("Unit {slot}"), SlotNo(slot))).collect());
+    let found = judge(&facts).into_iter().find(|finding| finding.id == Id::LedgerHomes).expect("it is looked at");
+    assert_eq!(found.level, Level::Failure);
+    assert!(
+        found.what.contains("Unit 21 (slot 21), Unit 22 (slot 22)") && found.what.contains("and 2 more"),
+        "{found:?}"
+    );
 }

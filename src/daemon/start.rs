@@ -46,7 +46,8 @@ impl Daemon {
             None => clock,
         });
         if time.is_none() {
-            tokio::spawn(kernel::follow(Arc::clone(&clock), Machine::default()));
+            let kept = || async { Machine::default().clock_is_kept().await };
+            tokio::spawn(kernel::follow(Arc::clone(&clock), kept));
         }
         let credentials = Credentials::load(&config.credentials_dir)?;
         let settings = config.settings.clone();

@@ -45,8 +45,9 @@ pub struct Clock {
     zone: TimeZone,
     root: PathBuf,
     remembered: Mutex<Remembered>,
-    /// Told when the wall clock was set.
+    /// Told when the wall clock was set, and when what is known of it changed.
     set: Notify,
+    learned: Notify,
     simulated: Option<SimTime>,
 }
 
@@ -118,7 +119,15 @@ impl Clock {
             offset_for: 0..0,
         };
         let remembered = Mutex::new(remembered);
-        Ok(Self { boot: BootId(boot), zone, root: root.to_owned(), remembered, set: Notify::new(), simulated: None })
+        Ok(Self {
+            boot: BootId(boot),
+            zone,
+            root: root.to_owned(),
+            remembered,
+            set: Notify::new(),
+            learned: Notify::new(),
+            simulated: None,
+        })
     }
 
     /// The clock of a simulated machine: boots of its own, time that may run faster.
@@ -149,6 +158,11 @@ impl Clock {
                 Now { clock: time.clock.unwrap_or(now.clock), ..now }
             }
         }
+    }
+
+    /// Ends when the quality is another one with nothing else having happened: who stands still learns of it.
+    pub async fn learned(&self) {
+        self.learned.notified().await;
     }
 
     /// The zone's name as far as it has one.

@@ -58,6 +58,33 @@ fn a_half_typed_pin_is_forgotten() {
 }
 
 #[test]
+fn what_is_called_off_says_so() {
+    let mut story = Story::begins();
+    story.badge("ana");
+    story.cancels();
+    story.expect_told("Cancelled");
+    story.comes("ana");
+    story.pull("204", Reason::WorkOrder);
+    story.expect_told("unlocked for you");
+    story.cancels();
+    story.expect_told("Cancelled");
+    story.expect_locked();
+}
+
+/// Badge, PIN, wrong; badge at once again: that is no badge that was left there.
+#[test]
+fn who_mistypes_in_a_hurry_may_hold_the_badge_there_again_at_once() {
+    let mut story = Story::with(|settings| settings.access.free_failures = 5);
+    for _ in 0..3 {
+        story.badge("ana");
+        story.expect_told("Enter your PIN");
+        story.wait_s(2);
+        story.pin_wrong();
+        story.expect_told("wrong PIN");
+    }
+}
+
+#[test]
 fn a_pin_that_could_not_be_checked_is_nobodys_failure() {
     let mut story = Story::begins();
     story.badge("ana");
@@ -138,7 +165,7 @@ fn ten_wrong_tries_an_hour_for_the_whole_device_and_nobody_else_is_locked_out() 
         story.event(Event::CodeRead(Code::new(&format!("stranger-{number}"))));
     }
     story.event(Event::CodeRead(Code::new("stranger-11")));
-    story.expect_told("too many failures: try again in 360 s");
+    story.expect_told("too many failures: try again in 6 min");
     // A login number can be tried by anybody: it waits.
     story.login("ana");
     story.expect_told("too many failures");
@@ -431,7 +458,7 @@ fn a_check_that_was_cancelled_lets_nobody_in_and_counts_all_the_same() {
         story.badge("ana");
         story.types("482913");
         story.cancels();
-        story.expect_told("Timed out");
+        story.expect_told("Cancelled");
         story.typed("5");
         story.news();
         story.commanded();
@@ -484,7 +511,7 @@ fn a_check_that_was_cancelled_lets_nobody_in_and_counts_all_the_same() {
     story.cancels();
     story.commanded();
     story.typed("5");
-    story.expect_told("Timed out");
+    story.expect_told("Cancelled");
     assert!(story.commanded().contains(&Action::Sound(Sound::Refused)));
 
     // A code that was no code is one failure, and the PIN after it opens nothing either.

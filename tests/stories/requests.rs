@@ -232,6 +232,11 @@ fn a_key_that_is_out_cannot_leave_the_roster() {
     let Answer::Problems(problems) = story.import(without.clone()) else { panic!("must be refused") };
     assert!(problems[0].contains("key 204: is out with somebody"), "{problems:?}");
     story.key_is("204", KeyStep::Lost);
+    story.key_is("204", KeyStep::Found);
+    // Found, but not hung home: it may be in the same hand.
+    let Answer::Problems(problems) = story.import(without.clone()) else { panic!("must be refused") };
+    assert!(problems[0].contains("key 204: was found and is not back in its slot"), "{problems:?}");
+    story.key_is("204", KeyStep::Lost);
     assert!(matches!(story.import(without), Answer::Difference { applied: true, .. }));
 }
 

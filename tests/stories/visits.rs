@@ -124,6 +124,17 @@ fn a_key_of_another_building_is_refused_and_the_refusal_is_on_record() {
     story.expect_record("ana refused: key-not-allowed key 213");
 }
 
+/// Nobody would unlock it, and the ledger would say that somebody was let in to nothing.
+#[test]
+fn a_key_in_a_slot_that_the_config_has_no_more_is_refused() {
+    let mut story = Story::begins();
+    story.loses_slot(SlotNo(4));
+    story.comes("ana");
+    let denial = Denial::SlotNotConfigured { key: "204".into(), slot: SlotNo(4) };
+    assert_eq!(story.pull("204", Reason::WorkOrder), Answer::Refused(denial));
+    story.expect_locked();
+}
+
 #[test]
 fn a_key_that_is_out_or_unknown_is_refused() {
     let mut story = Story::begins();
@@ -413,6 +424,7 @@ fn a_wrong_key_carried_off_stays_an_alarm() {
     story.door_opens();
     story.take(13);
     story.closes();
+    story.expect_told("Done: 1 taken, 0 returned. Not asked for, bring it back: Unit 213.");
     story.expect_alarms(&["wrong-key key 213 slot 13"]);
     story.expect_custody("213", "out with ana for unstated");
     story.acknowledges("wrong-key key 213 slot 13");

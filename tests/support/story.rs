@@ -318,6 +318,13 @@ impl Story {
         self.read_lines();
     }
 
+    /// Started again with a config that has this slot no more.
+    pub fn loses_slot(&mut self, slot: SlotNo) {
+        self.settings.slots.remove(&slot);
+        self.levels.remove(&Input::Slot(slot));
+        self.kill(|_| {});
+    }
+
     /// Killed and started again; the start is recorded, and then the disk is full before the lines were compared.
     pub fn starts_onto_a_full_disk(&mut self, meanwhile: impl FnOnce(&mut BTreeMap<Input, Level>)) {
         self.outputs_fall_off();

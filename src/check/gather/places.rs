@@ -41,7 +41,7 @@ const KERNEL_WAIT: Duration = Duration::from_secs(2);
 pub(super) fn ask_kernel(clock: &Clock) {
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
         let machine = Machine { ask_deadline: KERNEL_WAIT, ..Machine::default() };
-        runtime.block_on(kernel::ask(clock, &machine));
+        runtime.block_on(kernel::ask(clock, machine.clock_is_kept()));
     }
 }
 
@@ -199,13 +199,13 @@ fn remedied(error: &CredentialsError) -> (String, String) {
 }
 
 /// The ledger beside the daemon. `named`: the config says whose it should be.
-pub(super) fn ledger(config: &Config, named: bool) -> ledger::Facts {
+pub(super) fn ledger(config: &Config, named: bool, has_slots: bool) -> ledger::Facts {
     let reader = match Reader::open(&config.state_dir) {
         Ok(reader) => reader,
         Err(StoreError::NoLedger { .. }) => return ledger::Facts::NotYet,
         Err(error) => return unopened(&error),
     };
-    match looked(&reader, config, named) {
+    match looked(&reader, config, named, has_slots) {
         Ok(open) => ledger::Facts::Open(open),
         Err(error) => unopened(&error),
     }
@@ -231,9 +231,11 @@ fn unopened(error: &StoreError) -> ledger::Facts {
     if denied { ledger::Facts::Unknown(text) } else { ledger::Facts::Unreadable(text) }
 }
 
-fn looked(reader: &Reader, config: &Config, named: bool) -> Result<Open, StoreError> {
+fn looked(reader: &Reader, config: &Config, named: bool, has_slots: bool) -> Result<Open, StoreError> {
     let identity = reader.identity();
     let head = reader.head()?;
+    let keys = reader.roster()?.keys.into_values();
+    let strays = keys.filter(|key| !config.settings.slots.contains_key(&key.home)).map(|key| (key.label, key.home));
     let mut open = Open {
         records: head.seq,
         found: (identity.site.clone(), identity.cabinet.clone()),
@@ -242,6 +244,7 @@ fn looked(reader: &Reader, config: &Config, named: bool) -> Result<Open, StoreEr
         verified: 0,
         unfit: None,
         illegible: None,
+        homeless: has_slots.then(|| strays.collect()),
     };
     let everything = Filter { silent: true, ..Filter::default() };
     for entry in reader.entries(&everything, head.seq.saturating_sub(TAIL)) {

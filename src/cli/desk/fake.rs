@@ -17,6 +17,8 @@ pub struct Fake {
     pub roster: Roster,
     pub asked: Vec<LocalAsk>,
     pub codes_withheld: bool,
+    /// Nobody makes a code for this person.
+    pub dismissed: Option<UserId>,
     /// After so many asks the daemon is gone.
     pub dies_after: Option<usize>,
     /// What is typed when a PIN is asked for.
@@ -33,6 +35,9 @@ impl Asking for Fake {
         self.asked.push(ask.clone());
         let slots: BTreeSet<SlotNo> = (1..=24).map(SlotNo).collect();
         Ok(match ask {
+            LocalAsk::Enrol { user, .. } if self.dismissed.as_ref() == Some(user) => {
+                return Err(Failure::Refused(Denial::Revoked));
+            }
             LocalAsk::Core(Ask::ChangeRoster { change, dry_run }) => {
                 let mut change = change.clone();
                 if self.codes_withheld {

@@ -1,8 +1,8 @@
 //! What is expected of the outage that is open, and why, in sentences; on mains what the last one was.
 
-use crate::cabinet::power::sentence::{length, wh};
-use crate::cabinet::power::{LastOutageView, ModeWord, OutageView, PowerView};
-use crate::cabinet::snapshot::Snapshot;
+use crate::cabinet::power::sentence::{length, supply_words, wh};
+use crate::cabinet::power::{LastOutageView, ModeWord, OutageView, PowerView, Supply};
+use crate::cabinet::snapshot::{Snapshot, SupplyView};
 use crate::cli::live::words::{Tone, about, came_and_went, count, lasting};
 use crate::cli::live::{self, View};
 
@@ -44,7 +44,19 @@ impl Said<'_> {
 }
 
 fn on_mains(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView) {
-    said.paragraph(&said.view.paint.tone(Tone::Good, "On mains; no outage is open."));
+    match &seen.supply {
+        Some(SupplyView { supply: supply @ Supply::Unreachable(_), since, .. }) => {
+            let words = format!(
+                "{} {}: whether mains is there is not known.",
+                supply_words(*supply),
+                said.view.since(seen, *since)
+            );
+            let mut letters = words.chars();
+            let words = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>();
+            said.paragraph(&format!("{} No outage is open.", said.view.paint.tone(Tone::Doubt, &words)));
+        }
+        _ => said.paragraph(&said.view.paint.tone(Tone::Good, "On mains; no outage is open.")),
+    }
     match &power.last_outage {
         Some(last) => said.paragraph(&last_words(said.view, seen, last)),
         None => said.paragraph("No outage of two minutes or more was recorded so far."),

@@ -1,11 +1,12 @@
 use super::*;
-use crate::cabinet::books::Books;
+use crate::cabinet::books::{Books, SupplyState};
 use crate::cabinet::event::StoreState;
 use crate::cabinet::outage::{Elapsed, Signs};
 use crate::cabinet::outcome::{Answer, Denial};
 use crate::cabinet::power::state::{DrillEnd, OutageId, Seen, Sight};
 use crate::cabinet::power::{
-    DrillView, LastDrillView, LastOutageView, Method, ModeWord, OutageView, PowerView, ProofView,
+    DrillView, LastDrillView, LastOutageView, Method, ModeWord, OutageView, PowerView, ProofView, Supply, UpsFigures,
+    UpsSilence,
 };
 use crate::cabinet::settings::Settings;
 use crate::cabinet::snapshot::Snapshot;
@@ -190,6 +191,24 @@ fn while_mains_is_watched_nothing_is_expected() {
         "{text}"
     );
     assert!(!text.contains("Expected") && !text.contains("Budget"), "{text}");
+}
+
+#[test]
+fn of_a_silent_ups_it_does_not_say_that_mains_is_there() {
+    let now = crate::io::clock::Clock::new(None).expect("a boot id").now();
+    let silent = SupplyState {
+        supply: Supply::Unreachable(UpsSilence::TimedOut),
+        since: now.stamp(),
+        figures: UpsFigures::default(),
+    };
+    let mut books = Books::from_rows(1, Vec::new());
+    books.supply = Some(silent);
+    let seen =
+        Snapshot { power: Some(power()), ..Snapshot::of(&books, &Settings::plain(24, 6), now, StoreState::Writable) };
+    let (code, out, ..) = told(&[], Reply::Snapshot(Box::new(seen)));
+    let text = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == 0 && text.contains("whether mains is there is not known. No outage is open."), "{text}");
+    assert!(text.starts_with("The UPS does not answer") && !text.contains("On mains"), "{text}");
 }
 
 #[test]

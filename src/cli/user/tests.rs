@@ -225,6 +225,10 @@ fn everybody_without_a_pin_gets_a_code_and_those_made_are_told_whatever_happens(
     let codes = fake.asked.iter().filter(|ask| matches!(ask, LocalAsk::Enrol { .. })).count();
     assert_eq!(codes, fake.roster.users.len() - 2, "not for those who have one, nor for the revoked");
     assert!(run.out.contains(&format!("{codes} codes made, good for 7 days")), "{}", run.out);
+    let mut fake = Fake { dismissed: Some("painter".into()), ..Fake::sample() };
+    let run = fake.run(&["user", "enrol", "--all"]);
+    assert!(run.code == ExitCode::SUCCESS && run.err.contains("no code for painter: access was revoked"), "{run:?}");
+    assert!(run.out.contains(&format!("{} codes made", fake.roster.users.len() - 1)), "{}", run.out);
     let mut fake = Fake { dies_after: Some(2), ..Fake::sample() };
     let run = fake.run(&["user", "enrol", "--all", "--json"]);
     assert_eq!(run.code, ExitCode::from(4));

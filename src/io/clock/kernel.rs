@@ -6,7 +6,6 @@
 //! each hour; and not at all once timesyncd has said so itself. What comes before the first answer is stamped without it.
 
 use super::Clock;
-use crate::io::sleep::Machine;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +14,16 @@ const FIRST_PAUSE: Duration = Duration::from_secs(300);
 /// A cabinet in standby asks as well, and is to sleep.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// Keeps the clock told of what the kernel says, for ever.
-pub async fn follow(clock: Arc<Clock>, machine: Machine) {
-    let mut pause = FIRST_PAUSE;
+/// Keeps the clock told of what the kernel says, for ever, and whoever waits for [`Clock::learned`] of what came of it. `question`: whether the
+/// kernel says that its clock is synchronised; none where nobody answers.
+pub async fn follow<A: Future<Output = Option<bool>>>(clock: Arc<Clock>, question: impl Fn() -> A) {
+    let (mut pause, mut known) = (FIRST_PAUSE, clock.now().clock);
     loop {
-        ask(&clock, &machine).await;
+        ask(&clock, question()).await;
+        let quality = clock.now().clock;
+        if std::mem::replace(&mut known, quality) != quality {
+            clock.learned.notify_one();
+        }
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),
             () = clock.set.notified() => pause = FIRST_PAUSE,
@@ -29,9 +33,9 @@ pub async fn follow(clock: Arc<Clock>, machine: Machine) {
 
 /// Tells the clock what the kernel says now, where timesyncd has said nothing. Where no answer comes, what was said before holds: a clock that
 /// was set has forgotten it by itself.
-pub async fn ask(clock: &Clock, machine: &Machine) {
+pub async fn ask(clock: &Clock, question: impl Future<Output = Option<bool>>) {
     if !clock.is_kept_by_timesyncd()
-        && let Some(keeps) = machine.clock_is_kept().await
+        && let Some(keeps) = question.await
     {
         clock.kernel_says(keeps);
     }

@@ -1,9 +1,9 @@
 //! The clock on made-up file systems and times, and once on this machine.
 
 use super::*;
-use crate::io::sleep::Machine;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// 2026-07-01T12:00:00Z.
@@ -118,44 +118,47 @@ fn what_the_kernel_said_counts_at_once_and_until_the_clock_is_set() {
     assert_eq!(at(QUALITY_FOR_MS + 4, -5_000), ClockQuality::Unknown);
 }
 
-/// `timedatectl` as a script that says this, and how often it was asked.
-fn kernel(dir: &Path, says: &str) -> Machine {
-    let program = dir.join("timedatectl");
-    let mut install = std::process::Command::new("install");
-    install.args(["-m", "755", "/dev/stdin"]).arg(&program).stdin(std::process::Stdio::piped());
-    let mut child = install.spawn().expect("install");
-    let text = format!("#!/bin/sh\necho asked >> {}/asked\necho {says}\n", dir.display());
-    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), text.as_bytes()).expect("written");
-    assert!(child.wait().expect("it ends").success());
-    Machine::through(&program)
-}
-
 #[tokio::test]
 async fn the_kernel_is_asked_at_the_start_and_when_the_clock_was_set_but_not_where_timesyncd_keeps_it() {
     let dir = root();
     let clock = Arc::new(Clock::on(dir.path(), Some("UTC")).expect("a clock"));
-    let asked = || fs::read_to_string(dir.path().join("asked")).map_or(0, |text| text.lines().count());
-    let follower = tokio::spawn(kernel::follow(Arc::clone(&clock), kernel(dir.path(), "yes")));
-    let mut now = Mono(1_000);
-    while clock.at(now, NOON).clock != ClockQuality::Synced {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let says = |word: Option<bool>| {
+        let asked = Arc::clone(&asked);
+        async move {
+            asked.fetch_add(1, Ordering::Relaxed);
+            word
+        }
+    };
+    let count = || asked.load(Ordering::Relaxed);
+    let follower = {
+        let (clock, asked) = (Arc::clone(&clock), Arc::clone(&asked));
+        kernel::follow(clock, move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Some(true))
+        })
+    };
+    let follower = tokio::spawn(follower);
+    clock.learned().await;
+    assert_eq!((count(), clock.now().clock), (1, ClockQuality::Synced));
+    let later = |set_ms: i64| {
+        let Now { mono, wall, .. } = clock.now();
+        clock.at(mono, Wall(wall.0 + set_ms)).clock
+    };
+    assert_eq!(later(DAY_MS), ClockQuality::Unknown, "set by a day");
+    while clock.now().clock != ClockQuality::Synced || count() < 2 {
+        tokio::task::yield_now().await;
     }
-    assert_eq!(asked(), 1);
-    now = Mono(2_000);
-    assert_eq!(clock.at(now, Wall(NOON.0 + DAY_MS)).clock, ClockQuality::Unknown, "set by a day");
-    while clock.at(now, Wall(NOON.0 + DAY_MS)).clock != ClockQuality::Synced {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(asked(), 2);
     follower.abort();
+    let before = count();
     put(dir.path(), "run/systemd/timesync/synchronized", "");
-    kernel::ask(&clock, &kernel(dir.path(), "no")).await;
-    assert_eq!(asked(), 2, "timesyncd says it already");
+    kernel::ask(&clock, says(Some(false))).await;
+    assert_eq!(count(), before, "timesyncd says it already");
     fs::remove_file(dir.path().join("run/systemd/timesync/synchronized")).expect("removed");
-    kernel::ask(&clock, &kernel(dir.path(), "nonsense")).await;
-    assert_eq!((asked(), clock.at(now, Wall(NOON.0 + DAY_MS)).clock), (3, ClockQuality::Synced), "no answer is none");
-    kernel::ask(&clock, &kernel(dir.path(), "no")).await;
-    assert_eq!((asked(), clock.at(now, Wall(NOON.0 + DAY_MS)).clock), (4, ClockQuality::Unknown));
+    kernel::ask(&clock, says(None)).await;
+    assert_eq!((count(), later(0)), (before + 1, ClockQuality::Synced), "no answer is none");
+    kernel::ask(&clock, says(Some(false))).await;
+    assert_eq!(later(0), ClockQuality::Unknown);
 }
 
 /// Against jiff's own conversion, forth and back over the changes of daylight saving time.
