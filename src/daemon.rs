@@ -282,7 +282,11 @@ impl Daemon {
                 Some(event) = self.queues.readers.recv() => plain(event),
                 Some(event) = self.queues.done.recv() => plain(event),
                 () = sleep_until(deadline) => plain(Event::Tick),
-                () = self.clock.learned() => plain(Event::Tick),
+                () = self.clock.learned() => {
+                    self.take(vec![plain(Event::Tick)]).await?;
+                    self.refresh(false);
+                    continue;
+                }
                 Some(event) = self.queues.ups.recv() => plain(event),
                 Some(event) = self.queues.upstream.recv() => plain(event),
                 () = upstream_changed(self.upstream.as_mut()) => {

@@ -22,7 +22,11 @@ fn differ(last: &Snapshot, seen: &Snapshot) -> bool {
             view.recipients.into_iter().map(ageless).collect()
         })
     };
-    figures(last) != figures(seen) || upstream(last) != upstream(seen) || alerts(last) != alerts(seen)
+    let clock = |snapshot: &Snapshot| snapshot.as_of.clock;
+    clock(last) != clock(seen)
+        || figures(last) != figures(seen)
+        || upstream(last) != upstream(seen)
+        || alerts(last) != alerts(seen)
 }
 
 /// When upstream was heard last, and when each recipient took something.
@@ -57,7 +61,7 @@ impl Daemon {
         self.snapshot.borrow().signed_roster.as_ref().and_then(|roster| roster.waiting)
     }
 
-    /// Newer figures of the UPS, of upstream and of the alerts for whoever looks; those who follow are told when they differ. Polls move the
+    /// What is known of the clock, newer figures of the UPS, of upstream and of the alerts for whoever looks; those who follow are told when they differ. Polls move the
     /// moment of the last look whatever they bring. Nothing else does so without something to see: it may be about a silent alarm.
     pub(super) fn refresh(&self, is_poll: bool) {
         let seen = self.look();
