@@ -63,7 +63,8 @@ fn cabinet() -> Machine {
 }
 
 fn identify(machine: &Machine, pin: &str) {
-    machine.ok(&format!("cabinetd sim badge {BADGE} && cabinetd sim pin {pin}"));
+    // The simulated hardware is connected to a moment after the daemon is ready.
+    machine.until("they are heard", &format!("cabinetd sim badge {BADGE} && cabinetd sim pin {pin}"));
     machine.until("she is let in", "cabinetd status --json | grep '\"session\":{'");
 }
 
@@ -91,7 +92,7 @@ fn texts(entries: &[Value]) -> Vec<&str> {
 #[test]
 fn a_visit_can_be_read_in_the_journal_and_holds_no_secret() {
     let machine = cabinet();
-    machine.ok(&format!("cabinetd sim badge {BADGE} && cabinetd sim pin {WRONG_PIN}"));
+    machine.until("they are heard", &format!("cabinetd sim badge {BADGE} && cabinetd sim pin {WRONG_PIN}"));
     machine.until("the denial", "cabinetd ledger show --json --kind denied | grep wrong-pin");
     unlock(&machine);
     machine.ok("cabinetd sim door open && cabinetd sim take 7 && cabinetd sim door close");
