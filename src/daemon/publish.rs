@@ -61,8 +61,8 @@ impl Daemon {
         self.snapshot.borrow().signed_roster.as_ref().and_then(|roster| roster.waiting)
     }
 
-    /// What is known of the clock, newer figures of the UPS, of upstream and of the alerts for whoever looks; those who follow are told when they differ. Polls move the
-    /// moment of the last look whatever they bring. Nothing else does so without something to see: it may be about a silent alarm.
+    /// What is known of the clock, newer figures of the UPS, of upstream and of the alerts for whoever looks; those who follow are told when
+    /// they differ. Polls move the moment of the last look whatever they bring. Nothing else does so without something to see: it may be about a silent alarm.
     pub(super) fn refresh(&self, is_poll: bool) {
         let seen = self.look();
         self.snapshot.send_if_modified(|last| {

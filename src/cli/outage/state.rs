@@ -2,7 +2,7 @@
 
 use crate::cabinet::power::sentence::{length, supply_words, wh};
 use crate::cabinet::power::{LastOutageView, ModeWord, OutageView, PowerView, Supply};
-use crate::cabinet::snapshot::{Snapshot, SupplyView};
+use crate::cabinet::snapshot::Snapshot;
 use crate::cli::live::words::{Tone, about, came_and_went, count, lasting};
 use crate::cli::live::{self, View};
 
@@ -44,18 +44,9 @@ impl Said<'_> {
 }
 
 fn on_mains(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView) {
-    match &seen.supply {
-        Some(SupplyView { supply: supply @ Supply::Unreachable(_), since, .. }) => {
-            let words = format!(
-                "{} {}: whether mains is there is not known.",
-                supply_words(*supply),
-                said.view.since(seen, *since)
-            );
-            let mut letters = words.chars();
-            let words = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>();
-            said.paragraph(&format!("{} No outage is open.", said.view.paint.tone(Tone::Doubt, &words)));
-        }
-        _ => said.paragraph(&said.view.paint.tone(Tone::Good, "On mains; no outage is open.")),
+    match silent_ups(said.view, seen) {
+        Some(words) => said.paragraph(&format!("{words} No outage is open.")),
+        None => said.paragraph(&said.view.paint.tone(Tone::Good, "On mains; no outage is open.")),
     }
     match &power.last_outage {
         Some(last) => said.paragraph(&last_words(said.view, seen, last)),
@@ -63,6 +54,15 @@ fn on_mains(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView) {
     }
     said.gap();
     said.under("Battery", &live::battery(power));
+}
+
+/// That nobody knows whether mains is there, while the UPS does not say.
+fn silent_ups(view: &View, seen: &Snapshot) -> Option<String> {
+    let supply = seen.supply.as_ref().filter(|supply| matches!(supply.supply, Supply::Unreachable(_)))?;
+    let (words, since) = (supply_words(supply.supply), view.since(seen, supply.since));
+    let mut letters = words.chars();
+    let words: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    Some(view.paint.tone(Tone::Doubt, &format!("{words} {since}: whether mains is there is not known.")).to_string())
 }
 
 fn last_words(view: &View, seen: &Snapshot, last: &LastOutageView) -> String {
@@ -92,6 +92,9 @@ fn of_outage(said: &mut Said<'_>, seen: &Snapshot, power: &PowerView, outage: &O
         } else {
             format!("{out} since {since}: {elapsed}.{of_drill}")
         });
+    }
+    if let Some(words) = silent_ups(view, seen) {
+        said.paragraph(&words);
     }
     said.gap();
     // While mains is back it is over, if that lasts.

@@ -203,10 +203,17 @@ fn of_a_silent_ups_it_does_not_say_that_mains_is_there() {
     };
     let mut books = Books::from_rows(1, Vec::new());
     books.supply = Some(silent);
-    let seen =
-        Snapshot { power: Some(power()), ..Snapshot::of(&books, &Settings::plain(24, 6), now, StoreState::Writable) };
-    let (code, out, ..) = told(&[], Reply::Snapshot(Box::new(seen)));
-    let text = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = |power| {
+        let seen = Snapshot::of(&books, &Settings::plain(24, 6), now, StoreState::Writable);
+        let (code, out, ..) = told(&[], Reply::Snapshot(Box::new(Snapshot { power: Some(power), ..seen })));
+        (code, out.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let (_, text) = said(PowerView { outage: Some(outage()), ..power() });
+    assert!(
+        text.contains("The UPS does not answer") && text.contains("whether mains is there is not known."),
+        "{text}"
+    );
+    let (code, text) = said(power());
     assert!(code == 0 && text.contains("whether mains is there is not known. No outage is open."), "{text}");
     assert!(text.starts_with("The UPS does not answer") && !text.contains("On mains"), "{text}");
 }
