@@ -214,6 +214,11 @@ impl Cabinet {
 
     fn identify(&mut self, turn: &mut Turn, user: UserId, shown: Shown) {
         match &self.desk {
+            // They come too early, and would wait for nothing.
+            Desk::Checking(check) if check.is_cancelled => {
+                self.sound(turn, Sound::Refused);
+                return self.show(turn, Message::Cancelled);
+            }
             Desk::Checking(_) | Desk::Hashing(_) => return self.show(turn, Message::Checking),
             // The badge still lies there.
             Desk::Choosing(choice) if choice.user == user => return,
@@ -399,8 +404,11 @@ impl Cabinet {
                         self.have_checked(turn, Check { by: Proof::OwnPin, is_wrong_code: true, ..check }, pin, own);
                     }
                     (Proof::OwnPin, _) | (_, None) => {
-                        // Who typed has hands, and a badge in one of them: it may be held there again at once.
-                        self.last_reads.iter_mut().for_each(|last| last.steady = turn.mono());
+                        // Who typed has hands, and the badge in one of them: it may be held there again at once.
+                        let roster = &self.books.roster;
+                        let is_theirs =
+                            |last: &&mut LastRead| roster.by_badge(&last.code).is_some_and(|of| of.id == *user);
+                        self.last_reads.iter_mut().filter(is_theirs).for_each(|last| last.steady = turn.mono());
                         self.deny(turn, Some(check.user), Denial::WrongPin, Some(check.shown));
                     }
                 }

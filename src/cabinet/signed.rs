@@ -17,7 +17,7 @@ use super::event::StoreState;
 use super::fact::{Alarm, Fact};
 use super::outcome::{Answer, Denial};
 use super::roster::{Difference, Key, Roster, RosterChange, User, Window};
-use super::types::{Civil, Code, Group, KeyId, Mono, Origin, Role, UserId, Wall};
+use super::types::{Civil, Group, KeyId, Mono, Origin, Role, UserId, Wall};
 use super::{Cabinet, Reason, Turn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -321,14 +321,13 @@ impl Cabinet {
     /// Those of today whom it leaves out, or names as revoked. Nobody, if that were all of them: somebody must be able to bring back the key that
     /// it waits for.
     fn dismissed_by(&self, roster: &SignedRoster) -> BTreeSet<UserId> {
-        let same = |one: Option<&Code>, other: Option<&Code>| one.is_some() && one == other;
-        // Under another id, too.
+        // Under another id, too: by all that they show, since a badge alone may be another's by now.
+        let shows = |user: &User| {
+            (user.badge.is_some() || user.login.is_some()).then(|| (user.badge.clone(), user.login.clone()))
+        };
         let is_in_it = |user: &User| {
-            roster.users.iter().filter(|named| !named.revoked).any(|named| {
-                named.id == user.id
-                    || same(named.badge.as_ref(), user.badge.as_ref())
-                    || same(named.login.as_ref(), user.login.as_ref())
-            })
+            let mut named = roster.users.iter().filter(|named| !named.revoked);
+            named.any(|named| named.id == user.id || shows(user).is_some_and(|theirs| shows(named) == Some(theirs)))
         };
         let today = || self.books.roster.users.values().filter(|user| !user.revoked);
         let dismissed: BTreeSet<UserId> = today().filter(|user| !is_in_it(user)).map(|user| user.id.clone()).collect();
@@ -420,7 +419,7 @@ impl Cabinet {
             let stays = roster.keys.iter().any(|named| named.id == key.id);
             !stays && roster.keys.iter().any(|named| named.home == key.home)
         };
-        let out = self.books.custody.iter().filter(|(_, custody)| matches!(custody, Custody::Out(_)));
+        let out = self.books.custody.iter().filter(|(_, custody)| custody.may_be_in_a_hand());
         let out = out.filter_map(|(key, _)| self.books.roster.keys.get(key));
         out.filter(|key| is_in_its_way(key)).map(|key| key.id.clone()).collect()
     }
@@ -443,7 +442,7 @@ impl Cabinet {
         let in_its_way = self.keys_in_its_way(roster);
         for key in self.books.roster.keys.values() {
             let goes = !keys.iter().any(|named| named.id == key.id) && !in_its_way.contains(&key.id);
-            if goes && matches!(self.books.custody.get(&key.id), Some(Custody::Out(_))) {
+            if goes && self.books.custody.get(&key.id).is_some_and(Custody::may_be_in_a_hand) {
                 let tag = key.tag.clone().filter(|tag| keys.iter().all(|named| named.tag.as_ref() != Some(tag)));
                 keys.push(Key { tag, ..key.clone() });
             }

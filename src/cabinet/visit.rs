@@ -546,7 +546,8 @@ impl Cabinet {
                 _ => None,
             };
             let wrong = self.books.alarms.values().filter_map(|open| is_its(&open.alarm));
-            let wrong = wrong.map(|key| self.label_of(&key)).collect();
+            let is_out = |key: &KeyId| matches!(self.books.custody.get(key), Some(Custody::Out(_)));
+            let wrong = wrong.filter(is_out).map(|key| self.label_of(&key)).collect();
             self.show(turn, Message::Goodbye { taken, returned, wrong });
         }
     }

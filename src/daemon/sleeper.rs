@@ -13,6 +13,7 @@ use crate::io::lines::Outputs;
 use crate::io::sleep::{GoingDown, Machine, PowerOffError, Rtc, RtcError};
 use crate::io::ups::orders::{self, Login, OrderError, Place};
 use crate::messages::tell;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -23,6 +24,8 @@ use tokio::time::{Instant, timeout};
 pub const ORDER_DEADLINE: Duration = Duration::from_secs(5);
 /// The RTC's bus may hang.
 const RTC_DEADLINE: Duration = Duration::from_secs(5);
+/// systemd makes it where it runs the machine: `sd_booted(3)`.
+const SYSTEMD_RUNS: &str = "/run/systemd/system";
 /// So long after an order a SIGTERM is taken for the system's, if systemd does not say.
 const ORDER_COUNTS: Duration = Duration::from_secs(90);
 
@@ -141,6 +144,10 @@ impl Sleeper {
             World::Simulated(_) => GoingDown::Unknown,
             World::Real { machine, .. } => machine.is_going_down().await,
         };
+        // Where no systemd runs the machine there is none to ask.
+        if going_down == GoingDown::Unknown && !just_ordered && Path::new(SYSTEMD_RUNS).exists() {
+            tell!(WHY_STOPPING_UNKNOWN, "{going_down}");
+        }
         match going_down {
             GoingDown::Yes => StopReason::SystemShutdown,
             GoingDown::Unknown if just_ordered => StopReason::SystemShutdown,

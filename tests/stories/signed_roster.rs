@@ -358,10 +358,18 @@ fn one_that_waits_leaves_somebody_who_can_bring_the_key() {
     story.pulls("ana", 4);
     let other_ids = |roster: &mut SignedRoster| {
         in_the_place_of_204(roster);
-        roster.users.retain(|user| user.id.as_str() != "bob");
+        // Bob's badge is another's now.
+        let bob = roster.users.iter_mut().find(|user| user.id.as_str() == "bob").expect("he is there");
+        (bob.id, bob.login) = ("dora".into(), Some(Code::new("9999")));
         roster.users.iter_mut().for_each(|user| user.id = format!("x-{}", user.id).as_str().into());
     };
     arrives(&mut story, 7, other_ids);
+    story.comes("bob");
+    story.expect_told("access was revoked");
+    // Found is not hung home: it waits on, and so do they.
+    story.key_is("204", KeyStep::Found);
+    assert_eq!(held(&story), None);
+    story.wait_s(10);
     story.comes("bob");
     story.expect_told("access was revoked");
     // An older one that does not fit is no news behind it.

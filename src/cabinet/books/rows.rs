@@ -70,6 +70,12 @@ pub enum Custody {
 }
 
 impl Custody {
+    /// Out, or found again and not hung home: somebody may have it in hand.
+    #[must_use]
+    pub const fn may_be_in_a_hand(&self) -> bool {
+        matches!(self, Self::Out(_) | Self::Unaccounted { last: Some(_), .. })
+    }
+
     /// Who has it, or had it before nobody was known to.
     #[must_use]
     pub fn last(&self) -> Option<LastHeld> {

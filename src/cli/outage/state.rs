@@ -62,7 +62,7 @@ fn silent_ups(view: &View, seen: &Snapshot) -> Option<String> {
     let (words, since) = (supply_words(supply.supply), view.since(seen, supply.since));
     let mut letters = words.chars();
     let words: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-    Some(view.paint.tone(Tone::Doubt, &format!("{words} {since}: whether mains is there is not known.")).to_string())
+    Some(view.paint.tone(Tone::Doubt, &format!("{words} {since}: whether mains is there is not known.")))
 }
 
 fn last_words(view: &View, seen: &Snapshot, last: &LastOutageView) -> String {

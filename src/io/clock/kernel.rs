@@ -26,7 +26,7 @@ pub async fn follow<A: Future<Output = Option<bool>>>(clock: Arc<Clock>, questio
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),
-            () = clock.set.notified() => pause = FIRST_PAUSE,
+            () = clock.set.notified() => (pause, known) = (FIRST_PAUSE, clock.now().clock),
         }
     }
 }

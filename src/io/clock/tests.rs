@@ -147,7 +147,7 @@ async fn the_kernel_is_asked_at_the_start_and_when_the_clock_was_set_but_not_whe
     };
     assert_eq!(later(DAY_MS), ClockQuality::Unknown, "set by a day");
     while clock.now().clock != ClockQuality::Synced || count() < 2 {
-        tokio::task::yield_now().await;
+        clock.learned().await;
     }
     follower.abort();
     let before = count();

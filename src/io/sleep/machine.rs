@@ -3,7 +3,6 @@
 //! They ask `systemctl` and `timedatectl`, which speak D-Bus so that we need not. The daemon is no root: logind asks polkit, whose rule
 //! (`cabinetd power recipe`) gives the daemon's account just `power-off` and `power-off-multiple-sessions`.
 
-use crate::messages::tell;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -124,13 +123,7 @@ impl Machine {
                 asked += 1;
             }
         };
-        timeout(self.ask_deadline, answer).await.unwrap_or_else(|_| {
-            let found = otherwise();
-            if found == GoingDown::Unknown {
-                tell!(WHY_STOPPING_UNKNOWN, "{found}");
-            }
-            found
-        })
+        timeout(self.ask_deadline, answer).await.unwrap_or_else(|_| otherwise())
     }
 
     /// Whether the kernel says that its clock is synchronised ([`crate::io::clock::kernel`]); none if nobody answers within
